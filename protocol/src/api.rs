@@ -1,0 +1,138 @@
+//! The control plane's public HTTP API: JSON bodies, shared by those who serve and those who ask.
+
+use crate::ticket::SignedTicket;
+use crate::timeline::Timeline;
+use crate::{
+    Address, B256, ClientKey, CollectionId, Epoch, IssuerKey, Network, NodeId, RewardTerms,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a request must keep to count as within the service level. SPEC section 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceTargets {
+    /// Most milliseconds to the first verified byte.
+    pub ttfb_ms_max: u32,
+    /// Least bytes per second, for requests of 1 MiB and more.
+    pub throughput_min: u64,
+}
+
+/// `GET /v1/network`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInfo {
+    /// Chain and contract.
+    pub network: Network,
+    /// This control plane's key; nodes check its TLS by it.
+    pub issuer: IssuerKey,
+    /// Its index in the settlement contract.
+    pub issuer_index: u32,
+    /// `host:port` at which nodes join, over QUIC.
+    pub join_address: String,
+    /// Epoch now; `None` before the genesis.
+    pub epoch: Option<Epoch>,
+    /// Epochs and windows.
+    pub timeline: Timeline,
+    /// Prices.
+    pub terms: RewardTerms,
+    /// Service level.
+    pub targets: ServiceTargets,
+}
+
+/// `POST /v1/route`: where to fetch a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteRequest {
+    /// A collection's id or name.
+    pub collection: String,
+    /// The session key that will sign receipts.
+    pub client: ClientKey,
+    /// Nodes that failed this client.
+    #[serde(default)]
+    pub exclude: Vec<NodeId>,
+}
+
+/// One node and the ticket for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedNode {
+    /// Which.
+    pub node: NodeId,
+    /// `host:port`, QUIC.
+    pub address: String,
+    /// The grant.
+    pub ticket: SignedTicket,
+}
+
+/// Nodes in the order in which to try them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteAnswer {
+    /// The collection's id; its manifest is at `/v1/collections/{id}/manifest`.
+    pub collection: CollectionId,
+    /// Service level to measure against.
+    pub targets: ServiceTargets,
+    /// Best first; never empty.
+    pub nodes: Vec<RoutedNode>,
+}
+
+/// A collection in `GET /v1/collections`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionSummary {
+    /// Its id.
+    pub collection: CollectionId,
+    /// The name it was published under.
+    pub name: String,
+    /// Files.
+    pub files: u32,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Who pays for its delivery.
+    pub payer: Address,
+}
+
+/// `POST /v1/collections`: puts contents that were uploaded before under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishRequest {
+    /// A stable name: letters, digits, `.`, `_`, `-`.
+    pub name: String,
+    /// The manifest's bytes, hexadecimal.
+    pub manifest: alloy_primitives::Bytes,
+    /// Who pays; the control plane's own payer if absent.
+    #[serde(default)]
+    pub payer: Option<Address>,
+}
+
+/// A node in `GET /v1/nodes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Which.
+    pub node: NodeId,
+    /// `host:port`, QUIC.
+    pub address: String,
+    /// Whether it gets traffic.
+    pub healthy: bool,
+    /// Sessions open at its last heartbeat.
+    pub sessions: u32,
+    /// Bytes in its cache.
+    pub cached_bytes: u64,
+    /// Milliseconds since its last heartbeat.
+    pub heartbeat_age_ms: u64,
+    /// Its software.
+    pub version: String,
+}
+
+/// Amounts as decimal strings: JSON numbers lose what is above 2^53.
+pub(crate) mod decimal {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &u128, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(amount)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
+        String::deserialize(d)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// BLAKE3 of a viewer's token, or zero where there is none.
+pub const NO_VIEWER_TOKEN: B256 = B256::ZERO;

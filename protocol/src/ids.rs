@@ -1,0 +1,210 @@
+//! Who and what: 32-byte keys and hashes, the network, epochs, ticket ids.
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A string that is not the identity it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {digits} hexadecimal digits, with or without 0x: {given:?}")]
+pub struct IdError {
+    what: &'static str,
+    digits: usize,
+    given: String,
+}
+
+fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], IdError> {
+    let mut bytes = [0u8; N];
+    alloy_primitives::hex::decode_to_slice(text, &mut bytes).map_err(|_| IdError {
+        what,
+        digits: N * 2,
+        given: text.chars().take(80).collect(),
+    })?;
+    Ok(bytes)
+}
+
+macro_rules! id32 {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub B256);
+
+        impl $name {
+            /// The 32 bytes.
+            pub fn as_bytes(&self) -> &[u8; 32] {
+                &self.0.0
+            }
+
+            /// The first eight hexadecimal digits: for people, never for comparison.
+            pub fn short(&self) -> String {
+                alloy_primitives::hex::encode(&self.0[..4])
+            }
+        }
+
+        impl From<[u8; 32]> for $name {
+            fn from(bytes: [u8; 32]) -> Self {
+                Self(B256::from(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "0x{}", alloy_primitives::hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.short())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Ok(Self::from(parse_hex::<32>($what, text)?))
+            }
+        }
+    };
+}
+
+id32!(
+    /// A cache node: its ed25519 public key, which is its TLS key too.
+    NodeId, "a node id"
+);
+id32!(
+    /// A client's ed25519 session key.
+    ClientKey, "a client key"
+);
+id32!(
+    /// An issuer's (control plane's) ed25519 public key.
+    IssuerKey, "an issuer key"
+);
+id32!(
+    /// BLAKE3 hash of one file's bytes.
+    ContentHash, "a content hash"
+);
+id32!(
+    /// BLAKE3 hash of a collection's manifest.
+    CollectionId, "a collection id"
+);
+
+/// Chain and settlement contract: the name of a network. 28 bytes when encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Network {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// The settlement contract.
+    pub settlement: Address,
+}
+
+/// Epoch N covers `[genesis + N·length, genesis + (N+1)·length)` seconds.
+pub type Epoch = u64;
+
+/// Milliseconds since the Unix epoch.
+pub type UnixMillis = u64;
+
+/// Place of a ticket: which epoch, whose log, which entry. Ordered as its 16 bytes are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId {
+    /// Epoch the ticket is accounted in.
+    pub epoch: Epoch,
+    /// Index of the issuer in the settlement contract.
+    pub issuer: u32,
+    /// Index in that issuer's log of the epoch.
+    pub index: u32,
+}
+
+impl TicketId {
+    /// `epoch (u64) ‖ issuer (u32) ‖ index (u32)`.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.epoch.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.issuer.to_be_bytes());
+        bytes[12..].copy_from_slice(&self.index.to_be_bytes());
+        bytes
+    }
+
+    /// Every 16 bytes are a ticket id.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let joined = u128::from_be_bytes(bytes);
+        Self {
+            epoch: (joined >> 64) as u64,
+            issuer: (joined >> 32) as u32,
+            index: joined as u32,
+        }
+    }
+}
+
+impl fmt::Display for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{}", alloy_primitives::hex::encode(self.to_bytes()))
+    }
+}
+
+impl fmt::Debug for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TicketId({}/{}/{})", self.epoch, self.issuer, self.index)
+    }
+}
+
+impl FromStr for TicketId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Ok(Self::from_bytes(parse_hex::<16>("a ticket id", text)?))
+    }
+}
+
+impl Serialize for TicketId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        alloy_primitives::FixedBytes::<16>(self.to_bytes()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TicketId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from_bytes(
+            alloy_primitives::FixedBytes::<16>::deserialize(deserializer)?.0,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticket_ids_order_as_their_bytes() {
+        let ids = [
+            (0, 0, 1),
+            (0, 1, 0),
+            (1, 0, 0),
+            (1, 0, u32::MAX),
+            (u64::MAX, 0, 0),
+        ]
+        .map(|(epoch, issuer, index)| TicketId {
+            epoch,
+            issuer,
+            index,
+        });
+        for pair in ids.windows(2) {
+            assert!(pair[0] < pair[1]);
+            assert!(pair[0].to_bytes() < pair[1].to_bytes());
+            assert_eq!(TicketId::from_bytes(pair[1].to_bytes()), pair[1]);
+            assert_eq!(pair[1].to_string().parse::<TicketId>().unwrap(), pair[1]);
+        }
+    }
+
+    #[test]
+    fn a_wrong_id_says_what_it_should_be() {
+        let error = "0x12".parse::<NodeId>().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("a node id must be 64 hexadecimal digits"),
+            "{error}"
+        );
+    }
+}

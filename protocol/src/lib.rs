@@ -1,0 +1,68 @@
+//! The rules of a Quittance network, as `SPEC.md` beside this crate states them to the byte.
+//!
+//! Participants: an *issuer* (control plane) grants [`Ticket`]s, *clients* sign cumulative [`Receipt`]s
+//! over what they verified, *nodes* keep the newest [`Record`] of each ticket and seal them into
+//! [`Segment`]s, *verifiers* recompute everything and attest an [`epoch tree`](NodeLeaf).
+//!
+//! Goals: one place for every layout, digest, limit and rounding; peers' bytes never panic; what was
+//! verified has a type of its own. Non-goals: sockets, files, clocks and randomness. Time and keys come
+//! in as arguments.
+
+mod api;
+mod code;
+mod frame;
+mod ids;
+mod layout;
+mod manifest;
+mod mass;
+mod merkle;
+mod money;
+mod node_leaf;
+mod record;
+mod segment;
+mod signature;
+mod ticket;
+mod ticket_log;
+mod timeline;
+
+pub use api::{
+    CollectionSummary, NO_VIEWER_TOKEN, NetworkInfo, NodeInfo, PublishRequest, RouteAnswer,
+    RouteRequest, RoutedNode, ServiceTargets,
+};
+pub use code::Code;
+pub use frame::{
+    ControlRequest, FRAME_BYTES_MAX, FetchReply, FrameError, GROUP_BYTES, Heartbeat, OrderFrame,
+    ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
+};
+pub use ids::{
+    ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, TicketId,
+    UnixMillis,
+};
+pub use layout::LayoutError;
+pub use manifest::{Entry, Manifest, ManifestError};
+pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
+pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
+pub use money::{GIB, MoneyError, PPM, Ppm, RewardTerms, reward, score};
+pub use node_leaf::{EpochTree, NODE_LEAF_BYTES, NodeLeaf};
+pub use record::{
+    RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, Rejection, UnverifiedReceipt,
+    VerifiedReceipt, VerifiedRecord,
+};
+pub use segment::{RECORDS_MAX, SEGMENT_HEADER_BYTES, Segment, SegmentError};
+pub use signature::{
+    PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding, sign, verify,
+};
+pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
+pub use ticket_log::{LOG_HEADER_BYTES, TicketLog, TicketLogError};
+pub use timeline::Timeline;
+
+pub use alloy_primitives::{Address, B256, keccak256};
+/// The secret half of a node's, client's or issuer's key.
+pub use ed25519_dalek::SigningKey;
+
+/// The TLS application protocol of a node's service.
+pub const ALPN_NODE: &[u8] = b"quittance/1";
+/// The TLS application protocol between nodes and their control plane.
+pub const ALPN_CONTROL: &[u8] = b"quittance-control/1";
+/// Label of the TLS exporter that binds a session to its connection.
+pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-quittance-bind";

@@ -1,0 +1,113 @@
+//! Score and reward: integers only, one division, rounded down. SPEC section 7.
+
+use crate::mass::{DeliveryMass, ValueMass};
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a GiB, the unit of price.
+pub const GIB: u64 = 1 << 30;
+/// Parts per million in a whole.
+pub const PPM: u32 = 1_000_000;
+
+/// Parts per million, 0 to 1,000,000.
+pub type Ppm = u32;
+
+/// What a network pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RewardTerms {
+    /// Token units for 2^30 bytes delivered at a score of 1,000,000.
+    #[serde(with = "crate::api::decimal")]
+    pub price_per_gib: u128,
+    /// Score below which nothing is paid.
+    pub sla_floor_ppm: Ppm,
+}
+
+/// An amount that doesn't fit its field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the amount does not fit 120 bits")]
+pub struct MoneyError;
+
+fn ratio_ppm(part: u32, whole: u32) -> Ppm {
+    match whole {
+        // No evidence is no evidence against.
+        0 => PPM,
+        _ => (u64::from(part.min(whole)) * u64::from(PPM) / u64::from(whole)) as u32,
+    }
+}
+
+/// The lower of what clients signed and what probes saw, each rounded down.
+pub fn score(deliveries: u32, within: u32, probes: u32, probes_ok: u32) -> Ppm {
+    ratio_ppm(within, deliveries).min(ratio_ppm(probes_ok, probes))
+}
+
+/// `⌊bytes · price · score / (2^30 · 10^6)⌋`, nothing below the floor.
+///
+/// # Errors
+/// If it doesn't fit 120 bits.
+pub fn reward(terms: &RewardTerms, mass: DeliveryMass, score: Ppm) -> Result<u128, MoneyError> {
+    if score < terms.sla_floor_ppm {
+        return Ok(0);
+    }
+    // 56 + 128 + 20 bits: the product fits 256.
+    let product = U256::from(mass.bytes()) * U256::from(terms.price_per_gib) * U256::from(score);
+    let amount = product / (U256::from(GIB) * U256::from(PPM));
+    u128::try_from(amount)
+        .ok()
+        .filter(|amount| *amount < ValueMass::END)
+        .ok_or(MoneyError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mass(bytes: u64) -> DeliveryMass {
+        DeliveryMass::new(bytes, 0, 0).unwrap()
+    }
+
+    #[test]
+    fn a_gib_at_full_score_pays_the_price() {
+        let terms = RewardTerms {
+            price_per_gib: 10u128.pow(18),
+            sla_floor_ppm: 500_000,
+        };
+        assert_eq!(reward(&terms, mass(GIB), PPM), Ok(10u128.pow(18)));
+        assert_eq!(reward(&terms, mass(GIB), 500_000), Ok(10u128.pow(18) / 2));
+        assert_eq!(reward(&terms, mass(GIB), 499_999), Ok(0));
+        let terms = RewardTerms {
+            price_per_gib: 1,
+            sla_floor_ppm: 0,
+        };
+        assert_eq!(reward(&terms, mass(GIB - 1), PPM), Ok(0), "rounds down");
+        let terms = RewardTerms {
+            price_per_gib: u128::MAX,
+            sla_floor_ppm: 0,
+        };
+        assert_eq!(reward(&terms, mass((1 << 56) - 1), PPM), Err(MoneyError));
+    }
+
+    #[test]
+    fn the_score_is_the_worse_of_both_kinds_of_evidence() {
+        assert_eq!(score(0, 0, 0, 0), PPM);
+        assert_eq!(score(3, 2, 0, 0), 666_666);
+        assert_eq!(score(3, 3, 3, 1), 333_333);
+        assert_eq!(score(3, 1, 3, 3), 333_333);
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_bytes_never_pays_more(a in 0u64..1 << 55, b in 0u64..1 << 55,
+                                           price in 0u128..1 << 60, score in 0u32..=PPM) {
+            let terms = RewardTerms { price_per_gib: price, sla_floor_ppm: 0 };
+            let whole = reward(&terms, mass(a + b), score).unwrap();
+            let parts = reward(&terms, mass(a), score).unwrap() + reward(&terms, mass(b), score).unwrap();
+            prop_assert!(parts <= whole && whole <= parts + 1);
+        }
+
+        #[test]
+        fn a_score_is_never_above_one(d: u32, w: u32, p: u32, o: u32) {
+            prop_assert!(score(d, w, p, o) <= PPM);
+        }
+    }
+}

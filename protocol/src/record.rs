@@ -1,0 +1,347 @@
+//! Receipts and records: what a client signed, and what a node keeps of it. SPEC section 5.
+
+use crate::layout::{LayoutError, Reader};
+use crate::mass::{DeliveryMass, MassOverflow};
+use crate::merkle::{Element, leaf_hash};
+use crate::signature::{Signature, Tag, sign, verify};
+use crate::ticket::{Ticket, VerifiedTicket};
+use crate::ticket_log::TicketLog;
+use crate::{B256, Epoch, Network, NodeId, SigningKey, TicketId, UnixMillis, keccak256};
+use alloy_primitives::FixedBytes;
+use serde::{Deserialize, Serialize};
+
+/// Length of a receipt.
+pub const RECEIPT_BYTES: usize = 60;
+/// Length of a record.
+pub const RECORD_BYTES: usize = 140;
+
+/// Everything a ticket got so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// `H(ticket)`.
+    pub ticket: B256,
+    /// 1, 2, 3, …
+    pub sequence: u32,
+    /// Content bytes the client verified.
+    pub bytes: u64,
+    /// Requests that ended.
+    pub deliveries: u32,
+    /// Of these, within the service level.
+    pub within: u32,
+    /// When the client signed.
+    pub signed_at: UnixMillis,
+}
+
+/// Why a receipt or record does not count. The one table of these codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[repr(u16)]
+pub enum Rejection {
+    /// No such entry in the log.
+    #[error("unknown_ticket: no log of this epoch has that ticket")]
+    UnknownTicket = 1,
+    /// The receipt is for another ticket than the one at that place.
+    #[error("wrong_ticket: the receipt is for another ticket")]
+    WrongTicket = 2,
+    /// A ticket of another chain or contract.
+    #[error("wrong_network: the ticket is of another network")]
+    WrongNetwork = 3,
+    /// A ticket for another node.
+    #[error("wrong_node: the ticket is for another node")]
+    WrongNode = 4,
+    /// More bytes than the ticket grants.
+    #[error("over_limit: more bytes than the ticket grants")]
+    OverLimit = 5,
+    /// More deliveries within the service level than deliveries.
+    #[error("over_deliveries: more deliveries within the service level than deliveries")]
+    OverDeliveries = 6,
+    /// Signed before the ticket was issued or after it expired.
+    #[error("outside_time: signed outside the ticket's time")]
+    OutsideTime = 7,
+    /// Sequence 0.
+    #[error("zero_sequence: sequences begin at 1")]
+    ZeroSequence = 8,
+    /// Not signed by the ticket's client.
+    #[error("bad_signature: not signed by the ticket's client")]
+    BadSignature = 9,
+    /// Not newer, or less of something, than the one before.
+    #[error("not_monotonic: not newer than, or states less than, the receipt before")]
+    NotMonotonic = 10,
+}
+
+impl Rejection {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Rejection; 10] = [
+        Self::UnknownTicket,
+        Self::WrongTicket,
+        Self::WrongNetwork,
+        Self::WrongNode,
+        Self::OverLimit,
+        Self::OverDeliveries,
+        Self::OutsideTime,
+        Self::ZeroSequence,
+        Self::BadSignature,
+        Self::NotMonotonic,
+    ];
+
+    /// The code of SPEC section 5.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The name of SPEC section 5.
+    pub fn name(self) -> String {
+        let text = self.to_string();
+        text.split(':').next().unwrap_or_default().to_owned()
+    }
+}
+
+impl Receipt {
+    /// The fixed layout.
+    pub fn to_bytes(&self) -> [u8; RECEIPT_BYTES] {
+        let mut out = [0; RECEIPT_BYTES];
+        out[..32].copy_from_slice(self.ticket.as_slice());
+        out[32..36].copy_from_slice(&self.sequence.to_be_bytes());
+        out[36..44].copy_from_slice(&self.bytes.to_be_bytes());
+        out[44..48].copy_from_slice(&self.deliveries.to_be_bytes());
+        out[48..52].copy_from_slice(&self.within.to_be_bytes());
+        out[52..].copy_from_slice(&self.signed_at.to_be_bytes());
+        out
+    }
+
+    /// Every 60 bytes are a receipt, if not a valid one.
+    pub fn from_bytes(bytes: &[u8; RECEIPT_BYTES]) -> Self {
+        Self::read(&mut Reader::new(bytes)).expect("RECEIPT_BYTES hold every field")
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, LayoutError> {
+        Ok(Self {
+            ticket: reader.b256()?,
+            sequence: reader.u32()?,
+            bytes: reader.u64()?,
+            deliveries: reader.u32()?,
+            within: reader.u32()?,
+            signed_at: reader.u64()?,
+        })
+    }
+
+    /// `H(receipt)`.
+    pub fn digest(&self) -> B256 {
+        keccak256(self.to_bytes())
+    }
+
+    /// Signs it with the client's session key.
+    pub fn sign(self, client: &SigningKey) -> UnverifiedReceipt {
+        UnverifiedReceipt {
+            receipt: FixedBytes(self.to_bytes()),
+            signature: sign(client, Tag::Receipt, &self.digest()),
+        }
+    }
+
+    /// The checks 2 to 9 of SPEC section 5, except for the places a caller knows anyway (3 and 4).
+    fn check(
+        &self,
+        ticket: &Ticket,
+        digest: &B256,
+        signature: &Signature,
+    ) -> Result<(), Rejection> {
+        if self.bytes > ticket.bytes_max {
+            return Err(Rejection::OverLimit);
+        }
+        if self.within > self.deliveries {
+            return Err(Rejection::OverDeliveries);
+        }
+        if !(ticket.issued_at..=ticket.expires_at).contains(&self.signed_at) {
+            return Err(Rejection::OutsideTime);
+        }
+        if self.sequence == 0 {
+            return Err(Rejection::ZeroSequence);
+        }
+        verify(ticket.client.as_bytes(), Tag::Receipt, digest, signature)
+            .map_err(|_| Rejection::BadSignature)
+    }
+}
+
+/// A receipt as it travels: nobody has checked it yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnverifiedReceipt {
+    /// The receipt's 60 bytes.
+    pub receipt: FixedBytes<RECEIPT_BYTES>,
+    /// The client's signature.
+    pub signature: Signature,
+}
+
+impl UnverifiedReceipt {
+    /// What it says, unchecked.
+    pub fn peek(&self) -> Receipt {
+        Receipt::from_bytes(&self.receipt.0)
+    }
+
+    /// Checks it against its ticket.
+    ///
+    /// # Errors
+    /// The first check of SPEC section 5 that fails.
+    pub fn verify(self, ticket: &VerifiedTicket) -> Result<VerifiedReceipt, Rejection> {
+        let receipt = self.peek();
+        if receipt.ticket != ticket.digest() {
+            return Err(Rejection::WrongTicket);
+        }
+        receipt.check(ticket.ticket(), &receipt.digest(), &self.signature)?;
+        Ok(VerifiedReceipt {
+            id: ticket.ticket().id,
+            receipt,
+            signature: self.signature,
+        })
+    }
+}
+
+/// A receipt that its ticket's client did sign, within the ticket. Only [`UnverifiedReceipt::verify`]
+/// makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifiedReceipt {
+    id: TicketId,
+    receipt: Receipt,
+    signature: Signature,
+}
+
+impl VerifiedReceipt {
+    /// What it says.
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// The record to keep of it.
+    pub fn record(&self) -> Record {
+        Record {
+            id: self.id,
+            receipt: self.receipt,
+            signature: self.signature,
+        }
+    }
+
+    /// Checks that it may replace `before`.
+    ///
+    /// # Errors
+    /// [`Rejection::NotMonotonic`], or [`Rejection::WrongTicket`] if `before` is of another ticket.
+    pub fn check_follows(&self, before: &Receipt) -> Result<(), Rejection> {
+        if self.receipt.ticket != before.ticket {
+            return Err(Rejection::WrongTicket);
+        }
+        let newer = self.receipt.sequence > before.sequence
+            && self.receipt.bytes >= before.bytes
+            && self.receipt.deliveries >= before.deliveries
+            && self.receipt.within >= before.within;
+        if newer {
+            Ok(())
+        } else {
+            Err(Rejection::NotMonotonic)
+        }
+    }
+}
+
+/// A receipt with its place in the log and its signature, unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Which ticket.
+    pub id: TicketId,
+    /// The receipt.
+    pub receipt: Receipt,
+    /// The client's signature over it.
+    pub signature: Signature,
+}
+
+/// What a record is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordContext<'a> {
+    /// This network.
+    pub network: Network,
+    /// This epoch.
+    pub epoch: Epoch,
+    /// The node whose segment it is.
+    pub node: NodeId,
+    /// The committed logs of the epoch.
+    pub logs: &'a [TicketLog],
+}
+
+impl Record {
+    /// The fixed layout.
+    pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        let mut out = [0; RECORD_BYTES];
+        out[..16].copy_from_slice(&self.id.to_bytes());
+        out[16..76].copy_from_slice(&self.receipt.to_bytes());
+        out[76..].copy_from_slice(self.signature.as_slice());
+        out
+    }
+
+    /// Every 140 bytes are a record, if not a valid one.
+    pub fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let mut read = || {
+            Ok::<_, LayoutError>(Self {
+                id: TicketId::from_bytes(reader.array()?),
+                receipt: Receipt::read(&mut reader)?,
+                signature: FixedBytes(reader.array()?),
+            })
+        };
+        read().expect("RECORD_BYTES hold every field")
+    }
+
+    /// The mass it states.
+    ///
+    /// # Errors
+    /// If its bytes are 2^56 or more.
+    pub fn mass(&self) -> Result<DeliveryMass, MassOverflow> {
+        DeliveryMass::new(
+            self.receipt.bytes,
+            self.receipt.deliveries,
+            self.receipt.within,
+        )
+    }
+
+    /// Its leaf in the segment's tree.
+    ///
+    /// # Errors
+    /// If its bytes are 2^56 or more.
+    pub fn leaf(&self) -> Result<Element<DeliveryMass>, MassOverflow> {
+        Ok(Element {
+            hash: leaf_hash(&self.to_bytes()),
+            mass: self.mass()?,
+        })
+    }
+
+    /// Checks the record in full.
+    ///
+    /// # Errors
+    /// The first check of SPEC section 5 that fails.
+    pub fn verify(self, context: &RecordContext<'_>) -> Result<VerifiedRecord, Rejection> {
+        let ticket = context
+            .logs
+            .iter()
+            .find(|log| log.issuer() == self.id.issuer && log.epoch() == self.id.epoch)
+            .filter(|_| self.id.epoch == context.epoch)
+            .and_then(|log| log.ticket(self.id.index))
+            .ok_or(Rejection::UnknownTicket)?;
+        if ticket.digest() != self.receipt.ticket {
+            return Err(Rejection::WrongTicket);
+        }
+        if ticket.network != context.network {
+            return Err(Rejection::WrongNetwork);
+        }
+        if ticket.node != context.node {
+            return Err(Rejection::WrongNode);
+        }
+        self.receipt
+            .check(&ticket, &self.receipt.digest(), &self.signature)?;
+        Ok(VerifiedRecord(self))
+    }
+}
+
+/// A record that counts. Only [`Record::verify`] makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifiedRecord(Record);
+
+impl VerifiedRecord {
+    /// The record.
+    pub fn record(&self) -> &Record {
+        &self.0
+    }
+}
