@@ -1,0 +1,170 @@
+//! The receiving end of the wire: parents and groups, each verified as it arrives.
+
+use crate::geometry::{RangeError, check_range, chunk_ranges, slices, tree};
+use bao_tree::BaoTree;
+use bao_tree::io::fsm::{ResponseDecoder, ResponseDecoderNext};
+use bao_tree::io::{BaoContentItem, DecodeError, Parent};
+use bytes::{Bytes, BytesMut};
+use protocol::{ContentHash, GROUP_BYTES};
+use quinn::{ReadExactError, RecvStream};
+use std::io;
+use std::ops::Range;
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// Not a range of this content.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// The bytes are not the content: the sender is at fault.
+    #[error("the bytes sent are not the content asked for ({0})")]
+    Corrupt(String),
+    /// The stream ended, was reset, or the connection is gone.
+    #[error("the stream broke: {0}")]
+    Stream(#[source] io::Error),
+}
+
+/// Verified bytes, at most 16 KiB.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Where in the content they stand.
+    pub offset: u64,
+    /// They.
+    pub data: Bytes,
+}
+
+/// One verified thing of a body.
+pub(crate) enum Item {
+    Parent(Parent),
+    Group(Group),
+}
+
+/// A body on its way in. Each group is verified before it is handed on.
+#[derive(Debug)]
+pub struct Body {
+    hash: blake3::Hash,
+    tree: BaoTree,
+    slices: std::vec::IntoIter<Range<u64>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Between(Encoded),
+    Within(ResponseDecoder<Encoded>),
+    Over,
+}
+
+impl Body {
+    /// A body of this range of this content, as it comes from `recv`.
+    ///
+    /// # Errors
+    /// If that is no range of it.
+    pub fn new(
+        recv: RecvStream,
+        content: ContentHash,
+        size: u64,
+        offset: u64,
+        length: u64,
+    ) -> Result<Self, RangeError> {
+        let range = check_range(size, offset, length)?;
+        Ok(Self {
+            hash: blake3::Hash::from(*content.as_bytes()),
+            tree: tree(size),
+            slices: slices(range).collect::<Vec<_>>().into_iter(),
+            state: State::Between(Encoded {
+                recv,
+                buffer: BytesMut::new(),
+            }),
+        })
+    }
+
+    /// The next group; `None` at the end. **Not** cancel safe: after a dropped call the body is over.
+    ///
+    /// # Errors
+    /// If the stream broke or the bytes are wrong; the body is then over.
+    pub async fn next_group(&mut self) -> Result<Option<Group>, BodyError> {
+        loop {
+            match self.next_item().await? {
+                None => return Ok(None),
+                Some(Item::Parent(_)) => {}
+                Some(Item::Group(group)) => return Ok(Some(group)),
+            }
+        }
+    }
+
+    pub(crate) async fn next_item(&mut self) -> Result<Option<Item>, BodyError> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Over => return Ok(None),
+                State::Between(encoded) => {
+                    let Some(range) = self.slices.next() else {
+                        return Ok(None);
+                    };
+                    let ranges = chunk_ranges(&range);
+                    let decoder = ResponseDecoder::new(self.hash, ranges, self.tree, encoded);
+                    self.state = State::Within(decoder);
+                }
+                State::Within(decoder) => match decoder.next().await {
+                    ResponseDecoderNext::Done(encoded) => self.state = State::Between(encoded),
+                    ResponseDecoderNext::More((decoder, item)) => {
+                        let item = item.map_err(body_error)?;
+                        self.state = State::Within(decoder);
+                        return Ok(Some(match item {
+                            BaoContentItem::Parent(parent) => Item::Parent(parent),
+                            BaoContentItem::Leaf(leaf) => Item::Group(Group {
+                                offset: leaf.offset,
+                                data: leaf.data,
+                            }),
+                        }));
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn body_error(error: DecodeError) -> BodyError {
+    match error {
+        DecodeError::Io(source) => BodyError::Stream(source),
+        // An end of the stream within a parent or group.
+        DecodeError::ParentNotFound(_) | DecodeError::LeafNotFound(_) => {
+            BodyError::Stream(io::ErrorKind::UnexpectedEof.into())
+        }
+        DecodeError::ParentHashMismatch(_) | DecodeError::LeafHashMismatch(_) => {
+            BodyError::Corrupt(error.to_string())
+        }
+    }
+}
+
+/// The stream as bao-tree reads it.
+#[derive(Debug)]
+struct Encoded {
+    recv: RecvStream,
+    buffer: BytesMut,
+}
+
+fn read_error(error: ReadExactError) -> io::Error {
+    match error {
+        ReadExactError::FinishedEarly(_) => io::ErrorKind::UnexpectedEof.into(),
+        ReadExactError::ReadError(error) => error.into(),
+    }
+}
+
+impl iroh_io::AsyncStreamReader for Encoded {
+    async fn read_bytes(&mut self, len: usize) -> io::Result<Bytes> {
+        debug_assert!(len as u64 <= GROUP_BYTES, "bao-tree reads group by group");
+        self.buffer.resize(len, 0);
+        self.recv
+            .read_exact(&mut self.buffer)
+            .await
+            .map_err(read_error)?;
+        Ok(self.buffer.split().freeze())
+    }
+
+    async fn read<const L: usize>(&mut self) -> io::Result<[u8; L]> {
+        let mut out = [0; L];
+        self.recv.read_exact(&mut out).await.map_err(read_error)?;
+        Ok(out)
+    }
+}

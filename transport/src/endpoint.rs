@@ -1,0 +1,260 @@
+//! Endpoints and connections: sockets, TLS and every transport setting.
+
+use crate::identity::{AnyKey, Expect, certified, provider};
+use protocol::{PublicKey, SigningKey};
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
+use rustls::client::AlwaysResolvesClientRawPublicKeys;
+use rustls::server::AlwaysResolvesServerRawPublicKeys;
+use rustls::version::TLS13;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// UDP socket buffers, both ways. The usual 208 KiB lose packets while a receiver verifies; the
+/// system may grant less than this.
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Flow control of one stream: 1 Gbit/s over 64 ms.
+const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+/// Flow control of a connection: two streams at full speed.
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// What a sender keeps for retransmission, per connection.
+const SEND_WINDOW_BYTES: u64 = 8 << 20;
+/// Streams a peer may have open at once.
+const STREAMS_MAX: u32 = 128;
+/// A silent peer is gone after this.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Keeps NAT mappings and connections alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// A handshake that takes longer has failed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why an endpoint could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else has it.
+    #[error("UDP {0} is in use: stop the program that holds it or choose another address")]
+    InUse(SocketAddr),
+    /// The system says no.
+    #[error("cannot open UDP {address}: {source}")]
+    Io {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Why a peer could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Not `host:port`, or no such host.
+    #[error("cannot find {address}: {source}")]
+    Resolve {
+        /// As given.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The settings don't allow it.
+    #[error("cannot connect to {address}: {source}")]
+    Setup {
+        /// As given.
+        address: String,
+        /// Why.
+        source: quinn::ConnectError,
+    },
+    /// No handshake.
+    #[error("cannot connect to {address}: {source}")]
+    Handshake {
+        /// As given.
+        address: String,
+        /// Why; a peer with another key is a TLS alert here.
+        source: quinn::ConnectionError,
+    },
+    /// No answer in time.
+    #[error("{address} does not answer")]
+    TimedOut {
+        /// As given.
+        address: String,
+    },
+}
+
+/// Whether a server asks who its clients are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerAuth {
+    /// Clients are identified by their tickets.
+    Anonymous,
+    /// Clients must prove an ed25519 key.
+    Required,
+}
+
+fn transport_config() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    config
+        .stream_receive_window(STREAM_WINDOW_BYTES.into())
+        .receive_window(CONNECTION_WINDOW_BYTES.into())
+        .send_window(SEND_WINDOW_BYTES)
+        .max_concurrent_bidi_streams(STREAMS_MAX.into())
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(Some(
+            IDLE_TIMEOUT.try_into().expect("20 s fit a VarInt of ms"),
+        ));
+    Arc::new(config)
+}
+
+fn socket(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    let open = || {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            // A dual-stack socket where the system allows one.
+            let _ = socket.set_only_v6(false);
+        }
+        // Best effort: the system caps both by its own limits.
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(UdpSocket::from(socket))
+    };
+    open().map_err(|source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(address),
+        _ => BindError::Io { address, source },
+    })
+}
+
+fn endpoint(
+    address: SocketAddr,
+    server: Option<quinn::ServerConfig>,
+) -> Result<Endpoint, BindError> {
+    let socket = socket(address)?;
+    Endpoint::new(
+        EndpointConfig::default(),
+        server,
+        socket,
+        Arc::new(TokioRuntime),
+    )
+    .map_err(|source| BindError::Io { address, source })
+}
+
+/// An endpoint that accepts connections for these application protocols under this key.
+///
+/// Must be called within a tokio runtime.
+///
+/// # Errors
+/// If the address is taken or not ours.
+pub fn server_endpoint(
+    bind: SocketAddr,
+    key: &SigningKey,
+    alpns: &[&[u8]],
+    peers: PeerAuth,
+) -> Result<Endpoint, BindError> {
+    let builder = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider speaks TLS 1.3");
+    let builder = match peers {
+        PeerAuth::Anonymous => builder.with_no_client_auth(),
+        PeerAuth::Required => builder.with_client_cert_verifier(Arc::new(AnyKey)),
+    };
+    let resolver = AlwaysResolvesServerRawPublicKeys::new(certified(key));
+    let mut tls = builder.with_cert_resolver(Arc::new(resolver));
+    tls.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
+    let crypto = QuicServerConfig::try_from(tls).expect("AES-128-GCM is among the suites");
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    config.transport_config(transport_config());
+    endpoint(bind, Some(config))
+}
+
+/// An endpoint that only dials out, on any port, both IP versions where the system has them.
+///
+/// Must be called within a tokio runtime.
+///
+/// # Errors
+/// If the system gives no socket.
+pub fn client_endpoint() -> Result<Endpoint, BindError> {
+    endpoint((Ipv6Addr::UNSPECIFIED, 0).into(), None)
+        .or_else(|_| endpoint((Ipv4Addr::UNSPECIFIED, 0).into(), None))
+}
+
+/// Connects to the server with this key; with `identity`, proves ours where asked.
+///
+/// Tries every address the name resolves to, in turn. Cancel safe: a dropped attempt leaves nothing.
+///
+/// # Errors
+/// If the name doesn't resolve, nobody answers, or the server has another key.
+pub async fn connect(
+    endpoint: &Endpoint,
+    address: &str,
+    server: PublicKey,
+    alpn: &[u8],
+    identity: Option<&SigningKey>,
+) -> Result<quinn::Connection, ConnectError> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .expect("the provider speaks TLS 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Expect(server)));
+    let mut tls = match identity {
+        None => builder.with_no_client_auth(),
+        Some(key) => builder.with_client_cert_resolver(Arc::new(
+            AlwaysResolvesClientRawPublicKeys::new(certified(key)),
+        )),
+    };
+    tls.alpn_protocols = vec![alpn.to_vec()];
+    let crypto = QuicClientConfig::try_from(tls).expect("AES-128-GCM is among the suites");
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    config.transport_config(transport_config());
+
+    let resolve = |source| ConnectError::Resolve {
+        address: address.to_owned(),
+        source,
+    };
+    let targets: Vec<_> = tokio::net::lookup_host(address)
+        .await
+        .map_err(resolve)?
+        .collect();
+    let mut last = resolve(io::Error::new(
+        io::ErrorKind::NotFound,
+        "the name has no address",
+    ));
+    for target in targets {
+        let target = mapped_for(endpoint, target);
+        // Raw public keys carry no name; TLS wants one all the same.
+        let connecting = match endpoint.connect_with(config.clone(), target, "quittance") {
+            Ok(connecting) => connecting,
+            Err(source) => {
+                last = ConnectError::Setup {
+                    address: address.to_owned(),
+                    source,
+                };
+                continue;
+            }
+        };
+        last = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(source)) => ConnectError::Handshake {
+                address: address.to_owned(),
+                source,
+            },
+            Err(_) => ConnectError::TimedOut {
+                address: address.to_owned(),
+            },
+        };
+    }
+    Err(last)
+}
+
+/// A dual-stack socket reaches IPv4 through mapped addresses.
+fn mapped_for(endpoint: &Endpoint, target: SocketAddr) -> SocketAddr {
+    match (endpoint.local_addr(), target) {
+        (Ok(local), SocketAddr::V4(v4)) if local.is_ipv6() => {
+            (v4.ip().to_ipv6_mapped(), v4.port()).into()
+        }
+        _ => target,
+    }
+}
