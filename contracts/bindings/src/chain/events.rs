@@ -1,0 +1,130 @@
+//! Finding the transaction that attested an epoch.
+//!
+//! Many public nodes refuse `eth_getLogs` over more than some thousand blocks. So the block is found by its
+//! time first, bisecting, and the logs are read a stretch at a time from there.
+
+use alloy::eips::BlockNumberOrTag;
+use alloy::primitives::{Address, B256};
+use alloy::rpc::types::{Filter, Log};
+use alloy::sol_types::SolEvent;
+
+use super::{Chain, ChainError, Status};
+use crate::abi::Settlement;
+
+/// Blocks of one query: what the strictest of the common public nodes allow.
+const STRETCH: u64 = 1_000;
+
+/// The transaction that completed an epoch's quorum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttestationTx {
+    /// The epoch.
+    pub epoch: u64,
+    /// The transaction.
+    pub tx: B256,
+    /// The block it is in.
+    pub block: u64,
+    /// The verifier whose vote it was.
+    pub verifier: Address,
+    /// Root of the epoch tree.
+    pub root: B256,
+    /// Hash of the tree's uppermost element.
+    pub top: B256,
+    /// Number of leaves.
+    pub nodes: u32,
+    /// Sum of all cumulative rewards, token units.
+    pub total: u128,
+    /// BLAKE3 hash of the evidence bundle.
+    pub evidence: B256,
+}
+
+impl Chain {
+    /// The transaction by which an epoch stands attested, from its event; `None` if it isn't attested. Finds
+    /// those too that the contract has let go of. Cancel-safe.
+    pub async fn attestation_tx(&self, epoch: u64) -> Result<Option<AttestationTx>, ChainError> {
+        let since = match self.status(epoch).await? {
+            Status::None => return Ok(None),
+            Status::Archived => {
+                let terms = self.parameters();
+                let end = terms.genesis + (epoch + 1) * u64::from(terms.epoch_length);
+                end + u64::from(terms.ticket_tail)
+            }
+            Status::Pending | Status::Active => match self.attestation(epoch).await? {
+                Some(attestation) => attestation.attested_at,
+                // Overturned a moment ago.
+                None => return Ok(None),
+            },
+        };
+        let rpc = &self.inner.rpc;
+        let head = rpc.latest_block().await?;
+        let mut from = self.first_block_since(since, head.number).await?;
+        let mut found: Option<(AttestationTx, u64)> = None;
+        while from <= head.number {
+            let to = head.number.min(from + STRETCH - 1);
+            let filter = Filter::new()
+                .address(self.inner.settlement)
+                .event_signature(vec![
+                    Settlement::EpochAttested::SIGNATURE_HASH,
+                    Settlement::EpochsOverturned::SIGNATURE_HASH,
+                ])
+                .from_block(from)
+                .to_block(to);
+            for log in rpc.logs(&filter).await? {
+                if let Some(attested) = attested(&log, epoch) {
+                    let block = rpc.block(BlockNumberOrTag::Number(attested.block)).await?;
+                    found = Some((attested, block.timestamp));
+                } else if overturned(&log, epoch) {
+                    found = None;
+                }
+            }
+            // Once active it can't be overturned.
+            if let Some((_, attested_at)) = &found {
+                let active_at = attested_at + u64::from(self.parameters().challenge_window);
+                let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
+                if reached.timestamp >= active_at {
+                    break;
+                }
+            }
+            from = to + 1;
+        }
+        Ok(found.map(|(found, _)| found))
+    }
+
+    /// The first block up to `head` whose time is `timestamp` or later; `head + 1` if there is none.
+    async fn first_block_since(&self, timestamp: u64, head: u64) -> Result<u64, ChainError> {
+        let (mut low, mut high) = (0, head + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let block = self
+                .inner
+                .rpc
+                .block(BlockNumberOrTag::Number(middle))
+                .await?;
+            if block.timestamp < timestamp {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+}
+
+fn attested(log: &Log, epoch: u64) -> Option<AttestationTx> {
+    let event = Settlement::EpochAttested::decode_log(&log.inner).ok()?.data;
+    (event.epoch == epoch).then_some(AttestationTx {
+        epoch,
+        tx: log.transaction_hash?,
+        block: log.block_number?,
+        verifier: event.verifier,
+        root: event.root,
+        top: event.top,
+        nodes: event.nodes,
+        total: event.total.to(),
+        evidence: event.evidence,
+    })
+}
+
+fn overturned(log: &Log, epoch: u64) -> bool {
+    Settlement::EpochsOverturned::decode_log(&log.inner)
+        .is_ok_and(|event| event.epoch <= epoch && epoch <= event.last)
+}

@@ -1,0 +1,319 @@
+//! One account at one RPC URL: calls, and transactions one at a time.
+
+use std::time::Duration;
+
+use alloy::consensus::BlockHeader;
+use alloy::eips::BlockNumberOrTag;
+use alloy::network::{EthereumWallet, TransactionBuilder};
+use alloy::primitives::{Address, B256, Bytes};
+use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
+use alloy::sol_types::SolCall;
+use alloy::transports::TransportError;
+use reqwest::Url;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use super::{ChainConfig, ChainError};
+
+/// First pause between two looks for something that is under way; doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+/// A block takes seconds on most chains; looking more often only loads the node.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// A mined transaction that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its hash.
+    pub tx: B256,
+    /// Gas it used.
+    pub gas_used: u64,
+    /// The block it is in.
+    pub block: u64,
+}
+
+/// A block's number and time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) number: u64,
+    pub(super) timestamp: u64,
+}
+
+/// TLS for https URLs: makes ring the process's provider of cryptography unless there is one already. May be
+/// called any number of times; connecting does.
+pub fn install_crypto_provider() {
+    // An error means that another one is installed, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+pub(super) struct Rpc {
+    provider: DynProvider,
+    url: String,
+    account: Option<Address>,
+    confirm_timeout: Duration,
+    /// Held from reading the nonce until the transaction is mined.
+    turn: Mutex<()>,
+}
+
+impl Rpc {
+    pub(super) fn new(config: &ChainConfig) -> Result<Self, ChainError> {
+        install_crypto_provider();
+        let url: Url = config.rpc.parse().map_err(|_| ChainError::BadUrl)?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(ChainError::BadUrl);
+        }
+        let client = reqwest::Client::builder()
+            .timeout(config.request_timeout)
+            .build()
+            .map_err(ChainError::Client)?;
+        let shown = url.origin().ascii_serialization();
+        let builder = ProviderBuilder::new();
+        let provider = match &config.key {
+            Some(key) => builder
+                .wallet(EthereumWallet::from(key.clone()))
+                .connect_reqwest(client, url)
+                .erased(),
+            None => builder.connect_reqwest(client, url).erased(),
+        };
+        Ok(Self {
+            provider,
+            url: shown,
+            account: config.key.as_ref().map(|key| key.address()),
+            confirm_timeout: config.confirm_timeout,
+            turn: Mutex::new(()),
+        })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(super) fn account(&self) -> Option<Address> {
+        self.account
+    }
+
+    pub(super) async fn chain_id(&self) -> Result<u64, ChainError> {
+        self.provider
+            .get_chain_id()
+            .await
+            .map_err(|error| self.error("eth_chainId", error))
+    }
+
+    pub(super) async fn has_code(&self, address: Address) -> Result<bool, ChainError> {
+        let code = self.provider.get_code_at(address).await;
+        Ok(!code
+            .map_err(|error| self.error("eth_getCode", error))?
+            .is_empty())
+    }
+
+    pub(super) async fn latest_block(&self) -> Result<Block, ChainError> {
+        self.block(BlockNumberOrTag::Latest).await
+    }
+
+    pub(super) async fn block(&self, at: BlockNumberOrTag) -> Result<Block, ChainError> {
+        const CALL: &str = "eth_getBlockByNumber";
+        let block = self.provider.get_block_by_number(at).await;
+        match block.map_err(|error| self.error(CALL, error))? {
+            Some(block) => Ok(Block {
+                number: block.header.number(),
+                timestamp: block.header.timestamp(),
+            }),
+            None => Err(ChainError::Refused {
+                url: self.url.clone(),
+                call: CALL,
+                code: 0,
+                message: format!("it doesn't have block {at}"),
+            }),
+        }
+    }
+
+    pub(super) async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, ChainError> {
+        let logs = self.provider.get_logs(filter).await;
+        logs.map_err(|error| self.error("eth_getLogs", error))
+    }
+
+    /// Calls a view function.
+    pub(super) async fn view<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, ChainError> {
+        let name = name_of::<C>();
+        let request = TransactionRequest::default()
+            .with_to(to)
+            .with_input(call.abi_encode());
+        let answer = self
+            .provider
+            .call(request)
+            .await
+            .map_err(|error| self.error(name, error))?;
+        C::abi_decode_returns(&answer).map_err(|source| ChainError::BadAnswer {
+            call: name,
+            address: to,
+            source,
+        })
+    }
+
+    /// Sends a call and waits until it is mined.
+    pub(super) async fn send<C: SolCall>(&self, to: Address, call: C) -> Result<Sent, ChainError> {
+        let request = TransactionRequest::default()
+            .with_to(to)
+            .with_input(call.abi_encode());
+        let receipt = self.transact(name_of::<C>(), |_| request).await?;
+        Ok(Sent {
+            tx: receipt.transaction_hash,
+            gas_used: receipt.gas_used,
+            block: receipt.block_number.unwrap_or_default(),
+        })
+    }
+
+    /// Deploys a contract whose creation code may depend on the nonce that it is created with.
+    pub(super) async fn create(
+        &self,
+        name: &'static str,
+        code: impl FnOnce(u64) -> Bytes,
+    ) -> Result<(Address, u64), ChainError> {
+        let request = |nonce| TransactionRequest::default().with_deploy_code(code(nonce));
+        let receipt = self.transact(name, request).await?;
+        let failed = ChainError::Failed {
+            call: name,
+            tx: receipt.transaction_hash,
+        };
+        let address = receipt.contract_address.ok_or(failed)?;
+        Ok((address, receipt.block_number.unwrap_or_default()))
+    }
+
+    /// Simulates, sends and awaits one transaction, after all others of the account.
+    async fn transact(
+        &self,
+        call: &'static str,
+        request: impl FnOnce(u64) -> TransactionRequest,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let account = self.account.ok_or(ChainError::NoKey { call })?;
+        let _turn = self.turn.lock().await;
+        let nonce = self.settled_nonce(account).await?;
+        let request = request(nonce).with_from(account);
+        self.provider
+            .call(request.clone())
+            .await
+            .map_err(|error| self.send_error(call, account, error))?;
+        let gas = self
+            .provider
+            .estimate_gas(request.clone())
+            .await
+            .map_err(|error| self.send_error(call, account, error))?;
+        // A fifth more: what the estimate saw may have become dearer by the time it is mined.
+        let request = request.with_nonce(nonce).with_gas_limit(gas + gas / 5);
+        let pending = self
+            .provider
+            .send_transaction(request)
+            .await
+            .map_err(|error| self.send_error(call, account, error))?;
+        let tx = *pending.tx_hash();
+        debug!(call, %tx, nonce, "sent");
+        let receipt = self.mined(call, tx).await?;
+        debug!(call, %tx, gas = receipt.gas_used, "mined");
+        if receipt.status() {
+            Ok(receipt)
+        } else {
+            Err(ChainError::Failed { call, tx })
+        }
+    }
+
+    /// The account's next nonce, when nothing of it is pending any more.
+    async fn settled_nonce(&self, account: Address) -> Result<u64, ChainError> {
+        const CALL: &str = "eth_getTransactionCount";
+        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
+        loop {
+            let pending = self.provider.get_transaction_count(account).pending().await;
+            let pending = pending.map_err(|error| self.error(CALL, error))?;
+            let latest = self.provider.get_transaction_count(account).latest().await;
+            let latest = latest.map_err(|error| self.error(CALL, error))?;
+            // Asked for later, the latest may be ahead.
+            if latest >= pending {
+                return Ok(latest);
+            }
+            if !pause.take().await {
+                let pending = pending - latest;
+                let after = self.confirm_timeout;
+                return Err(ChainError::StillPending {
+                    account,
+                    pending,
+                    after,
+                });
+            }
+        }
+    }
+
+    async fn mined(&self, call: &'static str, tx: B256) -> Result<TransactionReceipt, ChainError> {
+        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
+        loop {
+            let receipt = self.provider.get_transaction_receipt(tx).await;
+            match receipt.map_err(|error| self.error("eth_getTransactionReceipt", error)) {
+                Ok(Some(receipt)) => return Ok(receipt),
+                Ok(None) => {}
+                // It is on its way whether this look at it succeeds or not.
+                Err(error) if error.is_retryable() => debug!(%tx, %error, "looking again"),
+                Err(error) => return Err(error),
+            }
+            if !pause.take().await {
+                return Err(ChainError::NotMined {
+                    call,
+                    tx,
+                    after: self.confirm_timeout,
+                });
+            }
+        }
+    }
+
+    fn error(&self, call: &'static str, error: TransportError) -> ChainError {
+        ChainError::from_transport(&self.url, call, error)
+    }
+
+    fn send_error(
+        &self,
+        call: &'static str,
+        account: Address,
+        error: TransportError,
+    ) -> ChainError {
+        match self.error(call, error) {
+            ChainError::Refused { message, .. }
+                if message.to_lowercase().contains("insufficient funds") =>
+            {
+                ChainError::NoGas { account }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Pauses that grow, up to a deadline.
+struct Pause {
+    deadline: Instant,
+    next: Duration,
+}
+
+impl Pause {
+    fn until(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            next: PAUSE_MIN,
+        }
+    }
+
+    /// Pauses; `false` if the deadline has passed.
+    async fn take(&mut self) -> bool {
+        if Instant::now() >= self.deadline {
+            return false;
+        }
+        sleep(self.next).await;
+        self.next = (self.next * 2).min(PAUSE_MAX);
+        true
+    }
+}
+
+/// A function's name without its parameters.
+fn name_of<C: SolCall>() -> &'static str {
+    C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE)
+}

@@ -1,0 +1,15 @@
+//! The Quittance contracts from Rust: their interfaces, generated from the committed artifacts in
+//! `contracts/artifacts`, and [`Chain`], the one place that talks to an EVM node.
+//!
+//! Everything above asks a [`Chain`]; nothing above builds a transaction or decodes an answer itself.
+
+pub mod abi;
+pub mod chain;
+mod rules;
+
+pub use alloy::primitives::{Address, B256, U256};
+pub use alloy::signers::local::PrivateKeySigner;
+pub use chain::{
+    Attestation, AttestationTx, Chain, ChainConfig, ChainError, DeployConfig, Deployment, Issuer,
+    Node, NodeLeaf, Parameters, Revert, Sent, Status, TokenConfig, deploy, install_crypto_provider,
+};
