@@ -1,2 +1,125 @@
-//! main
-fn main() {}
+//! `quittance`: every part of a network in one binary, a subcommand each.
+
+mod audit;
+mod contracts_admin;
+mod control;
+mod get;
+mod keys;
+mod node;
+mod output;
+mod publish;
+mod settings;
+mod testnet;
+mod verifier;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// A managed decentralised CDN: cache nodes anyone can run, delivery that is proven, rewards that
+/// anyone can recompute.
+///
+/// Start with `quittance testnet`: a whole network on this machine, on a real EVM chain.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole network on this machine: publish, deliver, prove, attest, pay, audit.
+    Testnet(testnet::Args),
+    /// Run a cache node and earn by it.
+    #[command(subcommand)]
+    Node(node::Command),
+    /// Run a control plane: catalogue, routing, tickets.
+    #[command(subcommand)]
+    Control(control::Command),
+    /// Run a verifier: check segments, attest.
+    #[command(subcommand)]
+    Verifier(verifier::Command),
+    /// Publish a file or a directory.
+    Publish(publish::Args),
+    /// Fetch a file or a whole collection, verified.
+    Get(get::Args),
+    /// Recompute an attested epoch from its evidence: exit 0 if all is true, 1 if not, 2 if undecided.
+    Audit(audit::Args),
+    /// Deploy and administer a network's contracts.
+    #[command(subcommand)]
+    Contracts(contracts_admin::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("QUITTANCE_LOG").unwrap_or_else(|_| EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let done = |outcome: Result<()>| outcome.map(|()| ExitCode::SUCCESS);
+    match command {
+        Command::Testnet(args) => done(several_threads()?.block_on(testnet::run(args))),
+        // A node's work is one connection's packets after the other: one thread is faster than two
+        // that steal from each other.
+        Command::Node(command) => done(one_thread()?.block_on(node::run(command))),
+        Command::Control(command) => done(several_threads()?.block_on(control::run(command))),
+        Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
+        Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
+        Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
+        Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
+        Command::Contracts(command) => done(one_thread()?.block_on(contracts_admin::run(command))),
+    }
+}
+
+fn one_thread() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+fn several_threads() -> Result<Runtime> {
+    Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Cancelled at the first SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    tokio::spawn(async move {
+        let mut signals = 0;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            signals += 1;
+            if signals > 1 {
+                std::process::exit(130);
+            }
+            tracing::info!("shutting down; once more to end at once");
+            stopped.cancel();
+        }
+    });
+    Ok(stop)
+}

@@ -1,1 +1,49 @@
-//! control
+//! The control plane of a Quittance network: what there is, who serves it, and who may have it.
+//!
+//! Participants: *publishers* upload contents and put them under names; *nodes* join over QUIC, send
+//! heartbeats and fill their caches; *clients* ask where to fetch and get a signed ticket per node;
+//! *verifiers* and *auditors* read the ticket logs; the *chain* says who may join, and is told the root
+//! of each epoch's ticket log.
+//!
+//! Goals: a ticket that left is on disk first and in the log that is committed; nothing that was
+//! acknowledged is lost by a kill or a power cut; what is damaged is named, never dropped; every queue,
+//! body and wait is bounded. Non-goals: TLS for HTTP (a reverse proxy's), several processes on one data
+//! directory (it is locked).
+//!
+//! In the data directory: `store/` contents, `catalogue/` manifests and names, `tickets/` logs, `lock`.
+//!
+//! | module | |
+//! |---|---|
+//! | `control` | start, and the order in which everything ends |
+//! | `core` | shared state; routing a client, replicating a collection |
+//! | `http` | the public API |
+//! | `join`, `membership`, `registry` | nodes: connections, health and orders, who is registered |
+//! | `routing` | the choice of nodes, pure |
+//! | `issuer`, `ticket_log` | tickets: one thread, one file per epoch |
+//! | `commit`, `ledger` | ticket logs on chain |
+//! | `catalogue`, `durable` | names and manifests on disk |
+
+mod catalogue;
+mod clock;
+mod commit;
+mod config;
+mod control;
+mod core;
+mod durable;
+mod http;
+mod issuer;
+mod join;
+mod ledger;
+mod membership;
+mod metrics;
+mod registry;
+mod routing;
+#[cfg(test)]
+mod testing;
+mod ticket_log;
+
+pub use catalogue::CatalogueError;
+pub use config::{Config, ConfigError};
+pub use control::{Control, StartError, run};
+pub use durable::FileError;
+pub use ticket_log::LogError;

@@ -59,6 +59,8 @@ codes! {
     NoSession = 24, "no_session";
     /// The epoch's segment can't take another ticket.
     SegmentFull = 25, "segment_full";
+    /// The ticket's byte limit is reached.
+    TicketSpent = 26, "ticket_spent";
     /// Nothing of that name.
     NotFound = 30, "not_found";
     /// The ticket's collection doesn't hold that content.

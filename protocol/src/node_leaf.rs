@@ -146,3 +146,85 @@ impl EpochTree {
         top.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NETWORK: Network = Network {
+        chain_id: 1,
+        settlement: crate::Address::ZERO,
+    };
+
+    fn leaf(index: u32) -> NodeLeaf {
+        let mut leaf = NodeLeaf::from_bytes(&[0; NODE_LEAF_BYTES]);
+        (leaf.index, leaf.cumulative) = (index, 5);
+        leaf
+    }
+
+    fn tree(leaves: Vec<NodeLeaf>) -> EpochTree {
+        EpochTree {
+            network: NETWORK,
+            epoch: 9,
+            leaves,
+        }
+    }
+
+    #[test]
+    fn each_leaf_stands_at_its_index() {
+        let good = tree(vec![leaf(0), leaf(1)]);
+        assert_eq!(EpochTree::from_bytes(&good.to_bytes()).unwrap(), good);
+        assert_eq!(good.root().unwrap().mass().amount(), 10);
+        for wrong in [
+            vec![leaf(1)],
+            vec![leaf(0), leaf(0)],
+            vec![leaf(0), leaf(2)],
+        ] {
+            let read = EpochTree::from_bytes(&tree(wrong).to_bytes());
+            assert_eq!(read, Err(LayoutError::Range("index")));
+        }
+    }
+
+    #[test]
+    fn an_amount_that_is_no_mass_has_no_root() {
+        let mut leaves = vec![leaf(0), leaf(1)];
+        leaves[0].cumulative = u128::MAX;
+        assert!(tree(leaves.clone()).root().is_err());
+        leaves[0].cumulative = ValueMass::END - 5;
+        assert!(tree(leaves.clone()).root().is_err());
+        leaves[0].cumulative -= 1;
+        assert!(tree(leaves).root().is_ok());
+    }
+
+    #[test]
+    fn the_length_is_exactly_what_the_count_says() {
+        let bytes = tree(vec![leaf(0), leaf(1)]).to_bytes();
+        for cut in 0..bytes.len() {
+            assert!(EpochTree::from_bytes(&bytes[..cut]).is_err());
+        }
+        assert!(EpochTree::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        for count in [0, 1, 3, RECORDS_MAX, u32::MAX] {
+            let mut altered = bytes.clone();
+            altered[44..48].copy_from_slice(&count.to_be_bytes());
+            assert!(EpochTree::from_bytes(&altered).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_127_bytes_are_a_leaf(a: [u8; 32], b: [u8; 32], c: [u8; 32], d: [u8; 31]) {
+            let bytes = [&a[..], &b, &c, &d].concat().try_into().unwrap();
+            let leaf = NodeLeaf::from_bytes(&bytes);
+            prop_assert_eq!(leaf.to_bytes(), bytes);
+            let _ = leaf.leaf();
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(tail: Vec<u8>) {
+            let _ = EpochTree::from_bytes(&tail);
+            let bytes = [b"QTRE\x00\x01\x00\x00", &tail[..]].concat();
+            let _ = EpochTree::from_bytes(&bytes);
+        }
+    }
+}

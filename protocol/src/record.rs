@@ -345,3 +345,34 @@ impl VerifiedRecord {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_reason_stands_in_the_spec() {
+        let spec = include_str!("../SPEC.md");
+        for (code, rejection) in (1u16..).zip(Rejection::ALL) {
+            assert_eq!(rejection.code(), code);
+            let row = format!("| {code} | `{}` |", rejection.name());
+            let prose = format!("`{}`, code {code}", rejection.name());
+            assert!(spec.contains(&row) || spec.contains(&prose), "{rejection}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_60_bytes_are_a_receipt_and_every_140_a_record(
+            a: [u8; 32], b: [u8; 32], c: [u8; 32], d: [u8; 32], e: [u8; 12], signed: [u8; 28],
+        ) {
+            let bytes: [u8; RECORD_BYTES] = [&a[..], &b, &c, &d, &e].concat().try_into().unwrap();
+            let record = Record::from_bytes(&bytes);
+            prop_assert_eq!(record.to_bytes(), bytes);
+            let _ = record.leaf();
+            let bytes: [u8; RECEIPT_BYTES] = [&a[..], &signed].concat().try_into().unwrap();
+            prop_assert_eq!(Receipt::from_bytes(&bytes).to_bytes(), bytes);
+        }
+    }
+}

@@ -130,3 +130,91 @@ impl Segment {
         top.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Receipt;
+    use proptest::prelude::*;
+
+    fn record(index: u32) -> Record {
+        Record {
+            id: TicketId {
+                epoch: 3,
+                issuer: 0,
+                index,
+            },
+            receipt: Receipt::from_bytes(&[1; 60]),
+            signature: [2; 64].into(),
+        }
+    }
+
+    fn segment(indices: &[u32]) -> Result<Segment, SegmentError> {
+        let network = Network {
+            chain_id: 1,
+            settlement: [4; 20].into(),
+        };
+        let records = indices.iter().map(|index| record(*index)).collect();
+        Segment::new(network, 3, NodeId::from([5; 32]), records)
+    }
+
+    #[test]
+    fn records_must_increase() {
+        assert!(segment(&[]).is_ok() && segment(&[0, 1, 7]).is_ok());
+        for wrong in [&[1, 1][..], &[0, 2, 1], &[5, 6, 6]] {
+            assert!(matches!(segment(wrong), Err(SegmentError::Order { .. })));
+        }
+        // The reader refuses what the constructor refuses.
+        let mut bytes = segment(&[1, 2]).unwrap().to_bytes();
+        bytes.copy_within(SEGMENT_HEADER_BYTES + RECORD_BYTES.., SEGMENT_HEADER_BYTES);
+        let id = record(2).id;
+        assert_eq!(Segment::from_bytes(&bytes), Err(SegmentError::Order { id }));
+    }
+
+    #[test]
+    fn the_length_is_exactly_what_the_count_says() {
+        let bytes = segment(&[1, 2]).unwrap().to_bytes();
+        for cut in 0..bytes.len() {
+            assert!(Segment::from_bytes(&bytes[..cut]).is_err());
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(Segment::from_bytes(&longer).is_err());
+        for (at, value) in [(0, b'X'), (5, 2), (7, 1), (76, 1), (79, 3)] {
+            let mut altered = bytes.clone();
+            altered[at] = value;
+            assert!(Segment::from_bytes(&altered).is_err(), "byte {at}");
+        }
+        // The largest count, and one more: refused before anything is allocated for it.
+        for count in [RECORDS_MAX, RECORDS_MAX + 1, u32::MAX] {
+            let mut altered = bytes.clone();
+            altered[76..80].copy_from_slice(&count.to_be_bytes());
+            assert!(Segment::from_bytes(&altered).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(tail: Vec<u8>) {
+            let _ = Segment::from_bytes(&tail);
+            let bytes = [b"QSEG\x00\x01\x00\x00", &tail[..]].concat();
+            let _ = Segment::from_bytes(&bytes);
+        }
+
+        #[test]
+        fn whatever_is_read_is_written_the_same(head: [u8; 68], records in prop::collection::vec(prop::array::uniform32(any::<u8>()), 0..5)) {
+            let mut bytes = b"QSEG\x00\x01\x00\x00".to_vec();
+            bytes.extend_from_slice(&head);
+            bytes.extend_from_slice(&(records.len() as u32).to_be_bytes());
+            for (record, index) in records.iter().zip(0u8..) {
+                let mut whole = record.repeat(5);
+                whole.truncate(RECORD_BYTES);
+                whole[0] = index;
+                bytes.extend_from_slice(&whole);
+            }
+            let segment = Segment::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(segment.to_bytes(), bytes);
+            // Stated sums may overflow: an error, never a panic.
+            let _ = segment.root();
+        }
+    }
+}

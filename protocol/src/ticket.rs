@@ -198,3 +198,22 @@ impl VerifiedTicket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_216_bytes_are_a_ticket(parts: [[u8; 27]; 8], genesis: u64, epoch_length in 1u32.., ticket_tail: u32) {
+            let bytes: [u8; TICKET_BYTES] = parts.concat().try_into().unwrap();
+            let ticket = Ticket::from_bytes(&bytes);
+            prop_assert_eq!(ticket.to_bytes(), bytes);
+            let timeline = Timeline { genesis, epoch_length, ticket_tail, commit_window: 0, challenge_window: 0 };
+            // Times near the end of time saturate.
+            let _ = ticket.check_form(&timeline);
+            let _ = ticket.leaf();
+        }
+    }
+}

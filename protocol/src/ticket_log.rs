@@ -144,3 +144,94 @@ impl TicketLog {
         top.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NETWORK: Network = Network {
+        chain_id: 1,
+        settlement: crate::Address::ZERO,
+    };
+
+    fn ticket(index: u32) -> Ticket {
+        let mut ticket = Ticket::from_bytes(&[0; TICKET_BYTES]);
+        ticket.id = TicketId {
+            epoch: 3,
+            issuer: 2,
+            index,
+        };
+        ticket.bytes_max = 10;
+        ticket
+    }
+
+    #[test]
+    fn each_ticket_stands_at_its_index() {
+        let log = |tickets| TicketLog::new(NETWORK, 3, 2, tickets);
+        let good = log(vec![ticket(0), ticket(1)]).unwrap();
+        assert_eq!(good.ticket(1), Some(ticket(1)));
+        assert_eq!(good.ticket(2), None);
+        let root = good.root().unwrap();
+        assert_eq!((root.count, root.mass().bytes()), (2, 20));
+        assert_eq!((root.mass().deliveries(), root.mass().within()), (2, 0));
+        let mut other = ticket(1);
+        other.id.issuer = 1;
+        for wrong in [
+            vec![ticket(1)],
+            vec![ticket(0), ticket(0)],
+            vec![ticket(0), other],
+        ] {
+            assert!(matches!(log(wrong), Err(TicketLogError::Place { .. })));
+        }
+        assert!(TicketLog::new(NETWORK, 4, 2, vec![ticket(0)]).is_err());
+    }
+
+    #[test]
+    fn a_sum_of_limits_that_is_no_mass_has_no_root() {
+        let mut tickets = vec![ticket(0), ticket(1)];
+        tickets[0].bytes_max = DeliveryMass::BYTES_END - 1;
+        let log = TicketLog::new(NETWORK, 3, 2, tickets).unwrap();
+        assert!(log.root().is_err());
+    }
+
+    #[test]
+    fn the_length_is_exactly_what_the_count_says() {
+        let bytes = TicketLog::new(NETWORK, 3, 2, vec![ticket(0), ticket(1)])
+            .unwrap()
+            .to_bytes();
+        assert!(TicketLog::from_bytes(&bytes).is_ok());
+        for cut in 0..bytes.len() {
+            assert!(TicketLog::from_bytes(&bytes[..cut]).is_err());
+        }
+        assert!(TicketLog::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        for count in [0, 1, 3, RECORDS_MAX, u32::MAX] {
+            let mut altered = bytes.clone();
+            altered[48..52].copy_from_slice(&count.to_be_bytes());
+            assert!(TicketLog::from_bytes(&altered).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(tail: Vec<u8>) {
+            let _ = TicketLog::from_bytes(&tail);
+            let bytes = [b"QLOG\x00\x01\x00\x00", &tail[..]].concat();
+            let _ = TicketLog::from_bytes(&bytes);
+        }
+
+        #[test]
+        fn what_is_written_is_read_the_same(network: [u8; 28], epoch: u64, issuer: u32,
+                                            fill in prop::collection::vec(any::<u8>(), 0..6)) {
+            let tickets = (0u32..).zip(&fill).map(|(index, fill)| {
+                let mut ticket = Ticket::from_bytes(&[*fill; TICKET_BYTES]);
+                ticket.id = TicketId { epoch, issuer, index };
+                ticket
+            });
+            let network = Reader::new(&network).network().unwrap();
+            let log = TicketLog::new(network, epoch, issuer, tickets.collect()).unwrap();
+            prop_assert_eq!(TicketLog::from_bytes(&log.to_bytes()).unwrap(), log.clone());
+            let _ = log.root();
+        }
+    }
+}

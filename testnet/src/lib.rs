@@ -1,1 +1,17 @@
-//! testnet
+//! A whole network on one machine: real anvil, real processes, real traffic.
+//!
+//! [`Network`] starts and ends the processes; [`run`] is `quittance testnet`, which drives them through
+//! publish, deliver, prove, attest, pay and audit, and judges the outcome. The system tests use
+//! [`Network`] too, and break it on purpose.
+
+mod network;
+mod process;
+mod report;
+mod run;
+mod toolchain;
+
+pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
+pub use process::Process;
+pub use report::Report;
+pub use run::{Options, run};
+pub use toolchain::Toolchain;

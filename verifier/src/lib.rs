@@ -1,1 +1,37 @@
-//! verifier
+//! Checks what nodes say they delivered, attests it on chain, and lets anyone check the attestation.
+//!
+//! Participants: *issuers* publish the ticket logs whose roots they committed, *nodes* hand in segments,
+//! the *verifier* ([`run`]) judges them, writes the evidence, and posts one root; an *auditor*
+//! ([`audit_epoch`]) recomputes that root to the last unit from chain and evidence.
+//!
+//! Goals: one pure function, [`judge`], decides what an epoch was, for verifier and auditor alike; every
+//! signature is checked; nothing is believed that came over a network; a restart at any point neither
+//! loses an epoch nor attests one twice. Non-goals: building proofs (`prover`, which this crate never
+//! imports), parsing configuration (`cli`).
+
+mod audit;
+mod chain;
+mod config;
+mod evidence;
+#[cfg(test)]
+mod fixture;
+mod gather;
+mod http;
+mod judge;
+mod report;
+mod serve;
+mod service;
+
+pub use audit::{AuditReport, AuditedAttestation, Verdict, audit_epoch};
+pub use chain::{EpochFacts, epoch_facts};
+pub use config::Config;
+pub use evidence::{
+    BUNDLE_FILE, Bundle, BundleError, BundleFile, Evidence, EvidenceError, EvidenceSource,
+    EvidenceStore, FetchError, RejectionLine, StoreError, is_file_name,
+};
+pub use judge::{
+    EpochInputs, JudgeError, Judgement, ProbeCount, RejectedRecord, SegmentRefusal, judge,
+    segment_bytes_max, tickets_by_node,
+};
+pub use report::{AttestedEpoch, NodeLine, ServiceError, Status};
+pub use service::{RunError, run};

@@ -1,0 +1,152 @@
+//! `quittance control`: make a control plane, run it.
+
+use crate::keys::{
+    account, random_hex, read_secret, signing_key, signing_key_or_new, write_secret,
+};
+use crate::output;
+use crate::settings::{folder, load, require, settings};
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use protocol::{Address, IssuerKey};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the issuer key and the admin token; running it again changes nothing.
+    Init(InitArgs),
+    /// Serve.
+    Run(RunArgs),
+}
+
+settings! {
+    @chain
+    /// A control plane's settings.
+    ControlSettings {
+        /// Folder for keys, catalogue, contents and ticket logs.
+        #[arg(long, env = "QUITTANCE_DATA_DIR", value_name = "DIR")]
+        data_dir: PathBuf,
+        /// File with the private key of the account that commits ticket logs; else QUITTANCE_ETH_KEY.
+        #[arg(long, env = "QUITTANCE_ETH_KEY_FILE", value_name = "FILE")]
+        eth_key_file: PathBuf,
+        /// TCP address of the HTTP API [default: 127.0.0.1:8080].
+        #[arg(long, env = "QUITTANCE_LISTEN", value_name = "IP:PORT")]
+        listen: SocketAddr,
+        /// UDP address at which nodes join [default: 127.0.0.1:8443].
+        #[arg(long, env = "QUITTANCE_JOIN_LISTEN", value_name = "IP:PORT")]
+        join_listen: SocketAddr,
+        /// host:port at which nodes reach that address [default: the address itself].
+        #[arg(long, env = "QUITTANCE_PUBLIC_JOIN_ADDRESS", value_name = "HOST:PORT")]
+        public_join_address: String,
+        /// Account that pays for deliveries [default: the committing account].
+        #[arg(long, value_name = "ADDRESS")]
+        payer: Address,
+        /// Seconds a ticket lasts [default: 60].
+        #[arg(long, value_name = "SECONDS")]
+        ticket_ttl: u64,
+        /// Nodes named in a route [default: 3].
+        #[arg(long, value_name = "N")]
+        tickets_per_route: usize,
+        /// Nodes that a new collection is pushed to [default: 2].
+        #[arg(long, value_name = "N")]
+        replicas: usize,
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// Folder for keys, catalogue, contents and ticket logs.
+    #[arg(long, env = "QUITTANCE_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    settings: ControlSettings,
+    /// TOML file with any of these settings.
+    #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Made {
+    issuer: IssuerKey,
+    admin_token_file: PathBuf,
+}
+
+pub(crate) async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Init(args) => init(args),
+        Command::Run(args) => serve(args).await,
+    }
+}
+
+fn init(args: InitArgs) -> Result<()> {
+    let data_dir = folder(&args.data_dir)?;
+    let key = signing_key_or_new(&data_dir.join("issuer.key"))?;
+    let admin_token_file = data_dir.join("admin.token");
+    if !admin_token_file.exists() {
+        write_secret(&admin_token_file, &random_hex()?)?;
+    }
+    let issuer = IssuerKey::from(key.verifying_key().to_bytes());
+    output::print(
+        args.json,
+        &Made {
+            issuer,
+            admin_token_file,
+        },
+    )
+}
+
+async fn serve(args: RunArgs) -> Result<()> {
+    let settings = load(args.settings, args.config.as_deref())?;
+    let data_dir = folder(&require(
+        &settings.data_dir,
+        "data_dir",
+        "the control plane's folder",
+    )?)?;
+    let issuer_path = data_dir.join("issuer.key");
+    if !issuer_path.exists() {
+        bail!(
+            "{} is missing: run `quittance control init` first",
+            issuer_path.display()
+        );
+    }
+    let chain = settings.chain()?;
+    let key = account(settings.eth_key_file.as_deref())?;
+    let mut config = ::control::Config::new(
+        chain.rpc,
+        chain.settlement,
+        key.clone(),
+        signing_key(&issuer_path)?,
+        &data_dir,
+        settings
+            .listen
+            .unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
+        settings
+            .join_listen
+            .unwrap_or_else(|| ([127, 0, 0, 1], 8443).into()),
+        read_secret(&data_dir.join("admin.token"))?,
+        settings.payer.unwrap_or(key.address()),
+    );
+    config.chain_id = chain.chain_id;
+    config.public_join_address = settings.public_join_address;
+    if let Some(seconds) = settings.ticket_ttl {
+        config.ticket_ttl = Duration::from_secs(seconds);
+    }
+    if let Some(count) = settings.tickets_per_route {
+        config.tickets_per_route = count;
+    }
+    if let Some(count) = settings.replicas {
+        config.replicas = count;
+    }
+    let stop = crate::stop_signal()?;
+    ::control::run(config, stop).await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Key files: 32 bytes in hexadecimal, readable by their owner only.
+
+use anyhow::{Context, Result, bail};
+use contracts::PrivateKeySigner;
+use protocol::SigningKey;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Where an Ethereum account's key comes from, if no file names it.
+const ETH_KEY_VARIABLE: &str = "QUITTANCE_ETH_KEY";
+
+/// 32 random bytes in hexadecimal.
+pub(crate) fn random_hex() -> Result<String> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("the system gives no randomness")?;
+    Ok(hex(&seed))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes a secret once; never over an older one.
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot create {}", path.display()))?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    Ok(())
+}
+
+/// A secret's text.
+pub(crate) fn read_secret(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the key file {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The ed25519 key in a file.
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
+    let text = read_secret(path)?;
+    let digits = text.strip_prefix("0x").unwrap_or(&text);
+    let bytes: Option<Vec<u8>> = (digits.len() == 64 && digits.is_ascii())
+        .then(|| {
+            (0..64)
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
+                .collect()
+        })
+        .flatten();
+    match bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) {
+        Some(seed) => Ok(SigningKey::from_bytes(&seed)),
+        None => bail!(
+            "{} must hold a key of 64 hexadecimal digits",
+            path.display()
+        ),
+    }
+}
+
+/// The ed25519 key in a file, made if there is none.
+pub(crate) fn signing_key_or_new(path: &Path) -> Result<SigningKey> {
+    if !path.exists() {
+        write_secret(path, &random_hex()?)?;
+    }
+    signing_key(path)
+}
+
+/// The account's key: from a file, else from the environment.
+pub(crate) fn account(file: Option<&Path>) -> Result<PrivateKeySigner> {
+    let text = match (file, std::env::var(ETH_KEY_VARIABLE)) {
+        (Some(path), _) => read_secret(path)?,
+        (None, Ok(text)) => text.trim().to_owned(),
+        (None, Err(_)) => bail!(
+            "an Ethereum account is needed: give --eth-key-file FILE, or put its private key into {ETH_KEY_VARIABLE}"
+        ),
+    };
+    // The parser's message could repeat part of the key.
+    text.parse()
+        .ok()
+        .context("the Ethereum private key must be 64 hexadecimal digits")
+}

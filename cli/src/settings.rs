@@ -1,0 +1,129 @@
+//! Settings: defaults, then a TOML file, then the environment, then flags; unknown keys are refused.
+
+use anyhow::{Context, Result, anyhow};
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// Settings of one subcommand: every one may be absent, and a higher source wins over a lower.
+pub(crate) trait Settings: Sized + DeserializeOwned + Default {
+    fn or(self, lower: Self) -> Self;
+}
+
+/// Declares a subcommand's settings once: as flags, as environment variables and as keys of a file.
+/// With `@chain` it gets those that say which chain.
+macro_rules! settings {
+    (@chain $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $crate::settings::settings! {
+            $(#[$meta])* $name {
+                /// URL of an Ethereum node's JSON-RPC.
+                #[arg(long, env = "QUITTANCE_RPC", value_name = "URL", hide_env_values = true)]
+                rpc: String,
+                /// Address of the settlement contract.
+                #[arg(long, env = "QUITTANCE_SETTLEMENT", value_name = "ADDRESS")]
+                settlement: protocol::Address,
+                /// Chain id expected at the RPC URL [default: whatever is there].
+                #[arg(long, env = "QUITTANCE_CHAIN_ID", value_name = "ID")]
+                chain_id: u64,
+                $($(#[$field_meta])* $field: $ty,)*
+            }
+        }
+        impl $name {
+            /// How to reach the chain, without an account.
+            #[allow(dead_code)]
+            pub(crate) fn chain(&self) -> anyhow::Result<contracts::ChainConfig> {
+                use $crate::settings::require;
+                let rpc = require(&self.rpc, "rpc", "an Ethereum node's URL")?;
+                let settlement = require(&self.settlement, "settlement", "the settlement contract's address")?;
+                let mut config = contracts::ChainConfig::new(rpc, settlement);
+                config.chain_id = self.chain_id;
+                Ok(config)
+            }
+        }
+    };
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, clap::Args, serde::Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct $name {
+            $($(#[$field_meta])* pub(crate) $field: Option<$ty>,)*
+        }
+        impl $crate::settings::Settings for $name {
+            fn or(self, lower: Self) -> Self {
+                Self { $($field: self.$field.or(lower.$field),)* }
+            }
+        }
+    };
+}
+pub(crate) use settings;
+
+/// What flags and environment say, over what the file says.
+pub(crate) fn load<T: Settings>(given: T, file: Option<&Path>) -> Result<T> {
+    let Some(path) = file else { return Ok(given) };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the config file {}", path.display()))?;
+    let lower: T = toml::from_str(&text)
+        .with_context(|| format!("the config file {} is not right", path.display()))?;
+    Ok(given.or(lower))
+}
+
+/// A setting that has no default.
+pub(crate) fn require<T: Clone>(setting: &Option<T>, key: &str, what: &str) -> Result<T> {
+    setting.clone().ok_or_else(|| {
+        anyhow!(
+            "{what} is needed: give --{}, set QUITTANCE_{}, or put {key} into the config file",
+            key.replace('_', "-"),
+            key.to_uppercase()
+        )
+    })
+}
+
+/// A folder that is made if it isn't there.
+pub(crate) fn folder(path: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("cannot create the folder {}", path.display()))?;
+    path.canonicalize()
+        .with_context(|| format!("cannot use the folder {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    settings! {
+        /// For this test.
+        Sample {
+            /// A number.
+            #[arg(long)]
+            number: u32,
+            /// A word.
+            #[arg(long)]
+            word: String,
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_unknown_keys_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, "number = 1\nword = \"file\"\n").unwrap();
+        let given = Sample {
+            number: Some(2),
+            word: None,
+        };
+        let loaded = load(given, Some(&path)).unwrap();
+        assert_eq!(
+            (loaded.number, loaded.word.as_deref()),
+            (Some(2), Some("file"))
+        );
+        std::fs::write(&path, "numbr = 1\n").unwrap();
+        let error = format!("{:#}", load(Sample::default(), Some(&path)).unwrap_err());
+        assert!(error.contains("unknown field `numbr`"), "{error}");
+        let missing = require(&None::<u32>, "data_dir", "a folder")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.contains("--data-dir") && missing.contains("QUITTANCE_DATA_DIR"),
+            "{missing}"
+        );
+    }
+}

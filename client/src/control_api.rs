@@ -1,0 +1,410 @@
+//! The control plane's HTTP API, asked from outside.
+
+use futures::StreamExt;
+use protocol::{
+    CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
+    NetworkInfo, NodeInfo, PublishRequest, RECORDS_MAX, RouteAnswer, RouteRequest, TICKET_BYTES,
+};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+use serde::de::DeserializeOwned;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio_util::io::ReaderStream;
+
+/// Being connected takes no longer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Small requests are answered within this.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Ticket logs, up to 900 MB, are answered within this.
+const LOG_TIMEOUT: Duration = Duration::from_secs(600);
+/// An upload of which nothing was taken for this long has failed. The receiver hashes a file after its
+/// last byte came: a minute for 60 GB.
+const UPLOAD_STALL: Duration = Duration::from_secs(300);
+/// Bytes read from a file at a time when it is uploaded.
+const UPLOAD_PIECE_BYTES: usize = 1 << 20;
+/// Longest JSON answer: a list of 65,536 collections fits.
+const JSON_BYTES_MAX: usize = 32 << 20;
+/// Longest error answer that is read.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+/// Longest ticket log.
+const LOG_BYTES_MAX: usize = LOG_HEADER_BYTES + RECORDS_MAX as usize * TICKET_BYTES;
+
+/// Why the control plane gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Not a URL it can be at.
+    #[error("{url:?} is no address of a control plane: {reason}")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// HTTPS can't be spoken here.
+    #[error("cannot speak HTTPS: {0}")]
+    Tls(#[source] reqwest::Error),
+    /// No connection, or it broke.
+    #[error("the control plane at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Which request.
+        url: String,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// It said no.
+    #[error("the control plane refused ({status}): {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its sentence.
+        message: String,
+    },
+    /// It answered something else than its API says.
+    #[error("{url} answered something unexpected: {reason}")]
+    Unexpected {
+        /// Which request.
+        url: String,
+        /// What.
+        reason: String,
+    },
+    /// The manifest is not one.
+    #[error("the manifest of {collection} is not valid: {source}")]
+    Manifest {
+        /// As asked for.
+        collection: String,
+        /// Why.
+        source: ManifestError,
+    },
+    /// The manifest is another collection's.
+    #[error("the control plane gave the manifest of {actual} for {asked}")]
+    WrongManifest {
+        /// As asked for.
+        asked: CollectionId,
+        /// Hash of what came.
+        actual: CollectionId,
+    },
+    /// The file to upload can't be read.
+    #[error("cannot read {path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ApiError {
+    /// Whether asking again later may help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => *status >= 500 || *status == 429,
+            _ => false,
+        }
+    }
+
+    /// Whether there is nothing of that name.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+}
+
+/// A control plane, by its URL; cheap to clone.
+///
+/// All calls are cancel safe: a dropped one is as if its answer had been lost.
+#[derive(Debug, Clone)]
+pub struct ControlApi {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl ControlApi {
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the URL is none, or HTTPS is asked for and the system has no trusted roots.
+    pub fn new(base_url: &str) -> Result<Self, ApiError> {
+        let refused = |reason: String| ApiError::Url {
+            url: base_url.to_owned(),
+            reason,
+        };
+        let mut base = Url::parse(base_url).map_err(|error| refused(error.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(refused(
+                "it must begin with http:// or https:// and a host".into(),
+            ));
+        }
+        // Paths are joined below this one only if it ends so.
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        // Fails if somebody else was first, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT);
+        let http = match builder().build() {
+            // Systems without trusted roots can still speak plain HTTP.
+            Err(_) if base.scheme() == "http" => builder().tls_certs_only([]).build(),
+            built => built,
+        };
+        Ok(Self {
+            http: http.map_err(ApiError::Tls)?,
+            base,
+        })
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// Chain, key, clock, prices, service level.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn network_info(&self) -> Result<NetworkInfo, ApiError> {
+        self.json(self.request(Method::GET, &["network"])).await
+    }
+
+    /// Nodes and tickets for a collection.
+    ///
+    /// # Errors
+    /// [`ApiError`]; status 503 if no node is there for it.
+    pub async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, ApiError> {
+        self.json(self.request(Method::POST, &["route"]).json(request))
+            .await
+    }
+
+    /// A collection's manifest, by id or name. Asked for by id, it is checked against it.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if there is none.
+    pub async fn manifest(&self, collection: &str) -> Result<(CollectionId, Manifest), ApiError> {
+        let path = ["collections", collection, "manifest"];
+        let response = self.send(self.request(Method::GET, &path)).await?;
+        let bytes = self.read(response, Manifest::BYTES_MAX).await?;
+        let manifest = Manifest::from_bytes(&bytes).map_err(|source| ApiError::Manifest {
+            collection: collection.to_owned(),
+            source,
+        })?;
+        let actual = CollectionId::from(*blake3::hash(&bytes).as_bytes());
+        match collection.parse::<CollectionId>() {
+            Ok(asked) if asked != actual => Err(ApiError::WrongManifest { asked, actual }),
+            _ => Ok((actual, manifest)),
+        }
+    }
+
+    /// All collections.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn collections(&self) -> Result<Vec<CollectionSummary>, ApiError> {
+        self.json(self.request(Method::GET, &["collections"])).await
+    }
+
+    /// All nodes it knows.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn nodes(&self) -> Result<Vec<NodeInfo>, ApiError> {
+        self.json(self.request(Method::GET, &["nodes"])).await
+    }
+
+    /// The ticket log of an epoch that has ended, as bytes for `TicketLog::from_bytes`. Unchecked: its
+    /// root on chain tells whether it is the one.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] while the epoch lasts.
+    pub async fn ticket_log(&self, epoch: Epoch) -> Result<Vec<u8>, ApiError> {
+        let path = ["epochs", &epoch.to_string(), "tickets"];
+        let request = self.request(Method::GET, &path).timeout(LOG_TIMEOUT);
+        let response = self.send(request).await?;
+        self.read(response, LOG_BYTES_MAX).await
+    }
+
+    /// Whether a content was uploaded.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn blob_exists(&self, hash: &ContentHash) -> Result<bool, ApiError> {
+        let path = ["blobs", &hash.to_string()];
+        match self.send(self.request(Method::HEAD, &path)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uploads a file. `progress` hears how many bytes have gone.
+    ///
+    /// # Errors
+    /// [`ApiError`]; a file that doesn't have that hash is refused.
+    pub async fn put_blob(
+        &self,
+        hash: &ContentHash,
+        file: &Path,
+        token: &str,
+        mut progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(), ApiError> {
+        let unreadable = |source| ApiError::File {
+            path: file.to_owned(),
+            source,
+        };
+        let open = tokio::fs::File::open(file).await.map_err(unreadable)?;
+        let size = open.metadata().await.map_err(unreadable)?.len();
+        let sent = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&sent);
+        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES).inspect(move |piece| {
+            if let Ok(piece) = piece {
+                let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                progress(before + piece.len() as u64);
+            }
+        });
+        let request = self
+            .request(Method::PUT, &["blobs", &hash.to_string()])
+            .timeout(Duration::MAX)
+            .bearer_auth(token)
+            .header(header::CONTENT_LENGTH, size)
+            .body(reqwest::Body::wrap_stream(pieces));
+        let mut upload = std::pin::pin!(self.send(request));
+        loop {
+            let before = sent.load(Ordering::Relaxed);
+            match tokio::time::timeout(UPLOAD_STALL, &mut upload).await {
+                Ok(answer) => return answer.map(drop),
+                Err(_) if sent.load(Ordering::Relaxed) > before => {}
+                Err(_) => {
+                    return Err(ApiError::Unreachable {
+                        url: self.base.to_string(),
+                        reason: format!("it took nothing for {} s", UPLOAD_STALL.as_secs()),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Puts uploaded contents under a name.
+    ///
+    /// # Errors
+    /// [`ApiError`]; contents that were not uploaded are named.
+    pub async fn publish(
+        &self,
+        request: &PublishRequest,
+        token: &str,
+    ) -> Result<CollectionSummary, ApiError> {
+        let post = self.request(Method::POST, &["collections"]);
+        self.json(post.bearer_auth(token).json(request)).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        // Segments are percent-encoded: a name can't reach another route.
+        url.path_segments_mut()
+            .expect("http URLs have paths")
+            .pop_if_empty()
+            .push("v1")
+            .extend(path);
+        self.http.request(method, url).timeout(REQUEST_TIMEOUT)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = self.read(response, ERROR_BYTES_MAX).await;
+        let message = sentence(&body.unwrap_or_default(), status);
+        let status = status.as_u16();
+        Err(ApiError::Refused { status, message })
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        let response = self.send(request).await?;
+        let url = response.url().to_string();
+        let body = self.read(response, JSON_BYTES_MAX).await?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected {
+            url,
+            reason: error.to_string(),
+        })
+    }
+
+    async fn read(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, ApiError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
+            if bytes.len() + piece.len() > limit {
+                return Err(ApiError::Unexpected {
+                    url: response.url().to_string(),
+                    reason: format!("more than {limit} bytes"),
+                });
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+        let mut innermost: &dyn std::error::Error = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        let reason = if error.is_timeout() {
+            "it does not answer in time".into()
+        } else {
+            innermost.to_string()
+        };
+        ApiError::Unreachable {
+            url: error.url().unwrap_or(&self.base).to_string(),
+            reason,
+        }
+    }
+}
+
+/// What `{"error": "..."}` says, or else the status' own words.
+fn sentence(body: &[u8], status: StatusCode) -> String {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        error: String,
+    }
+    serde_json::from_slice::<Refusal>(body)
+        .map(|refusal| refusal.error)
+        .unwrap_or_else(|_| {
+            status
+                .canonical_reason()
+                .unwrap_or("no reason given")
+                .to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked_and_names_stay_in_their_segment() {
+        for wrong in ["", "localhost:80", "ftp://host", "http://", "/v1"] {
+            assert!(
+                matches!(ControlApi::new(wrong), Err(ApiError::Url { .. })),
+                "{wrong:?}"
+            );
+        }
+        let api = ControlApi::new("http://host:8080/cdn").unwrap();
+        let path = ["collections", "../../x?y", "manifest"];
+        let request = api.request(Method::GET, &path).build().unwrap();
+        assert_eq!(
+            request.url().as_str(),
+            "http://host:8080/cdn/v1/collections/..%2F..%2Fx%3Fy/manifest"
+        );
+    }
+
+    #[test]
+    fn refusals_speak() {
+        let status = StatusCode::NOT_FOUND;
+        assert_eq!(
+            sentence(br#"{"error":"no such name"}"#, status),
+            "no such name"
+        );
+        assert_eq!(sentence(b"<html>", status), "Not Found");
+    }
+}

@@ -1,0 +1,416 @@
+//! Fetching into files: resumed after an interruption, and under their final name only when whole.
+//!
+//! Bytes go to `<out>.part` beside the target, which is locked while it is written to. One that an earlier
+//! run left is hashed and continued; if the whole then has another hash than the manifest says, that
+//! beginning was damaged and the file is fetched once more from the start. A file fetched from its first
+//! byte is not hashed again: every group of it was verified against the manifest's hash as it came.
+
+use crate::fetch::{Client, FetchError, Fetched};
+use crate::sink::{Sink, WriterSink};
+use bytes::Bytes;
+use content::Group;
+use protocol::{ContentHash, Entry, GROUP_BYTES};
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::mem;
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Bytes that are gathered before they are written.
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches on their way to the disk.
+const BATCHES_MAX: usize = 4;
+/// Bytes read at a time when a beginning is hashed.
+const READ_BYTES: usize = 1 << 20;
+
+/// Why a file was not fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The fetch failed; what came is kept in `<out>.part`.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The target is a folder.
+    #[error("{0} is a folder: name a file in it")]
+    IsFolder(PathBuf),
+    /// The target's folder isn't there.
+    #[error("there is no folder {0}: create it first")]
+    NoFolder(PathBuf),
+    /// Somebody else is writing to it.
+    #[error("{0} is being written by another process")]
+    Busy(PathBuf),
+    /// The system says no.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Bytes that were verified don't have the hash: memory or disk is failing.
+    #[error("{0} came twice with the wrong hash though each part of it was right: check the disk")]
+    Damaged(PathBuf),
+}
+
+fn io_error<'a>(
+    what: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> FileError + use<'a> {
+    move |source| FileError::Io {
+        what,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes there, those of an earlier run included.
+    pub bytes: u64,
+    /// Bytes of the whole.
+    pub size: u64,
+}
+
+/// What is there already, open for more.
+struct Part {
+    file: File,
+    /// Bytes to keep: whole groups, or all.
+    length: u64,
+    /// Over these, if there are any.
+    hasher: Option<blake3::Hasher>,
+}
+
+impl Part {
+    /// Opens and locks, and hashes what an earlier run left. Blocking.
+    fn open(path: &Path, size: u64) -> Result<Self, FileError> {
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io_error("create", path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FileError::Busy(path.to_owned())),
+            // Not every file system can lock.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(path = %path.display(), %error, "not locked");
+            }
+        }
+        let there = file.metadata().map_err(io_error("read", path))?.len();
+        let length = resumable(there, size);
+        file.set_len(length).map_err(io_error("shorten", path))?;
+        let hasher = match length {
+            0 => None,
+            _ => Some(hashed(&mut file, length).map_err(io_error("read", path))?),
+        };
+        Ok(Self {
+            file,
+            length,
+            hasher,
+        })
+    }
+}
+
+/// How much of `there` bytes can be continued from: all, or else whole groups.
+fn resumable(there: u64, size: u64) -> u64 {
+    if there >= size {
+        // Longer than it should be is something else.
+        if there == size { size } else { 0 }
+    } else {
+        there / GROUP_BYTES * GROUP_BYTES
+    }
+}
+
+/// The hash over the beginning; leaves the file at its end.
+fn hashed(file: &mut File, length: u64) -> io::Result<blake3::Hasher> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; READ_BYTES];
+    let mut left = length;
+    while left > 0 {
+        let want = left.min(READ_BYTES as u64) as usize;
+        file.read_exact(&mut buffer[..want])?;
+        hasher.update(&buffer[..want]);
+        left -= want as u64;
+    }
+    Ok(hasher)
+}
+
+fn write_batch(file: &mut File, batch: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+    let mut slices = &mut slices[..];
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Gathers groups and hands them to a thread that writes (and, if a beginning was there, hashes).
+struct FileSink<P> {
+    batch: Vec<Bytes>,
+    batched: usize,
+    batches: mpsc::Sender<Vec<Bytes>>,
+    progress: P,
+    at: Progress,
+}
+
+impl<P: FnMut(Progress) + Send> FileSink<P> {
+    fn begin(part: Part, size: u64, progress: P) -> (Self, JoinHandle<io::Result<Part>>) {
+        let (batches, mut coming) = mpsc::channel::<Vec<Bytes>>(BATCHES_MAX);
+        let at = Progress {
+            bytes: part.length,
+            size,
+        };
+        let mut part = part;
+        let writer = tokio::task::spawn_blocking(move || {
+            part.file.seek(SeekFrom::Start(part.length))?;
+            while let Some(batch) = coming.blocking_recv() {
+                write_batch(&mut part.file, &batch)?;
+                for bytes in &batch {
+                    part.length += bytes.len() as u64;
+                    if let Some(hasher) = &mut part.hasher {
+                        hasher.update(bytes);
+                    }
+                }
+            }
+            Ok(part)
+        });
+        let sink = Self {
+            batch: Vec::with_capacity(BATCH_BYTES / GROUP_BYTES as usize),
+            batched: 0,
+            batches,
+            progress,
+            at,
+        };
+        (sink, writer)
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let fresh = Vec::with_capacity(self.batch.capacity());
+        let batch = mem::replace(&mut self.batch, fresh);
+        self.at.bytes += mem::take(&mut self.batched) as u64;
+        // The writer only goes first if the disk failed; why, it says itself.
+        let gone = |_| io::ErrorKind::BrokenPipe;
+        self.batches.send(batch).await.map_err(gone)?;
+        (self.progress)(self.at);
+        Ok(())
+    }
+}
+
+impl<P: FnMut(Progress) + Send> Sink for FileSink<P> {
+    async fn write(&mut self, group: Group) -> io::Result<()> {
+        self.batched += group.data.len();
+        self.batch.push(group.data);
+        if self.batched >= BATCH_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// Fetches a file to `out`, by way of `<out>.part`; continues what an interrupted call left there.
+    ///
+    /// `out` is replaced at once when the file is whole and on disk. `progress` hears of every mebibyte.
+    /// Cancel safe: what came stays in `<out>.part`.
+    ///
+    /// # Errors
+    /// [`FileError`]; `out` is then as it was.
+    pub async fn fetch_to_file(
+        &self,
+        collection: &str,
+        path: &str,
+        out: &Path,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Fetched, FileError> {
+        check_target(out).await?;
+        let collection = self
+            .collection(collection)
+            .await
+            .map_err(FetchError::from)?;
+        let entry = collection.entry(path)?;
+        let part_path = part_path(out);
+        loop {
+            let (open_path, size) = (part_path.clone(), entry.size);
+            let part = blocking(move || Part::open(&open_path, size)).await?;
+            let began_at = part.length;
+            let (part, fetched) = self
+                .fetch_part(&part_path, collection.id, entry, part, &mut progress)
+                .await?;
+            if is_right(&part, &entry.content) {
+                let out = out.to_owned();
+                blocking(move || finish(part.file, &part_path, &out)).await?;
+                return Ok(fetched);
+            }
+            if began_at == 0 {
+                return Err(FileError::Damaged(part_path));
+            }
+            let path = part_path.display();
+            tracing::warn!(%path, "what an earlier run left is damaged; starting again");
+            part.file
+                .set_len(0)
+                .map_err(io_error("shorten", &part_path))?;
+        }
+    }
+
+    async fn fetch_part(
+        &self,
+        part_path: &Path,
+        collection: protocol::CollectionId,
+        entry: &Entry,
+        part: Part,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<(Part, Fetched), FileError> {
+        let range = part.length..entry.size;
+        let (mut sink, writer) = FileSink::begin(part, entry.size, progress);
+        let mut fetched = self
+            .fetch_entry(collection, entry, Some(range), &mut sink)
+            .await;
+        // What came before a failure is worth keeping too.
+        if let Err(error) = sink.flush().await
+            && fetched.is_ok()
+        {
+            fetched = Err(FetchError::Sink(error));
+        }
+        drop(sink);
+        let written = match writer.await {
+            Ok(written) => written,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        // If both failed, the disk is why.
+        let part = written.map_err(io_error("write", part_path))?;
+        Ok((part, fetched?))
+    }
+
+    /// Fetches a file into anything that can be written to, such as standard output.
+    ///
+    /// # Errors
+    /// [`FetchError`]; what was written before is right all the same.
+    pub async fn fetch_to_writer(
+        &self,
+        collection: &str,
+        path: &str,
+        writer: impl AsyncWrite + Unpin + Send,
+    ) -> Result<Fetched, FetchError> {
+        let mut sink = WriterSink::new(writer);
+        let fetched = self.fetch(collection, path, None, &mut sink).await;
+        // Also after a failure: what came is right.
+        let flushed = sink.finish().await;
+        let fetched = fetched?;
+        flushed.map_err(FetchError::Sink)?;
+        Ok(fetched)
+    }
+}
+
+fn is_right(part: &Part, content: &ContentHash) -> bool {
+    part.hasher
+        .as_ref()
+        .is_none_or(|hasher| hasher.finalize().as_bytes() == content.as_bytes())
+}
+
+fn part_path(out: &Path) -> PathBuf {
+    let mut name = OsString::from(out);
+    name.push(".part");
+    name.into()
+}
+
+fn folder_of(out: &Path) -> &Path {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+async fn check_target(out: &Path) -> Result<(), FileError> {
+    let out = out.to_owned();
+    blocking(move || {
+        if out.is_dir() || out.file_name().is_none() {
+            return Err(FileError::IsFolder(out));
+        }
+        let folder = folder_of(&out);
+        match folder.is_dir() {
+            true => Ok(()),
+            false => Err(FileError::NoFolder(folder.to_owned())),
+        }
+    })
+    .await
+}
+
+/// Makes it durable and gives it its name. Blocking.
+fn finish(file: File, part: &Path, out: &Path) -> Result<(), FileError> {
+    file.sync_all().map_err(io_error("flush", part))?;
+    std::fs::rename(part, out).map_err(io_error("replace", out))?;
+    let folder = folder_of(out);
+    // Makes the name durable. Some systems don't open folders; the file is whole all the same.
+    if let Ok(folder) = File::open(folder)
+        && let Err(error) = folder.sync_all()
+    {
+        tracing::debug!(%error, "the folder was not flushed");
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(out) => out,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_groups_are_continued_from() {
+        let g = GROUP_BYTES;
+        // there, size, kept
+        let cases = [
+            (0, 0, 0),
+            (0, 100, 0),
+            (99, 100, 0),
+            (100, 100, 100),
+            (101, 100, 0),
+            (g + 1, 3 * g, g),
+            (2 * g, 3 * g, 2 * g),
+            (3 * g, 3 * g, 3 * g),
+        ];
+        for (there, size, kept) in cases {
+            assert_eq!(resumable(there, size), kept, "{there} of {size}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_hashed_up_to_its_last_whole_group_and_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.part");
+        let bytes = vec![5; GROUP_BYTES as usize + 100];
+        std::fs::write(&path, &bytes).unwrap();
+        let part = Part::open(&path, 10 * GROUP_BYTES).unwrap();
+        assert_eq!(part.length, GROUP_BYTES);
+        let hash = part.hasher.as_ref().unwrap().finalize();
+        assert_eq!(hash, blake3::hash(&bytes[..GROUP_BYTES as usize]));
+        let second = Part::open(&path, 10 * GROUP_BYTES);
+        assert!(matches!(second, Err(FileError::Busy(_))));
+    }
+
+    #[test]
+    fn batches_are_written_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let batch: Vec<_> = (0..100u8).map(|i| Bytes::from(vec![i; 1000])).collect();
+        write_batch(&mut File::create(&path).unwrap(), &batch).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), batch.concat());
+    }
+}

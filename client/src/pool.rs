@@ -1,0 +1,340 @@
+//! A session per collection, kept open for many requests, and the way to the next one.
+//!
+//! A route is a list of nodes with a ticket for each. The pool opens a session with the first that accepts
+//! and keeps it until its ticket ends or the node fails; then it takes the next on the list, and a new
+//! route when the list is at its end. Nodes that failed are left out for a while.
+
+use crate::clock::{TicketClock, wall_ms};
+use crate::config::ClientConfig;
+use crate::control_api::{ApiError, ControlApi};
+use crate::fault::{Attempt, Blame, Fault};
+use crate::session::{Link, Session, SessionLimits};
+use crate::summary::Statistics;
+use protocol::{
+    ALPN_NODE, ClientKey, CollectionId, NodeId, RouteRequest, RoutedNode, ServiceTargets,
+};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use transport::connect;
+
+/// A node that failed is left out for this long.
+const FAILED_EXCLUSION: Duration = Duration::from_secs(60);
+/// A node that lied is left out for this long.
+const LIED_EXCLUSION: Duration = Duration::from_secs(600);
+/// Nodes left out at most, and named to the control plane; the ones that come back soonest give way.
+const EXCLUDED_MAX: usize = 256;
+/// Nodes of one answer that are tried.
+const CANDIDATES_MAX: usize = 16;
+/// Routes asked for without a byte of progress in between.
+pub(crate) const ROUTES_MAX: u32 = 5;
+/// Before the second of these; doubled for each further one.
+const BACKOFF: Duration = Duration::from_millis(200);
+/// Collections with a session at a time.
+const COLLECTIONS_MAX: usize = 256;
+
+/// What one fetch has tried so far.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    pub(crate) attempts: Vec<Attempt>,
+    /// Routes asked for since there was progress.
+    pub(crate) routes: u32,
+    /// What the last of them came to, if it failed.
+    pub(crate) route_error: Option<ApiError>,
+}
+
+/// No node is left to ask: the trail says why.
+#[derive(Debug)]
+pub(crate) struct Exhausted;
+
+#[derive(Debug, Clone, Copy)]
+struct Exclusion {
+    until: Instant,
+    lied: bool,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    session: Option<Arc<Session>>,
+    candidates: VecDeque<RoutedNode>,
+    /// When they came.
+    came: Option<Instant>,
+    targets: Option<ServiceTargets>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Pool {
+    config: ClientConfig,
+    key: ClientKey,
+    control: ControlApi,
+    endpoint: quinn::Endpoint,
+    statistics: Arc<Statistics>,
+    /// One lock a collection, held while a session is opened: whoever else wants one waits for it
+    /// instead of opening another.
+    slots: Mutex<HashMap<CollectionId, Arc<tokio::sync::Mutex<Slot>>>>,
+    links: Mutex<HashMap<NodeId, Weak<Link>>>,
+    excluded: Mutex<HashMap<NodeId, Exclusion>>,
+    /// The signers. They end by themselves, a bounded time after their sessions.
+    signers: Mutex<JoinSet<()>>,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Sessions that nobody finished settle by themselves, in a bounded time.
+        locked(&self.signers).detach_all();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    pub(crate) fn new(
+        config: ClientConfig,
+        control: ControlApi,
+        endpoint: quinn::Endpoint,
+        statistics: Arc<Statistics>,
+    ) -> Self {
+        Self {
+            key: config.key.verifying_key().to_bytes().into(),
+            config,
+            control,
+            endpoint,
+            statistics,
+            slots: Mutex::default(),
+            links: Mutex::default(),
+            excluded: Mutex::default(),
+            signers: Mutex::default(),
+        }
+    }
+
+    /// A session whose ticket covers the beginning of this range, and what to measure it by. Cancel safe.
+    pub(crate) async fn session(
+        &self,
+        collection: CollectionId,
+        span: &Range<u64>,
+        trail: &mut Trail,
+    ) -> Result<(Arc<Session>, ServiceTargets), Exhausted> {
+        let slot = self.slot(collection);
+        let mut slot = slot.lock().await;
+        loop {
+            if let (Some(session), Some(targets)) = (&slot.session, slot.targets) {
+                if session.is_open() && session.ledger.has_room_for(span) {
+                    return Ok((Arc::clone(session), targets));
+                }
+                slot.session = None;
+            }
+            let Some(candidate) = slot.candidates.pop_front() else {
+                self.route(collection, &mut slot, trail).await?;
+                continue;
+            };
+            let came = slot.came.unwrap_or_else(Instant::now);
+            if self.is_excluded(&candidate.node) {
+                continue;
+            }
+            let clock = TicketClock::new(&candidate.ticket.peek(), came, wall_ms());
+            let deadline = clock.deadline(self.config.expiry_margin);
+            if Instant::now() >= deadline {
+                continue;
+            }
+            match self.open(&candidate, clock).await {
+                Ok(session) => slot.session = Some(Arc::new(session)),
+                Err(fault) => {
+                    let blame = fault.blame(Instant::now() >= deadline);
+                    self.blamed(candidate.node, blame);
+                    trail.attempts.push(Attempt::failed(candidate.node, fault));
+                }
+            }
+        }
+    }
+
+    /// Lets go of a session that no new request is to use. It settles by itself when the last request
+    /// under it has ended.
+    pub(crate) async fn retire(&self, collection: CollectionId, session: &Arc<Session>) {
+        let slot = self.slot(collection);
+        let mut slot = slot.lock().await;
+        if slot
+            .session
+            .as_ref()
+            .is_some_and(|s| Arc::ptr_eq(s, session))
+        {
+            slot.session = None;
+        }
+    }
+
+    /// Draws the consequence of what a node did.
+    pub(crate) fn blamed(&self, node: NodeId, blame: Blame) {
+        let exclusion = match blame {
+            Blame::Ticket => return,
+            Blame::Lied => LIED_EXCLUSION,
+            Blame::Failed | Blame::Leaving => FAILED_EXCLUSION,
+        };
+        self.statistics.fault(node);
+        // The next session there, if there is one, gets a connection of its own.
+        locked(&self.links).remove(&node);
+        let mut excluded = locked(&self.excluded);
+        if excluded.len() >= EXCLUDED_MAX {
+            let soonest = excluded.iter().min_by_key(|(_, e)| e.until);
+            if let Some(soonest) = soonest.map(|(node, _)| *node) {
+                excluded.remove(&soonest);
+            }
+        }
+        let entry = Exclusion {
+            until: Instant::now() + exclusion,
+            lied: blame == Blame::Lied,
+        };
+        excluded.insert(node, entry);
+    }
+
+    /// Lets go of all sessions and waits for their last acknowledgements, for a bounded time.
+    pub(crate) async fn settle(&self) {
+        locked(&self.slots).clear();
+        let mut signers = std::mem::take(&mut *locked(&self.signers));
+        let all = async { while signers.join_next().await.is_some() {} };
+        // A signer bounds itself by the same time once its session is over; the rest is for scheduling.
+        let bound = self.config.settle_timeout + Duration::from_secs(1);
+        if timeout(bound, all).await.is_err() {
+            tracing::debug!("sessions were still in use when the client finished");
+            // Their requests go on: so do their signers.
+            signers.detach_all();
+        }
+    }
+
+    fn slot(&self, collection: CollectionId) -> Arc<tokio::sync::Mutex<Slot>> {
+        let mut slots = locked(&self.slots);
+        if slots.len() >= COLLECTIONS_MAX && !slots.contains_key(&collection) {
+            // Those with nothing open first; if that frees nothing, whichever comes.
+            slots.retain(|_, slot| {
+                slot.try_lock().map_or(true, |slot| {
+                    slot.session
+                        .as_ref()
+                        .is_some_and(|session| session.is_open())
+                })
+            });
+            if slots.len() >= COLLECTIONS_MAX
+                && let Some(some) = slots.keys().next().copied()
+            {
+                slots.remove(&some);
+            }
+        }
+        Arc::clone(slots.entry(collection).or_default())
+    }
+
+    async fn route(
+        &self,
+        collection: CollectionId,
+        slot: &mut Slot,
+        trail: &mut Trail,
+    ) -> Result<(), Exhausted> {
+        if trail.routes >= ROUTES_MAX {
+            return Err(Exhausted);
+        }
+        if trail.routes > 0 {
+            sleep(BACKOFF * (1 << (trail.routes - 1))).await;
+        }
+        trail.routes += 1;
+        let request = RouteRequest {
+            collection: collection.to_string(),
+            client: self.key,
+            exclude: self.excluded_nodes(),
+        };
+        let answer = match self.control.route(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // Better a node that failed before than none.
+                let forgiven = self.forgive_failed();
+                let again = error.is_retryable() || forgiven;
+                trail.route_error = Some(error);
+                return if again { Ok(()) } else { Err(Exhausted) };
+            }
+        };
+        trail.route_error = None;
+        slot.came = Some(Instant::now());
+        slot.targets = Some(answer.targets);
+        let ours = |routed: &RoutedNode| {
+            let ticket = routed.ticket.peek();
+            ticket.node == routed.node
+                && ticket.client == self.key
+                && ticket.collection == collection
+                && self.config.only_node.is_none_or(|only| only == routed.node)
+                && !self.is_excluded(&routed.node)
+        };
+        slot.candidates = answer
+            .nodes
+            .into_iter()
+            .filter(ours)
+            .take(CANDIDATES_MAX)
+            .collect();
+        if slot.candidates.is_empty() {
+            self.forgive_failed();
+        }
+        Ok(())
+    }
+
+    async fn open(&self, candidate: &RoutedNode, clock: TicketClock) -> Result<Session, Fault> {
+        let bound = self.config.connect_timeout;
+        let link = timeout(bound, self.link(candidate))
+            .await
+            .map_err(|_| Fault::Silent(bound))??;
+        let limits = SessionLimits {
+            connect_timeout: bound,
+            expiry_margin: self.config.expiry_margin,
+            settle_timeout: self.config.settle_timeout,
+        };
+        let (session, signer) =
+            Session::open(link, candidate.ticket, clock, &self.config.key, limits).await?;
+        self.statistics.opened(&session.ledger);
+        let mut signers = locked(&self.signers);
+        // Those that have ended make room.
+        while signers.try_join_next().is_some() {}
+        signers.spawn(signer);
+        Ok(session)
+    }
+
+    async fn link(&self, candidate: &RoutedNode) -> Result<Arc<Link>, Fault> {
+        let node = candidate.node;
+        let known = locked(&self.links).get(&node).and_then(Weak::upgrade);
+        if let Some(link) = known.filter(|link| link.connection.close_reason().is_none()) {
+            return Ok(link);
+        }
+        let connection = connect(
+            &self.endpoint,
+            &candidate.address,
+            *node.as_bytes(),
+            ALPN_NODE,
+            None,
+        )
+        .await?;
+        let link = Arc::new(Link { node, connection });
+        let mut links = locked(&self.links);
+        links.retain(|_, link| link.strong_count() > 0);
+        links.insert(node, Arc::downgrade(&link));
+        Ok(link)
+    }
+
+    fn is_excluded(&self, node: &NodeId) -> bool {
+        let now = Instant::now();
+        locked(&self.excluded)
+            .get(node)
+            .is_some_and(|exclusion| exclusion.until > now)
+    }
+
+    fn excluded_nodes(&self) -> Vec<NodeId> {
+        let now = Instant::now();
+        let mut excluded = locked(&self.excluded);
+        excluded.retain(|_, exclusion| exclusion.until > now);
+        excluded.keys().copied().collect()
+    }
+
+    /// Takes back the exclusion of those that failed but didn't lie; whether there were any.
+    fn forgive_failed(&self) -> bool {
+        let mut excluded = locked(&self.excluded);
+        let before = excluded.len();
+        excluded.retain(|_, exclusion| exclusion.lied);
+        excluded.len() < before
+    }
+}

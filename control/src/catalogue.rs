@@ -1,0 +1,389 @@
+//! Which collections there are, under which names, and who pays for them.
+//!
+//! In the folder: `<id>.qcol`, a manifest each, never changed once written, and `publications.json`, what
+//! was published in which order, replaced as a whole. A publication counts when the second is durable;
+//! a manifest without one does no harm.
+
+use crate::durable::{self, FileError, failed};
+use protocol::{Address, CollectionId, CollectionSummary, Manifest, ManifestError, UnixMillis};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Most publications, old versions included.
+pub(crate) const PUBLICATIONS_MAX: usize = 65_536;
+/// Longest name.
+const NAME_BYTES_MAX: usize = 128;
+
+const PUBLICATIONS_FILE: &str = "publications.json";
+
+/// A collection as it was published last under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Collection {
+    pub(crate) id: CollectionId,
+    pub(crate) name: String,
+    pub(crate) payer: Address,
+    /// Sum of all sizes: the limit of its tickets.
+    pub(crate) bytes: u64,
+    pub(crate) files: u32,
+}
+
+impl Collection {
+    pub(crate) fn summary(&self) -> CollectionSummary {
+        CollectionSummary {
+            collection: self.id,
+            name: self.name.clone(),
+            files: self.files,
+            bytes: self.bytes,
+            payer: self.payer,
+        }
+    }
+}
+
+/// Why the catalogue can't be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// The system says no.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The list of publications isn't one.
+    #[error("the catalogue {} is damaged: restore it from a copy ({source})", path.display())]
+    Publications {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// A manifest that isn't the one its name says.
+    #[error("the manifest {} is damaged: restore it from a copy", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Bytes that aren't a manifest.
+    #[error("the manifest {} is damaged: restore it from a copy ({source})", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ManifestError,
+    },
+}
+
+/// Why something can't be published.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// Not a name.
+    #[error(
+        "a name is 1 to {NAME_BYTES_MAX} letters, digits, `.`, `_` or `-`, doesn't begin with `.`, and isn't a collection's id"
+    )]
+    Name,
+    /// No room.
+    #[error("the catalogue holds {PUBLICATIONS_MAX} publications and takes no more")]
+    Full,
+    /// The system says no.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publication {
+    name: String,
+    collection: CollectionId,
+    payer: Address,
+    published_at_ms: UnixMillis,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publications {
+    version: u32,
+    publications: Vec<Publication>,
+}
+
+const FILE_VERSION: u32 = 1;
+
+#[derive(Debug, Clone, Default)]
+struct Index {
+    by_id: HashMap<CollectionId, Arc<Collection>>,
+    by_name: HashMap<String, Arc<Collection>>,
+}
+
+impl Index {
+    fn add(&mut self, collection: Collection) -> Arc<Collection> {
+        let collection = Arc::new(collection);
+        self.by_id.insert(collection.id, collection.clone());
+        self.by_name
+            .insert(collection.name.clone(), collection.clone());
+        collection
+    }
+}
+
+/// All collections; what it answers is in memory, what it takes is on disk first.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    dir: PathBuf,
+    index: RwLock<Index>,
+    /// What the file says; held while it is written, so that publishers take turns.
+    publications: Mutex<Vec<Publication>>,
+}
+
+impl Catalogue {
+    /// Reads the folder and checks every manifest. Blocking.
+    pub(crate) fn open(dir: &Path) -> Result<Self, CatalogueError> {
+        durable::create_dir(dir)?;
+        durable::list(dir)?;
+        let path = dir.join(PUBLICATIONS_FILE);
+        let publications = match fs::read(&path) {
+            Ok(bytes) => {
+                let damaged = |source| CatalogueError::Publications {
+                    path: path.clone(),
+                    source,
+                };
+                let file: Publications = serde_json::from_slice(&bytes).map_err(damaged)?;
+                if file.version != FILE_VERSION {
+                    let text = format!("version {} is not known here", file.version);
+                    return Err(damaged(serde::de::Error::custom(text)));
+                }
+                file.publications
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(failed("read", &path)(error).into()),
+        };
+        let mut index = Index::default();
+        for publication in &publications {
+            let id = publication.collection;
+            let (bytes, files) = match index.by_id.get(&id) {
+                Some(known) => (known.bytes, known.files),
+                None => {
+                    let manifest = read_manifest(&manifest_path(dir, &id), &id)?;
+                    (manifest.bytes(), manifest.entries().len() as u32)
+                }
+            };
+            index.add(Collection {
+                id,
+                name: publication.name.clone(),
+                payer: publication.payer,
+                bytes,
+                files,
+            });
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            index: RwLock::new(index),
+            publications: Mutex::new(publications),
+        })
+    }
+
+    /// Puts a collection under a name. When this returns it is durable; repeating it changes nothing.
+    /// Whether its contents are there is the caller's to check. Blocking.
+    pub(crate) fn publish(
+        &self,
+        name: &str,
+        manifest: &Manifest,
+        payer: Address,
+        now: UnixMillis,
+    ) -> Result<Arc<Collection>, PublishError> {
+        if !name_is_allowed(name) {
+            return Err(PublishError::Name);
+        }
+        let bytes = manifest.to_bytes();
+        let collection = Collection {
+            id: manifest.id(),
+            name: name.to_owned(),
+            payer,
+            bytes: manifest.bytes(),
+            files: manifest.entries().len() as u32,
+        };
+        let mut publications = self
+            .publications
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let current = self.find_name(name);
+        if let Some(current) = current.filter(|current| **current == collection) {
+            return Ok(current);
+        }
+        if publications.len() >= PUBLICATIONS_MAX {
+            return Err(PublishError::Full);
+        }
+        let path = manifest_path(&self.dir, &collection.id);
+        if !path.exists() {
+            durable::replace(&path, &bytes)?;
+        }
+        publications.push(Publication {
+            name: collection.name.clone(),
+            collection: collection.id,
+            payer,
+            published_at_ms: now,
+        });
+        let file = Publications {
+            version: FILE_VERSION,
+            publications: std::mem::take(&mut *publications),
+        };
+        let bytes = serde_json::to_vec(&file).expect("names, hashes and numbers are JSON");
+        *publications = file.publications;
+        if let Err(error) = durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes) {
+            publications.pop();
+            return Err(error.into());
+        }
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(index.add(collection))
+    }
+
+    fn find_name(&self, name: &str) -> Option<Arc<Collection>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.by_name.get(name).cloned()
+    }
+
+    /// The collection with this id.
+    pub(crate) fn find_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.by_id.get(id).cloned()
+    }
+
+    /// The collection with this id, or the latest under this name.
+    pub(crate) fn find(&self, id_or_name: &str) -> Option<Arc<Collection>> {
+        match id_or_name.parse() {
+            Ok(id) => self.find_id(&id),
+            Err(_) => self.find_name(id_or_name),
+        }
+    }
+
+    /// The latest version under each name, in order of names.
+    pub(crate) fn list(&self) -> Vec<Arc<Collection>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = index.by_name.values().cloned().collect();
+        drop(index);
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Every collection, old versions too, in no order.
+    pub(crate) fn ids(&self) -> Vec<CollectionId> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.by_id.keys().copied().collect()
+    }
+
+    /// The manifest's bytes. Blocking.
+    pub(crate) fn manifest_bytes(&self, id: &CollectionId) -> Result<Vec<u8>, CatalogueError> {
+        let path = manifest_path(&self.dir, id);
+        Ok(fs::read(&path).map_err(failed("read", &path))?)
+    }
+
+    /// The manifest, checked. Blocking.
+    pub(crate) fn manifest(&self, id: &CollectionId) -> Result<Manifest, CatalogueError> {
+        read_manifest(&manifest_path(&self.dir, id), id)
+    }
+}
+
+fn manifest_path(dir: &Path, id: &CollectionId) -> PathBuf {
+    dir.join(format!("{}.qcol", &id.to_string()[2..]))
+}
+
+fn read_manifest(path: &Path, id: &CollectionId) -> Result<Manifest, CatalogueError> {
+    let bytes = fs::read(path).map_err(failed("read", path))?;
+    if *blake3::hash(&bytes).as_bytes() != *id.as_bytes() {
+        let path = path.to_owned();
+        return Err(CatalogueError::Damaged { path });
+    }
+    Manifest::from_bytes(&bytes).map_err(|source| CatalogueError::Manifest {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A name never looks like an id, nor like a path that URLs would shorten.
+fn name_is_allowed(name: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && name.parse::<CollectionId>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{ContentHash, Entry};
+
+    const PAYER: Address = Address::repeat_byte(1);
+
+    fn manifest(size: u64) -> Manifest {
+        Manifest::new(vec![Entry {
+            path: "a".into(),
+            content: ContentHash::from([1; 32]),
+            size,
+            media_type: "text/plain".into(),
+        }])
+        .unwrap()
+    }
+
+    #[test]
+    fn the_latest_version_under_a_name_wins_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(dir.path()).unwrap();
+        let (old, new) = (manifest(1), manifest(2));
+        catalogue.publish("film", &old, PAYER, 10).unwrap();
+        catalogue.publish("film", &new, PAYER, 20).unwrap();
+        catalogue.publish("film", &new, PAYER, 30).unwrap();
+        let other = Address::repeat_byte(2);
+        catalogue.publish("copy", &old, other, 40).unwrap();
+
+        let reopened = Catalogue::open(dir.path()).unwrap();
+        for catalogue in [catalogue, reopened] {
+            assert_eq!(catalogue.find("film").unwrap().id, new.id());
+            assert_eq!(catalogue.find("copy").unwrap().payer, other);
+            let old_one = catalogue.find(&old.id().to_string()).unwrap();
+            assert_eq!((old_one.id, old_one.payer), (old.id(), other));
+            assert_eq!(catalogue.manifest(&old.id()).unwrap(), old);
+            let names: Vec<_> = catalogue.list().iter().map(|c| c.name.clone()).collect();
+            assert_eq!(names, ["copy", "film"]);
+            assert!(catalogue.find("nothing").is_none());
+            assert_eq!(catalogue.publications.lock().unwrap().len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(dir.path()).unwrap();
+        catalogue.publish("film", &manifest(1), PAYER, 10).unwrap();
+        drop(catalogue);
+        let half = dir.path().join("publications.json.unfinished");
+        fs::write(&half, b"{\"version\":1,\"publi").unwrap();
+        let orphan = manifest_path(dir.path(), &manifest(2).id());
+        fs::write(&orphan, manifest(2).to_bytes()).unwrap();
+        let catalogue = Catalogue::open(dir.path()).unwrap();
+        assert_eq!(catalogue.find("film").unwrap().id, manifest(1).id());
+        assert!(catalogue.find_id(&manifest(2).id()).is_none());
+        assert!(!half.exists());
+    }
+
+    #[test]
+    fn damage_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(dir.path()).unwrap();
+        catalogue.publish("film", &manifest(1), PAYER, 10).unwrap();
+        let path = manifest_path(dir.path(), &manifest(1).id());
+        fs::write(&path, manifest(2).to_bytes()).unwrap();
+        let error = Catalogue::open(dir.path()).unwrap_err();
+        assert!(matches!(&error, CatalogueError::Damaged { path: named } if *named == path));
+        fs::write(dir.path().join(PUBLICATIONS_FILE), b"{}").unwrap();
+        let error = Catalogue::open(dir.path()).unwrap_err();
+        assert!(matches!(error, CatalogueError::Publications { .. }));
+    }
+
+    #[test]
+    fn names_that_could_be_something_else_are_refused() {
+        let id = manifest(1).id().to_string();
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for name in ["", ".", "..", "a/b", "a b", "ä", &id, &id[2..], &long] {
+            assert!(!name_is_allowed(name), "{name}");
+        }
+        assert!(name_is_allowed("Big_Buck-Bunny.v2"));
+    }
+}

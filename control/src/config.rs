@@ -1,0 +1,147 @@
+//! What a control plane is told before it starts.
+
+use contracts::PrivateKeySigner;
+use protocol::{Address, SigningKey};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of a control plane. [`Config::new`] fills in what has a default.
+#[derive(Clone)]
+pub struct Config {
+    /// URL of an EVM node's JSON-RPC, http or https.
+    pub rpc: String,
+    /// The settlement contract.
+    pub settlement: Address,
+    /// The chain id that is expected at `rpc`; `None` takes any.
+    pub chain_id: Option<u64>,
+    /// Key of the EVM account that commits ticket logs: the committer in the settlement contract.
+    pub key: PrivateKeySigner,
+    /// The ed25519 key that signs tickets and stands in the settlement contract; also the TLS key to
+    /// which nodes connect.
+    pub issuer_key: SigningKey,
+    /// Where everything durable is kept: one folder per network and issuer, one process at a time.
+    pub data_dir: PathBuf,
+    /// Where HTTP is served. TLS is a reverse proxy's work.
+    pub listen: SocketAddr,
+    /// Where nodes join, QUIC over UDP.
+    pub join_listen: SocketAddr,
+    /// `host:port` that nodes are told to join at. `None` tells them the bound address, which must
+    /// then be one that they can dial.
+    pub public_join_address: Option<String>,
+    /// Bearer token of publishers, at least 16 bytes.
+    pub admin_token: String,
+    /// Who pays for collections that were published without a payer.
+    pub payer: Address,
+    /// How long a ticket may be used after it was issued; at least 1 ms. Default 60 s.
+    pub ticket_ttl: Duration,
+    /// Most nodes, and tickets, in one answer; 1 to 16. Default 3.
+    pub tickets_per_route: usize,
+    /// A node without a heartbeat for longer gets no traffic. Default 5 s.
+    pub node_timeout: Duration,
+    /// Nodes told to fill a collection when it is published. Default 2.
+    pub replicas: usize,
+    /// Largest content that may be uploaded, bytes. Default 64 GiB.
+    pub blob_bytes_max: u64,
+}
+
+impl Config {
+    /// A configuration with every default, for a network.
+    #[expect(clippy::too_many_arguments, reason = "these have no sensible default")]
+    pub fn new(
+        rpc: impl Into<String>,
+        settlement: Address,
+        key: PrivateKeySigner,
+        issuer_key: SigningKey,
+        data_dir: impl Into<PathBuf>,
+        listen: SocketAddr,
+        join_listen: SocketAddr,
+        admin_token: impl Into<String>,
+        payer: Address,
+    ) -> Self {
+        Self {
+            rpc: rpc.into(),
+            settlement,
+            chain_id: None,
+            key,
+            issuer_key,
+            data_dir: data_dir.into(),
+            listen,
+            join_listen,
+            public_join_address: None,
+            admin_token: admin_token.into(),
+            payer,
+            ticket_ttl: Duration::from_secs(60),
+            tickets_per_route: 3,
+            node_timeout: Duration::from_secs(5),
+            replicas: 2,
+            blob_bytes_max: 64 << 30,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.admin_token.len() < TOKEN_BYTES_MIN {
+            return Err(ConfigError::Token);
+        }
+        if self.ticket_ttl < Duration::from_millis(1) {
+            return Err(ConfigError::TicketTtl);
+        }
+        if !(1..=TICKETS_PER_ROUTE_MAX).contains(&self.tickets_per_route) {
+            return Err(ConfigError::TicketsPerRoute);
+        }
+        if self.node_timeout.is_zero() {
+            return Err(ConfigError::NodeTimeout);
+        }
+        if self.public_join_address.is_none() && self.join_listen.ip().is_unspecified() {
+            return Err(ConfigError::JoinAddress(self.join_listen));
+        }
+        Ok(())
+    }
+}
+
+/// Shorter tokens can be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+/// Each is a line in the log and an upper bound of somebody's bill.
+const TICKETS_PER_ROUTE_MAX: usize = 16;
+
+/// A setting that can't be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Too short.
+    #[error("the admin token must have at least {TOKEN_BYTES_MIN} bytes")]
+    Token,
+    /// Tickets that have expired when they are issued.
+    #[error("the ticket ttl must be at least 1 ms")]
+    TicketTtl,
+    /// None, or too many.
+    #[error("tickets per route must be 1 to {TICKETS_PER_ROUTE_MAX}")]
+    TicketsPerRoute,
+    /// Every node would be unhealthy.
+    #[error("the node timeout must be above zero")]
+    NodeTimeout,
+    /// Nobody can dial 0.0.0.0.
+    #[error("nodes can't dial {0}: give a public join address (host:port)")]
+    JoinAddress(SocketAddr),
+}
+
+/// Shows no key, no token, and nothing of the RPC URL, which may hold a provider's access key.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("settlement", &self.settlement)
+            .field("chain_id", &self.chain_id)
+            .field("committer", &self.key.address())
+            .field("data_dir", &self.data_dir)
+            .field("listen", &self.listen)
+            .field("join_listen", &self.join_listen)
+            .field("public_join_address", &self.public_join_address)
+            .field("payer", &self.payer)
+            .field("ticket_ttl", &self.ticket_ttl)
+            .field("tickets_per_route", &self.tickets_per_route)
+            .field("node_timeout", &self.node_timeout)
+            .field("replicas", &self.replicas)
+            .field("blob_bytes_max", &self.blob_bytes_max)
+            .finish_non_exhaustive()
+    }
+}

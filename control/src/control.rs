@@ -1,0 +1,403 @@
+//! The process: what is opened at the start, in which order, and how it ends.
+
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::clock;
+use crate::commit::{Committer, Seat};
+use crate::config::{Config, ConfigError};
+use crate::core::Core;
+use crate::durable::{self, FileError, failed};
+use crate::issuer::{Issuer, IssuerConfig};
+use crate::ledger::agreed;
+use crate::membership::Members;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::ticket_log::LogError;
+use crate::{http, join};
+use content::{OnDamage, Store, StoreError};
+use contracts::{Chain, ChainConfig, ChainError};
+use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use transport::{BindError, PeerAuth, server_endpoint};
+
+/// How long a commitment that is under way may take when the process is to end; it is made good after
+/// the next start.
+const COMMIT_GRACE: Duration = Duration::from_secs(10);
+/// How long connections to nodes have to close.
+const JOIN_GRACE: Duration = Duration::from_secs(5);
+/// Bodies of HTTP requests that are cut off end a little after their drain.
+const HTTP_GRACE: Duration = Duration::from_secs(10);
+
+/// Why a control plane didn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting can't be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The chain can't be asked, or is another one.
+    #[error(transparent)]
+    Chain(Box<ChainError>),
+    /// The key isn't an issuer's.
+    #[error(
+        "issuer key {key} is not registered in settlement contract {settlement} on chain {chain_id}; its owner adds it with addIssuer"
+    )]
+    NotAnIssuer {
+        /// Our public key.
+        key: IssuerKey,
+        /// The contract.
+        settlement: Address,
+        /// Where it stands.
+        chain_id: u64,
+    },
+    /// Another account commits for the issuer.
+    #[error(
+        "ticket logs of issuer {issuer} are committed by account {committer}; the configured key is that of {account}"
+    )]
+    NotCommitter {
+        /// Our index.
+        issuer: u32,
+        /// As registered.
+        committer: Address,
+        /// As configured.
+        account: Address,
+    },
+    /// Another process works there.
+    #[error("{} is in use by another control plane: stop it, or choose another data directory", .0.display())]
+    InUse(PathBuf),
+    /// The data directory can't be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The catalogue is damaged.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The content store is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A ticket log is damaged.
+    #[error(transparent)]
+    TicketLog(#[from] LogError),
+    /// The HTTP address can't be had.
+    #[error("cannot listen on TCP {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The QUIC address can't be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The runtime is shutting down.
+    #[error("stopped while starting")]
+    Stopped,
+}
+
+impl From<ChainError> for StartError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(Box::new(error))
+    }
+}
+
+/// A control plane at work. Dropped, it stops without waiting for anything; [`Control::run_until`] ends it
+/// in order.
+pub struct Control {
+    /// Where HTTP is served.
+    pub http_addr: SocketAddr,
+    /// Where nodes join, UDP.
+    pub join_addr: SocketAddr,
+    issuer: Arc<Issuer>,
+    tasks: Tasks,
+    /// Held to the end: nobody else may write here.
+    _lock: File,
+}
+
+/// The tasks, each with its own end, since they end one after the other.
+struct Tasks {
+    http: Task,
+    join: Task,
+    commit: Task,
+    registry: Task,
+}
+
+struct Task {
+    stop: CancellationToken,
+    handle: JoinHandle<()>,
+}
+
+impl Task {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(
+        run: impl FnOnce(CancellationToken) -> F,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let handle = tokio::spawn(run(stop.clone()));
+        Self { stop, handle }
+    }
+
+    /// Stops it; after the grace, hard.
+    async fn end(&mut self, what: &str, grace: Duration) {
+        self.stop.cancel();
+        // One that has panicked was awaited before, and may not be again.
+        if self.handle.is_finished() {
+            return;
+        }
+        if timeout(grace, &mut self.handle).await.is_err() {
+            tracing::warn!(task = what, "did not end in time and is cut off");
+            self.handle.abort();
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.handle.abort();
+    }
+}
+
+impl Control {
+    /// Opens everything and begins to serve. It refuses to start on anything damaged or misconfigured,
+    /// rather than serve half.
+    ///
+    /// # Errors
+    /// [`StartError`], in one sentence that says what to do.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let chain = ChainConfig {
+            chain_id: config.chain_id,
+            key: Some(config.key.clone()),
+            ..ChainConfig::new(config.rpc.clone(), config.settlement)
+        };
+        let chain = Chain::connect(&chain).await?;
+        let (chain_id, settlement) = chain.network();
+        let network = Network {
+            chain_id,
+            settlement,
+        };
+        let (timeline, terms, targets) = agreed(chain.parameters());
+        let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
+        let seat = find_seat(&chain, issuer_key, config.key.address()).await?;
+        let registry = Arc::new(Registry::new());
+        registry.load(&chain).await?;
+
+        let clock = clock::system();
+        let issuer_config = IssuerConfig {
+            network,
+            issuer: seat.index,
+            timeline,
+            ttl_ms: u64::try_from(config.ticket_ttl.as_millis()).unwrap_or(u64::MAX),
+            tickets_max: RECORDS_MAX,
+        };
+        let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
+        let issuer_clock = clock.clone();
+        let open = move || Opened::open(&dir, issuer_config, key, issuer_clock);
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|_| StartError::Stopped)??;
+
+        let listen = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let http_addr = listener.local_addr().map_err(listen)?;
+        let endpoint = server_endpoint(
+            config.join_listen,
+            &config.issuer_key,
+            &[ALPN_CONTROL],
+            PeerAuth::Required,
+        )?;
+        let join_addr = endpoint.local_addr().map_err(|source| BindError::Io {
+            address: config.join_listen,
+            source,
+        })?;
+        let metrics = Arc::new(Metrics::default());
+        let core = Arc::new(Core {
+            network,
+            issuer_key,
+            issuer_index: seat.index,
+            join_address: config
+                .public_join_address
+                .unwrap_or_else(|| join_addr.to_string()),
+            timeline,
+            terms,
+            targets,
+            payer: config.payer,
+            tickets_per_route: config.tickets_per_route,
+            replicas: config.replicas,
+            clock: clock.clone(),
+            catalogue: opened.catalogue,
+            store: opened.store,
+            members: Members::new(config.node_timeout),
+            issuer: opened.issuer.clone(),
+            metrics: metrics.clone(),
+        });
+        let committer = Committer::new(
+            chain.clone(),
+            opened.issuer.clone(),
+            seat,
+            timeline,
+            clock,
+            metrics,
+        );
+        let following = registry.clone();
+        let (token, blob_bytes_max) = (config.admin_token, config.blob_bytes_max);
+        let tasks = Tasks {
+            registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
+            commit: Task::spawn(|stop| committer.run(stop)),
+            join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
+            http: Task::spawn(|stop| http::serve(listener, core, token, blob_bytes_max, stop)),
+        };
+        tracing::info!(
+            chain_id,
+            %settlement,
+            issuer = seat.index,
+            %http_addr,
+            %join_addr,
+            "the control plane is up"
+        );
+        Ok(Self {
+            http_addr,
+            join_addr,
+            issuer: opened.issuer,
+            tasks,
+            _lock: opened.lock,
+        })
+    }
+
+    /// Serves until told to stop, then ends in this order, every step bounded:
+    ///
+    /// 1. HTTP: no new connections, open requests end: no ticket is asked for any more.
+    /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
+    /// 3. Commitments: one under way is finished, no new one begins.
+    /// 4. The registry's mirror.
+    /// 5. The ticket log: what is queued becomes durable, the thread ends.
+    /// 6. The data directory is free.
+    pub async fn run_until(mut self, shutdown: CancellationToken) {
+        let tasks = &mut self.tasks;
+        // A task that ends by itself has panicked; to go on without it would look healthy and not be.
+        tokio::select! {
+            () = shutdown.cancelled() => tracing::info!("shutting down"),
+            _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
+            _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
+            _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
+            _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
+        }
+        tasks.http.end("http", HTTP_GRACE).await;
+        tasks.join.end("join", JOIN_GRACE).await;
+        tasks.commit.end("commit", COMMIT_GRACE).await;
+        tasks.registry.end("registry", JOIN_GRACE).await;
+        let issuer = self.issuer.clone();
+        let stopping = tokio::task::spawn_blocking(move || issuer.stop());
+        if stopping.await.is_err() {
+            tracing::error!("the ticket log's thread did not end");
+        }
+    }
+}
+
+/// Runs a control plane until told to stop.
+///
+/// # Errors
+/// If it doesn't start.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+    let control = Control::start(config).await?;
+    control.run_until(shutdown).await;
+    Ok(())
+}
+
+async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Seat, StartError> {
+    let issuers = chain.issuers().await?;
+    let Some(found) = issuers.iter().find(|issuer| issuer.key == key.0) else {
+        let (chain_id, settlement) = chain.network();
+        return Err(StartError::NotAnIssuer {
+            key,
+            settlement,
+            chain_id,
+        });
+    };
+    if found.committer != account {
+        return Err(StartError::NotCommitter {
+            issuer: found.index,
+            committer: found.committer,
+            account,
+        });
+    }
+    Ok(Seat {
+        index: found.index,
+        added_at: found.added_at,
+    })
+}
+
+/// What is on disk.
+struct Opened {
+    lock: File,
+    store: Store,
+    catalogue: Arc<Catalogue>,
+    issuer: Arc<Issuer>,
+}
+
+impl Opened {
+    /// Blocking.
+    fn open(
+        dir: &Path,
+        issuer: IssuerConfig,
+        key: protocol::SigningKey,
+        clock: clock::Clock,
+    ) -> Result<Self, StartError> {
+        durable::create_dir(dir)?;
+        let lock = lock(dir)?;
+        // Nothing may be evicted, and nothing damaged dropped: this is where everything comes from.
+        let store = Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse)?;
+        let catalogue = Catalogue::open(&dir.join("catalogue"))?;
+        warn_of_missing(&catalogue, &store)?;
+        let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock)?;
+        Ok(Self {
+            lock,
+            store,
+            catalogue: Arc::new(catalogue),
+            issuer: Arc::new(issuer),
+        })
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, StartError> {
+    let path = dir.join("lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source).into()),
+    }
+}
+
+/// Nodes may still have what is missing here, so it isn't a reason not to start; but nobody can fill it.
+fn warn_of_missing(catalogue: &Catalogue, store: &Store) -> Result<(), CatalogueError> {
+    for id in catalogue.ids() {
+        let manifest = catalogue.manifest(&id)?;
+        let mut missing = manifest
+            .entries()
+            .iter()
+            .filter(|entry| !store.contains(&entry.content));
+        if let Some(first) = missing.next() {
+            tracing::error!(
+                collection = %id,
+                missing = missing.count() + 1,
+                first = %first.content,
+                path = first.path,
+                "contents of a collection are not in the store: upload them again"
+            );
+        }
+    }
+    Ok(())
+}

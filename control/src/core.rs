@@ -1,0 +1,126 @@
+//! What HTTP handlers and the join server share, and the two decisions they make with it: where a
+//! client goes, and who fills what.
+
+use crate::catalogue::{Catalogue, Collection};
+use crate::clock::Clock;
+use crate::issuer::{Grant, IssueError, Issuer};
+use crate::membership::Members;
+use crate::metrics::Metrics;
+use content::Store;
+use protocol::{
+    Address, CollectionId, IssuerKey, Network, RewardTerms, RouteAnswer, RouteRequest, RoutedNode,
+    ServiceTargets, Timeline,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The control plane's state; one per process.
+pub(crate) struct Core {
+    pub(crate) network: Network,
+    pub(crate) issuer_key: IssuerKey,
+    pub(crate) issuer_index: u32,
+    pub(crate) join_address: String,
+    pub(crate) timeline: Timeline,
+    pub(crate) terms: RewardTerms,
+    pub(crate) targets: ServiceTargets,
+    pub(crate) payer: Address,
+    pub(crate) tickets_per_route: usize,
+    pub(crate) replicas: usize,
+    pub(crate) clock: Clock,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) store: Store,
+    pub(crate) members: Members,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Why a client isn't sent anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RouteError {
+    #[error("there is no collection {0:?} here")]
+    UnknownCollection(String),
+    #[error("no healthy node is connected at the moment")]
+    NoNode,
+    #[error("every healthy node is among those to be excluded")]
+    AllExcluded,
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+}
+
+impl Core {
+    /// Chooses nodes and issues a ticket for each. Cancel safe.
+    pub(crate) async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, RouteError> {
+        let wanted = &request.collection;
+        let collection = self
+            .catalogue
+            .find(wanted)
+            // The answer repeats no more of a wrong name than people can read.
+            .ok_or_else(|| RouteError::UnknownCollection(wanted.chars().take(80).collect()))?;
+        if self.timeline.epoch_at_ms((self.clock)()).is_none() {
+            return Err(IssueError::BeforeGenesis.into());
+        }
+        let now = Instant::now();
+        let count = self.tickets_per_route;
+        let chosen = self
+            .members
+            .choose(&collection.id, &request.exclude, count, now);
+        if chosen.is_empty() {
+            return Err(match self.members.healthy_count(now) {
+                0 => RouteError::NoNode,
+                _ => RouteError::AllExcluded,
+            });
+        }
+        let grants = chosen
+            .iter()
+            .map(|(node, _)| Grant {
+                node: *node,
+                client: request.client,
+                collection: collection.id,
+                payer: collection.payer,
+                bytes_max: collection.bytes,
+            })
+            .collect();
+        let tickets = self.issuer.issue(grants).await?;
+        self.metrics.tickets.add(tickets.len() as u64);
+        for (node, _) in &chosen {
+            self.order(node, collection.id);
+        }
+        let nodes = chosen.into_iter().zip(tickets);
+        Ok(RouteAnswer {
+            collection: collection.id,
+            targets: self.targets,
+            nodes: nodes
+                .map(|((node, address), ticket)| RoutedNode {
+                    node,
+                    address,
+                    ticket,
+                })
+                .collect(),
+        })
+    }
+
+    /// Tells the nodes that clients will be sent to first to fill a collection.
+    pub(crate) fn replicate(&self, collection: &Collection) {
+        let chosen = self
+            .members
+            .choose(&collection.id, &[], self.replicas, Instant::now());
+        for (node, _) in &chosen {
+            self.order(node, collection.id);
+        }
+        tracing::info!(
+            name = collection.name,
+            collection = %collection.id,
+            files = collection.files,
+            bytes = collection.bytes,
+            replicas = chosen.len(),
+            "published"
+        );
+    }
+
+    fn order(&self, node: &protocol::NodeId, collection: CollectionId) {
+        if !self.members.order_fill(node, collection) {
+            self.metrics.orders_dropped.add(1);
+            tracing::debug!(%node, %collection, "no room for a fill order");
+        }
+    }
+}

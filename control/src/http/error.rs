@@ -1,0 +1,92 @@
+//! Refusals: a status, one sentence as JSON, and when to come back.
+
+use crate::core::RouteError;
+use crate::issuer::IssueError;
+use axum::Json;
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// An answer other than the one that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: String,
+    retry_after_s: Option<u64>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self {
+            status,
+            error: error.into(),
+            retry_after_s: None,
+        }
+    }
+
+    pub(super) fn bad_request(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error)
+    }
+
+    pub(super) fn not_found(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error)
+    }
+
+    /// Something here is wrong; the log says what, the peer needn't know.
+    pub(super) fn internal() -> Self {
+        let error = "the control plane can't do that at the moment; its operator has been told";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
+    }
+
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after_s: Some(seconds.max(1)),
+            ..self
+        }
+    }
+
+    /// For route errors, with the seconds until the genesis and until the next epoch.
+    pub(super) fn route(error: &RouteError, genesis_in_s: u64, epoch_in_s: u64) -> Self {
+        let text = error.to_string();
+        let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, text.clone());
+        match error {
+            RouteError::UnknownCollection(_) => Self::not_found(text),
+            RouteError::NoNode | RouteError::AllExcluded => unavailable.retry_after(2),
+            RouteError::Issue(error) => match error {
+                IssueError::BeforeGenesis => {
+                    Self::new(StatusCode::TOO_EARLY, text).retry_after(genesis_in_s)
+                }
+                IssueError::Closed(_) | IssueError::Full(_) => unavailable.retry_after(epoch_in_s),
+                IssueError::Form => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+                IssueError::Busy => unavailable.retry_after(1),
+                IssueError::Log => unavailable.retry_after(10),
+                IssueError::Stopped => unavailable.retry_after(5),
+            },
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = Json(serde_json::json!({ "error": self.error }));
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::LENGTH_REQUIRED
+                | StatusCode::REQUEST_TIMEOUT
+        ) {
+            // A body that nobody will read may be on its way.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

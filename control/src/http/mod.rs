@@ -1,0 +1,121 @@
+//! The HTTP side: everybody may read and ask for routes, publishers with the token may upload and publish.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /v1/network` | [`NetworkInfo`](protocol::NetworkInfo) |
+//! | `POST /v1/route` | [`RouteRequest`](protocol::RouteRequest) → [`RouteAnswer`](protocol::RouteAnswer) |
+//! | `GET /v1/collections` | latest versions, `[CollectionSummary]` |
+//! | `GET /v1/collections/{id or name}/manifest` | the manifest's bytes |
+//! | `GET /v1/nodes` | `[NodeInfo]` |
+//! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
+//! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
+//! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary`; token |
+//! | `GET /healthz`, `GET /metrics` | for the operator |
+//!
+//! Refusals are `{"error": "one sentence"}`. Everything but an upload ends within [`REQUEST_TIMEOUT`]; an
+//! upload ends when it makes no progress.
+
+mod error;
+mod listener;
+mod publish;
+mod read;
+
+use crate::core::Core;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, head, post};
+use error::Refusal;
+use listener::{BoundedListener, Peer};
+use publish::Publishing;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Time for everything but the body of an upload.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest route request: a name, a key and some hundred excluded nodes.
+const ROUTE_BYTES_MAX: usize = 64 << 10;
+/// How long open requests have when the process is to end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Clone)]
+struct Web {
+    core: Arc<Core>,
+    publishing: Arc<Publishing>,
+}
+
+fn router(core: Arc<Core>, token: &str, blob_bytes_max: u64) -> Router {
+    let web = Web {
+        core,
+        publishing: Arc::new(Publishing::new(token, blob_bytes_max)),
+    };
+    // Handlers that read large bodies bound them themselves, after the token.
+    let uploads = Router::new().route(
+        "/v1/blobs/{hash}",
+        head(publish::blob_head).put(publish::blob_put),
+    );
+    let rest = Router::new()
+        .route("/v1/network", get(read::network))
+        .route("/v1/route", post(read::route))
+        .route(
+            "/v1/collections",
+            get(read::collections).post(publish::collection),
+        )
+        .route("/v1/collections/{collection}/manifest", get(read::manifest))
+        .route("/v1/nodes", get(read::nodes))
+        .route("/v1/epochs/{epoch}/tickets", get(read::tickets))
+        .route("/healthz", get(read::health))
+        .route("/metrics", get(read::metrics))
+        .layer(from_fn(in_time));
+    uploads
+        .merge(rest)
+        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path takes other methods",
+            )
+        })
+        .layer(DefaultBodyLimit::max(ROUTE_BYTES_MAX))
+        .with_state(web)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
+        }
+    }
+}
+
+/// Serves until told to stop; open requests then have [`DRAIN_TIMEOUT`] to end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    core: Arc<Core>,
+    token: String,
+    blob_bytes_max: u64,
+    stop: CancellationToken,
+) {
+    let app = router(core, &token, blob_bytes_max).into_make_service_with_connect_info::<Peer>();
+    let stopping = stop.clone();
+    let serving = axum::serve(BoundedListener::new(listener), app)
+        .with_graceful_shutdown(async move { stopping.cancelled().await });
+    let expired = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        // Serving ends by graceful shutdown only: accept errors are waited out.
+        _ = serving.into_future() => {}
+        () = expired => tracing::warn!("HTTP requests were cut off"),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,305 @@
+//! What publishers with the token may do: upload contents, then put them under a name.
+
+use super::Web;
+use super::error::Refusal;
+use super::listener::Peer;
+use crate::catalogue::{Collection, PublishError};
+use crate::core::Core;
+use axum::Json;
+use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use content::{Store, StoreError};
+use futures::StreamExt;
+use protocol::{CollectionSummary, ContentHash, Entry, Manifest, PublishRequest};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Uploads at once.
+const UPLOADS_MAX: usize = 32;
+/// Publications being checked at once: each may hold its 32 MiB of JSON.
+const PUBLICATIONS_MAX: usize = 4;
+/// Longest pause between two pieces of an upload.
+const UPLOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Bytes gathered before they are written: each write leaves the runtime.
+const WRITE_BYTES: usize = 1 << 20;
+/// Longest publish request: the manifest as hexadecimal, and some for name and payer.
+const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
+/// Missing contents that a refusal names.
+const MISSING_NAMED_MAX: usize = 5;
+
+/// The token and the bounds of what it allows.
+pub(super) struct Publishing {
+    /// BLAKE3 of it: compared in constant time, whatever lengths.
+    token: blake3::Hash,
+    blob_bytes_max: u64,
+    uploads: Semaphore,
+    publications: Semaphore,
+}
+
+impl Publishing {
+    pub(super) fn new(token: &str, blob_bytes_max: u64) -> Self {
+        Self {
+            token: blake3::hash(token.as_bytes()),
+            blob_bytes_max,
+            uploads: Semaphore::new(UPLOADS_MAX),
+            publications: Semaphore::new(PUBLICATIONS_MAX),
+        }
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let given = headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.as_bytes().split_first_chunk::<7>())
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
+            .map(|(_, token)| blake3::hash(token));
+        // `blake3::Hash` compares in constant time.
+        if given.is_some_and(|given| given == self.token) {
+            return Ok(());
+        }
+        let error = "this needs the control plane's admin token as a bearer token";
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, error))
+    }
+}
+
+fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
+    text.parse()
+        .map_err(|error: protocol::IdError| Refusal::bad_request(error.to_string()))
+}
+
+/// `HEAD /v1/blobs/{hash}`: 200 with its length if it is here, 404 if not.
+pub(super) async fn blob_head(
+    State(web): State<Web>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    web.publishing.check(&headers)?;
+    let hash = parse_hash(&hash)?;
+    match size_of(&web.core.store, hash).await {
+        Some(size) => Ok(([(CONTENT_LENGTH, size)], Body::empty()).into_response()),
+        None => Err(Refusal::not_found(format!(
+            "there is no content {hash} here"
+        ))),
+    }
+}
+
+async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
+    let store = store.clone();
+    let found = tokio::task::spawn_blocking(move || store.get(&hash)).await;
+    Some(found.ok()??.size())
+}
+
+/// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if it was here already.
+pub(super) async fn blob_put(
+    State(web): State<Web>,
+    Path(hash): Path<String>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Result<StatusCode, Refusal> {
+    let (parts, body) = request.into_parts();
+    let publishing = &web.publishing;
+    publishing.check(&parts.headers)?;
+    let hash = parse_hash(&hash)?;
+    let length = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        .ok_or_else(|| {
+            Refusal::new(
+                StatusCode::LENGTH_REQUIRED,
+                "an upload needs its length in Content-Length",
+            )
+        })?;
+    if length > publishing.blob_bytes_max {
+        let error = format!(
+            "{length} bytes are above the limit of {} bytes for one content",
+            publishing.blob_bytes_max
+        );
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+    }
+    let _slot = publishing.uploads.try_acquire().map_err(|_| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many uploads at once").retry_after(5)
+    })?;
+    let body = body.into_data_stream();
+    if size_of(&web.core.store, hash).await.is_some() {
+        discard(body).await?;
+        return Ok(StatusCode::OK);
+    }
+    receive(&web.core, hash, body, &peer).await?;
+    web.core.metrics.uploaded.add(length);
+    Ok(StatusCode::CREATED)
+}
+
+/// The next piece of an upload; `None` at its end.
+async fn piece(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
+    match timeout(UPLOAD_PAUSE_MAX, body.next()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(_))) => Err(Refusal::bad_request("the upload broke off")),
+        Err(_) => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the upload made no progress",
+        )),
+    }
+}
+
+/// Reads what isn't needed, so that the sender hears the answer.
+async fn discard(mut body: BodyDataStream) -> Result<(), Refusal> {
+    while piece(&mut body).await?.is_some() {}
+    Ok(())
+}
+
+async fn receive(
+    core: &Core,
+    hash: ContentHash,
+    mut body: BodyDataStream,
+    peer: &Peer,
+) -> Result<(), Refusal> {
+    let mut incoming = core.store.incoming().map_err(stored)?;
+    let mut gathered = BytesMut::with_capacity(WRITE_BYTES);
+    while let Some(bytes) = piece(&mut body).await? {
+        gathered.extend_from_slice(&bytes);
+        if gathered.len() >= WRITE_BYTES {
+            incoming
+                .write(gathered.split().freeze())
+                .await
+                .map_err(stored)?;
+            gathered.reserve(WRITE_BYTES);
+        }
+    }
+    // Hashing and flushing a large content takes longer than a connection may be silent.
+    let _busy = peer.busy();
+    incoming.write(gathered.freeze()).await.map_err(stored)?;
+    incoming.finish(Some(hash)).await.map_err(stored)?;
+    Ok(())
+}
+
+fn stored(error: StoreError) -> Refusal {
+    match &error {
+        StoreError::Mismatch { .. } => {
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+        }
+        StoreError::Io { source, .. }
+            if matches!(
+                source.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            tracing::error!(%error, "no room for an upload");
+            no_room()
+        }
+        StoreError::TooLarge { .. } => no_room(),
+        _ => {
+            tracing::error!(%error, "cannot store an upload");
+            Refusal::internal()
+        }
+    }
+}
+
+fn no_room() -> Refusal {
+    let error = "the control plane's disk is full";
+    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error)
+}
+
+/// `POST /v1/collections`.
+pub(super) async fn collection(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Result<(StatusCode, Json<CollectionSummary>), Refusal> {
+    let (parts, body) = request.into_parts();
+    web.publishing.check(&parts.headers)?;
+    let slot = web.publishing.publications.try_acquire();
+    let _slot = slot.map_err(|_| {
+        let error = "too many publications at once";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
+    })?;
+    let body = to_bytes(body, PUBLISH_BYTES_MAX).await.map_err(|_| {
+        let error = format!("a publish request has at most {PUBLISH_BYTES_MAX} bytes");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error)
+    })?;
+    let core = web.core.clone();
+    let published = tokio::task::spawn_blocking(move || {
+        let _busy = peer.busy();
+        publish(&core, &body)
+    })
+    .await;
+    let collection = published.unwrap_or_else(|_| Err(Refusal::internal()))?;
+    web.core.metrics.publications.add(1);
+    web.core.replicate(&collection);
+    Ok((StatusCode::CREATED, Json(collection.summary())))
+}
+
+/// Checks and publishes. Blocking.
+fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
+    let request: PublishRequest = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
+    let manifest = Manifest::from_bytes(&request.manifest)
+        .map_err(|error| Refusal::bad_request(error.to_string()))?;
+    check_contents(&core.store, &manifest)?;
+    let payer = request.payer.unwrap_or(core.payer);
+    core.catalogue
+        .publish(&request.name, &manifest, payer, (core.clock)())
+        .map_err(|error| match &error {
+            PublishError::Name => Refusal::bad_request(error.to_string()),
+            PublishError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+            PublishError::File(file) => {
+                tracing::error!(%error, "cannot publish");
+                if file.is_full() {
+                    no_room()
+                } else {
+                    Refusal::internal()
+                }
+            }
+        })
+}
+
+/// Every content is in the store, and as long as the manifest says: tickets are limited by these sizes.
+fn check_contents(store: &Store, manifest: &Manifest) -> Result<(), Refusal> {
+    let mut seen = HashSet::new();
+    let mut missing: Vec<&Entry> = Vec::new();
+    let mut missing_count = 0usize;
+    for entry in manifest.entries() {
+        if !seen.insert((entry.content, entry.size)) {
+            continue;
+        }
+        match store.get(&entry.content) {
+            Some(blob) if blob.size() == entry.size => {}
+            Some(blob) => {
+                let error = format!(
+                    "the manifest says that {:?} has {} bytes; content {} has {}",
+                    entry.path,
+                    entry.size,
+                    entry.content,
+                    blob.size()
+                );
+                return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
+            }
+            None => {
+                missing_count += 1;
+                if missing.len() < MISSING_NAMED_MAX {
+                    missing.push(entry);
+                }
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<_> = missing
+        .iter()
+        .map(|entry| format!("{} ({:?})", entry.content, entry.path))
+        .collect();
+    let more = match missing_count - missing.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let error = format!("upload these contents first: {}{more}", named.join(", "));
+    Err(Refusal::new(StatusCode::CONFLICT, error))
+}

@@ -1,0 +1,193 @@
+//! What everybody may ask.
+
+use super::Web;
+use super::error::Refusal;
+use crate::core::RouteError;
+use crate::ticket_log::{ClosedLog, LogError};
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use protocol::{
+    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, RouteAnswer, RouteRequest,
+    TICKET_BYTES, Timeline, UnixMillis,
+};
+use std::io;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Most nodes that one request may exclude.
+const EXCLUDE_MAX: usize = 256;
+/// Bytes of a ticket log sent at a time.
+const LOG_CHUNK_BYTES: usize = 256 << 10;
+/// Chunks read ahead of a slow reader.
+const LOG_CHUNKS_AHEAD: usize = 2;
+
+pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
+    let core = &web.core;
+    Json(NetworkInfo {
+        network: core.network,
+        issuer: core.issuer_key,
+        issuer_index: core.issuer_index,
+        join_address: core.join_address.clone(),
+        epoch: core.timeline.epoch_at_ms((core.clock)()),
+        timeline: core.timeline,
+        terms: core.terms,
+        targets: core.targets,
+    })
+}
+
+/// Seconds, rounded up, until a Unix time in seconds.
+fn seconds_until(at: u64, now: UnixMillis) -> u64 {
+    at.saturating_mul(1000).saturating_sub(now).div_ceil(1000)
+}
+
+fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> Refusal {
+    let next = timeline
+        .epoch_at_ms(now)
+        .map_or(timeline.genesis, |epoch| timeline.end(epoch));
+    Refusal::route(
+        error,
+        seconds_until(timeline.genesis, now),
+        seconds_until(next, now),
+    )
+}
+
+pub(super) async fn route(
+    State(web): State<Web>,
+    request: Result<Json<RouteRequest>, JsonRejection>,
+) -> Result<Json<RouteAnswer>, Refusal> {
+    let core = &web.core;
+    let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    if request.exclude.len() > EXCLUDE_MAX {
+        let error = format!("at most {EXCLUDE_MAX} nodes can be excluded");
+        return Err(Refusal::bad_request(error));
+    }
+    match core.route(&request).await {
+        Ok(answer) => {
+            core.metrics.routes.add(1);
+            Ok(Json(answer))
+        }
+        Err(error) => {
+            core.metrics.routes_refused.add(1);
+            Err(refusal(&error, &core.timeline, (core.clock)()))
+        }
+    }
+}
+
+pub(super) async fn collections(State(web): State<Web>) -> Json<Vec<CollectionSummary>> {
+    let all = web.core.catalogue.list();
+    Json(all.iter().map(|collection| collection.summary()).collect())
+}
+
+pub(super) async fn manifest(
+    State(web): State<Web>,
+    Path(wanted): Path<String>,
+) -> Result<Response, Refusal> {
+    let catalogue = web.core.catalogue.clone();
+    let Some(collection) = catalogue.find(&wanted) else {
+        let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
+        return Err(Refusal::not_found(error.to_string()));
+    };
+    let read = tokio::task::spawn_blocking(move || catalogue.manifest_bytes(&collection.id)).await;
+    let bytes = match read {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "cannot read a manifest");
+            return Err(Refusal::internal());
+        }
+        Err(_) => return Err(Refusal::internal()),
+    };
+    Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {
+    Json(web.core.members.list(Instant::now()))
+}
+
+pub(super) async fn tickets(
+    State(web): State<Web>,
+    epoch: Result<Path<Epoch>, PathRejection>,
+) -> Result<Response, Refusal> {
+    let core = web.core;
+    let Path(epoch) =
+        epoch.map_err(|_| Refusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
+    let Some(seal) = core.issuer.seal(epoch) else {
+        let left = seconds_until(core.timeline.end(epoch), (core.clock)());
+        let error = match left {
+            0 => format!("epoch {epoch} is over, and its log is about to be closed"),
+            _ => format!("epoch {epoch} is not over; its log can still grow"),
+        };
+        return Err(Refusal::new(StatusCode::TOO_EARLY, error).retry_after(left));
+    };
+    let length = LOG_HEADER_BYTES as u64 + u64::from(seal.count) * TICKET_BYTES as u64;
+    let header = core.issuer.head(epoch).public_header(seal.count);
+    let issuer = core.issuer.clone();
+    let log = match tokio::task::spawn_blocking(move || issuer.read(epoch)).await {
+        Ok(Ok(log)) => log,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "cannot read a ticket log");
+            return Err(Refusal::internal());
+        }
+        Err(_) => return Err(Refusal::internal()),
+    };
+    let (chunks, mut queue) = mpsc::channel(LOG_CHUNKS_AHEAD);
+    tokio::task::spawn_blocking(move || send_log(header, log, &chunks));
+    let body = Body::from_stream(stream::poll_fn(move |context| queue.poll_recv(context)));
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_LENGTH, length.to_string()),
+        // A closed log never changes.
+        (
+            CACHE_CONTROL,
+            "public, max-age=31536000, immutable".to_owned(),
+        ),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// Sends a log in chunks until it ends or nobody reads on. Blocking.
+fn send_log(header: Vec<u8>, mut log: Option<ClosedLog>, chunks: &mpsc::Sender<io::Result<Bytes>>) {
+    let mut chunk = header;
+    loop {
+        let next = log.as_mut().map_or(Ok(None), ClosedLog::next_ticket);
+        let (more, result) = match next {
+            Ok(Some(ticket)) => {
+                chunk.extend_from_slice(&ticket.to_bytes());
+                if chunk.len() < LOG_CHUNK_BYTES {
+                    continue;
+                }
+                (true, Ok(std::mem::take(&mut chunk).into()))
+            }
+            Ok(None) => (false, Ok(std::mem::take(&mut chunk).into())),
+            Err(error) => {
+                // The length was promised: a body that breaks off can't be taken for a whole one.
+                tracing::error!(%error, "cannot read a ticket log");
+                (false, Err(broken(error)))
+            }
+        };
+        if chunks.blocking_send(result).is_err() || !more {
+            return;
+        }
+    }
+}
+
+fn broken(error: LogError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+pub(super) async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+pub(super) async fn metrics(State(web): State<Web>) -> Response {
+    let core = &web.core;
+    let healthy = core.members.healthy_count(Instant::now()) as u64;
+    let collections = core.catalogue.list().len() as u64;
+    let text = core.metrics.text(healthy, collections);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}

@@ -1,0 +1,404 @@
+//! Real HTTP on the loopback: what is refused, as carefully as what is answered.
+
+use super::*;
+use crate::testing::{PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
+use protocol::{
+    Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
+    NodeId, NodeInfo, OrderFrame, PublishRequest, RouteAnswer, TicketLog,
+};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+const BLOB_BYTES_MAX: u64 = 1 << 20;
+
+struct Server {
+    core: Arc<Core>,
+    clock: TestClock,
+    url: String,
+    http: reqwest::Client,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    _dir: tempfile::TempDir,
+}
+
+impl Server {
+    async fn start() -> Self {
+        contracts::install_crypto_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let clock = TestClock::at(1_001_000);
+        let core = core(dir.path(), &clock);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let serving = serve(
+            listener,
+            core.clone(),
+            TOKEN.into(),
+            BLOB_BYTES_MAX,
+            stop.clone(),
+        );
+        Self {
+            core,
+            clock,
+            url,
+            http: reqwest::Client::new(),
+            stop,
+            task: tokio::spawn(serving),
+            _dir: dir,
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    async fn put(&self, hash: &ContentHash, bytes: &[u8]) -> Response {
+        self.request(Method::PUT, &format!("/v1/blobs/{hash}"))
+            .bearer_auth(TOKEN)
+            .body(bytes.to_vec())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn publish(&self, name: &str, manifest: &Manifest) -> Response {
+        let request = PublishRequest {
+            name: name.into(),
+            manifest: manifest.to_bytes().into(),
+            payer: None,
+        };
+        self.request(Method::POST, "/v1/collections")
+            .bearer_auth(TOKEN)
+            .json(&request)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn route(&self, body: Value) -> Response {
+        self.request(Method::POST, "/v1/route")
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// A member with a fresh heartbeat; its orders.
+    fn member(&self, n: u8) -> tokio::sync::mpsc::Receiver<OrderFrame> {
+        let now = Instant::now();
+        let address = format!("node{n}.test:1");
+        let node = NodeId::from([n; 32]);
+        let (membership, queue) = self.core.members.join(node, address, "v".into(), now);
+        let beat = Heartbeat {
+            sessions: 0,
+            cached_bytes: 5,
+            free_bytes: 5,
+            draining: false,
+        };
+        self.core.members.heartbeat(membership, beat, now);
+        queue
+    }
+}
+
+fn hash(bytes: &[u8]) -> ContentHash {
+    ContentHash::from(*blake3::hash(bytes).as_bytes())
+}
+
+fn manifest(bytes: &[u8]) -> Manifest {
+    Manifest::new(vec![Entry {
+        path: "a".into(),
+        content: hash(bytes),
+        size: bytes.len() as u64,
+        media_type: "text/plain".into(),
+    }])
+    .unwrap()
+}
+
+async fn refused(response: Response, status: StatusCode) -> String {
+    assert_eq!(response.status(), status);
+    let body: Value = response.json().await.unwrap();
+    body["error"].as_str().unwrap().to_owned()
+}
+
+fn client_key() -> String {
+    format!("0x{}", "03".repeat(32))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publish_route_and_read_the_log() {
+    let server = Server::start().await;
+    let mut orders = server.member(1);
+    assert_eq!(orders.recv().await, Some(OrderFrame::Seen));
+    let bytes = b"some content";
+    let manifest = manifest(bytes);
+
+    let error = refused(
+        server.publish("film", &manifest).await,
+        StatusCode::CONFLICT,
+    )
+    .await;
+    assert!(error.contains(&hash(bytes).to_string()), "{error}");
+    assert_eq!(
+        server.put(&hash(bytes), bytes).await.status(),
+        StatusCode::CREATED
+    );
+    assert_eq!(
+        server.put(&hash(bytes), bytes).await.status(),
+        StatusCode::OK
+    );
+    let head = server.request(Method::HEAD, &format!("/v1/blobs/{}", hash(bytes)));
+    let head = head.bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(head.headers()["content-length"], "12");
+
+    let published = server.publish("film", &manifest).await;
+    assert_eq!(published.status(), StatusCode::CREATED);
+    let summary: CollectionSummary = published.json().await.unwrap();
+    assert_eq!((summary.collection, summary.payer), (manifest.id(), PAYER));
+    let collection = manifest.id();
+    assert_eq!(orders.recv().await, Some(OrderFrame::Fill { collection }));
+    let all: Vec<CollectionSummary> = server.get("/v1/collections").await.json().await.unwrap();
+    assert_eq!(all, [summary]);
+    for key in ["film".to_owned(), collection.to_string()] {
+        let got = server.get(&format!("/v1/collections/{key}/manifest")).await;
+        assert_eq!(got.bytes().await.unwrap(), manifest.to_bytes());
+    }
+    let nodes: Vec<NodeInfo> = server.get("/v1/nodes").await.json().await.unwrap();
+    assert!(nodes[0].healthy && nodes[0].cached_bytes == 5);
+
+    let answer = server
+        .route(json!({"collection": "film", "client": client_key()}))
+        .await;
+    let answer: RouteAnswer = answer.json().await.unwrap();
+    let info: NetworkInfo = server.get("/v1/network").await.json().await.unwrap();
+    assert_eq!((info.epoch, info.issuer_index), (Some(0), 4));
+    let ticket = answer.nodes[0]
+        .ticket
+        .verify(&info.issuer, &TIMELINE)
+        .unwrap();
+    assert_eq!(ticket.ticket().payer, PAYER);
+    assert_eq!(ticket.ticket().bytes_max, 12);
+    assert_eq!(ticket.ticket().node, NodeId::from([1; 32]));
+
+    let early = server.get("/v1/epochs/0/tickets").await;
+    assert_eq!(early.headers()["retry-after"], "9");
+    refused(early, StatusCode::TOO_EARLY).await;
+    server.clock.set(1_010_000);
+    server.core.issuer.close(0).await.unwrap();
+    let log = server
+        .get("/v1/epochs/0/tickets")
+        .await
+        .bytes()
+        .await
+        .unwrap();
+    let log = TicketLog::from_bytes(&log).unwrap();
+    assert_eq!(log.tickets(), [*ticket.ticket()]);
+    assert_eq!(
+        log.root().unwrap(),
+        server.core.issuer.seal(0).unwrap().root().unwrap()
+    );
+    refused(
+        server.get("/v1/epochs/1/tickets").await,
+        StatusCode::TOO_EARLY,
+    )
+    .await;
+    refused(
+        server.get("/v1/epochs/x/tickets").await,
+        StatusCode::BAD_REQUEST,
+    )
+    .await;
+
+    let metrics = server.get("/metrics").await.text().await.unwrap();
+    assert!(
+        metrics.contains("quittance_control_tickets_total 1\n"),
+        "{metrics}"
+    );
+    assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
+    server.stop.cancel();
+    server.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_are_refused() {
+    let server = Server::start().await;
+    let bytes = b"some content";
+    let path = format!("/v1/blobs/{}", hash(bytes));
+    for token in [None, Some("wrong"), Some(&TOKEN[1..]), Some("")] {
+        for method in [Method::PUT, Method::HEAD] {
+            let mut request = server.request(method.clone(), &path).body(&bytes[..]);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let response = request.send().await.unwrap();
+            assert_eq!(
+                response.status(),
+                StatusCode::UNAUTHORIZED,
+                "{method} {token:?}"
+            );
+        }
+    }
+    let error = refused(
+        server.put(&hash(b"other"), bytes).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    )
+    .await;
+    assert!(error.contains("the hash"), "{error}");
+    let wrong = server
+        .request(Method::PUT, "/v1/blobs/0x12")
+        .bearer_auth(TOKEN);
+    refused(
+        wrong.body("x").send().await.unwrap(),
+        StatusCode::BAD_REQUEST,
+    )
+    .await;
+
+    let large = vec![0; BLOB_BYTES_MAX as usize + 1];
+    // Refused by its length, before the body: the sender may find the connection closed.
+    let response = server
+        .request(Method::PUT, &format!("/v1/blobs/{}", hash(&large)))
+        .bearer_auth(TOKEN)
+        .header("expect", "100-continue")
+        .body(large.clone())
+        .send()
+        .await;
+    if let Ok(response) = response {
+        refused(response, StatusCode::PAYLOAD_TOO_LARGE).await;
+    }
+    assert!(!server.core.store.contains(&hash(&large)));
+
+    let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("x")]));
+    let endless = server
+        .request(Method::PUT, &path)
+        .bearer_auth(TOKEN)
+        .body(body);
+    refused(endless.send().await.unwrap(), StatusCode::LENGTH_REQUIRED).await;
+    let head = server.request(Method::HEAD, &path).bearer_auth(TOKEN);
+    assert_eq!(head.send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert!(!server.core.store.contains(&hash(bytes)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publications_that_are_refused() {
+    let server = Server::start().await;
+    let bytes = b"some content";
+    server.put(&hash(bytes), bytes).await;
+    let without = server
+        .request(Method::POST, "/v1/collections")
+        .json(&json!({}));
+    refused(without.send().await.unwrap(), StatusCode::UNAUTHORIZED).await;
+    let empty = server
+        .request(Method::POST, "/v1/collections")
+        .bearer_auth(TOKEN)
+        .json(&json!({}));
+    refused(empty.send().await.unwrap(), StatusCode::BAD_REQUEST).await;
+    refused(
+        server.publish("a/b", &manifest(bytes)).await,
+        StatusCode::BAD_REQUEST,
+    )
+    .await;
+    let broken = PublishRequest {
+        name: "x".into(),
+        manifest: b"QCOL".to_vec().into(),
+        payer: Some(Address::ZERO),
+    };
+    let broken = server
+        .request(Method::POST, "/v1/collections")
+        .bearer_auth(TOKEN)
+        .json(&broken);
+    refused(broken.send().await.unwrap(), StatusCode::BAD_REQUEST).await;
+    // Tickets are limited by the sizes in the manifest: a wrong one is money.
+    let mut entry = manifest(bytes).entries()[0].clone();
+    entry.size += 1;
+    let inflated = Manifest::new(vec![entry]).unwrap();
+    let response = server.publish("film", &inflated).await;
+    refused(response, StatusCode::UNPROCESSABLE_ENTITY).await;
+
+    let many = (0..9u8).map(|n| Entry {
+        path: n.to_string(),
+        content: ContentHash::from([n; 32]),
+        size: 1,
+        media_type: "a/b".into(),
+    });
+    let many = Manifest::new(many.collect()).unwrap();
+    let error = refused(server.publish("film", &many).await, StatusCode::CONFLICT).await;
+    assert!(error.ends_with("and 4 more"), "{error}");
+    assert!(server.core.catalogue.list().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn routes_that_are_refused() {
+    let server = Server::start().await;
+    let film = json!({"collection": "film", "client": client_key()});
+    let error = refused(server.route(film.clone()).await, StatusCode::NOT_FOUND).await;
+    assert!(error.contains("\"film\""), "{error}");
+    let bytes = b"some content";
+    server.put(&hash(bytes), bytes).await;
+    server.publish("film", &manifest(bytes)).await;
+
+    let none = server.route(film.clone()).await;
+    assert_eq!(none.headers()["retry-after"], "2");
+    let error = refused(none, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(error.contains("no healthy node"), "{error}");
+    let _orders = server.member(1);
+    let mut excluding = film.clone();
+    excluding["exclude"] = json!([NodeId::from([1; 32])]);
+    let error = refused(
+        server.route(excluding).await,
+        StatusCode::SERVICE_UNAVAILABLE,
+    )
+    .await;
+    assert!(error.contains("excluded"), "{error}");
+    let mut excluding = film.clone();
+    excluding["exclude"] = json!(vec![NodeId::from([1; 32]); 257]);
+    refused(server.route(excluding).await, StatusCode::BAD_REQUEST).await;
+    let mut surplus = film.clone();
+    surplus["surplus"] = json!(1);
+    refused(
+        server.route(surplus).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    )
+    .await;
+    let huge = json!({"collection": "x".repeat(ROUTE_BYTES_MAX), "client": client_key()});
+    refused(server.route(huge).await, StatusCode::PAYLOAD_TOO_LARGE).await;
+
+    server.clock.set(999_000);
+    let early = server.route(film.clone()).await;
+    assert_eq!(early.headers()["retry-after"], "1");
+    refused(early, StatusCode::TOO_EARLY).await;
+    let info: NetworkInfo = server.get("/v1/network").await.json().await.unwrap();
+    assert_eq!(info.epoch, None);
+    assert_eq!(
+        info.issuer,
+        IssuerKey::from(issuer_key().verifying_key().to_bytes())
+    );
+
+    server.clock.set(1_001_000);
+    // 1000 tickets are what a test's epoch holds.
+    for _ in 0..1000 {
+        assert_eq!(server.route(film.clone()).await.status(), StatusCode::OK);
+    }
+    let full = server.route(film).await;
+    assert_eq!(full.headers()["retry-after"], "9", "until the next epoch");
+    let error = refused(full, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(
+        error.contains("epoch 0 can take no more tickets"),
+        "{error}"
+    );
+    refused(server.get("/nothing").await, StatusCode::NOT_FOUND).await;
+    refused(
+        server.get("/v1/route").await,
+        StatusCode::METHOD_NOT_ALLOWED,
+    )
+    .await;
+    refused(
+        server.get("/v1/collections/x/manifest").await,
+        StatusCode::NOT_FOUND,
+    )
+    .await;
+}

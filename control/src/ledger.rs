@@ -1,0 +1,84 @@
+//! What the control plane asks of the chain, so that tests can answer in its place.
+
+use crate::ticket_log::Seal;
+use contracts::{Chain, ChainError, Parameters};
+use protocol::{B256, Epoch, NodeId, RewardTerms, ServiceTargets, Timeline};
+use std::future::Future;
+
+/// The calls that membership and commitments need. Reads are cancel safe; sending is not, and harmless
+/// to repeat.
+pub(crate) trait Ledger: Clone + Send + Sync + 'static {
+    /// Time of the newest block, Unix seconds.
+    fn now(&self) -> impl Future<Output = Result<u64, ChainError>> + Send;
+
+    /// The epoch to be attested next; for those before nothing can be committed any more.
+    fn next_epoch(&self) -> impl Future<Output = Result<Epoch, ChainError>> + Send;
+
+    /// Root of our log of an epoch, if it is committed.
+    fn ticket_log(
+        &self,
+        epoch: Epoch,
+        issuer: u32,
+    ) -> impl Future<Output = Result<Option<B256>, ChainError>> + Send;
+
+    /// Commits a log and waits until that is mined.
+    fn commit(
+        &self,
+        epoch: Epoch,
+        issuer: u32,
+        seal: Seal,
+    ) -> impl Future<Output = Result<(), ChainError>> + Send;
+
+    /// Keys of the registered nodes from registry index `first` on.
+    fn nodes_from(
+        &self,
+        first: u32,
+    ) -> impl Future<Output = Result<Vec<NodeId>, ChainError>> + Send;
+}
+
+impl Ledger for Chain {
+    async fn now(&self) -> Result<u64, ChainError> {
+        Chain::now(self).await
+    }
+
+    async fn next_epoch(&self) -> Result<Epoch, ChainError> {
+        Chain::next_epoch(self).await
+    }
+
+    async fn ticket_log(&self, epoch: Epoch, issuer: u32) -> Result<Option<B256>, ChainError> {
+        Chain::ticket_log(self, epoch, issuer).await
+    }
+
+    async fn commit(&self, epoch: Epoch, issuer: u32, seal: Seal) -> Result<(), ChainError> {
+        let sent = self
+            .commit_ticket_log(epoch, issuer, seal.top, seal.count, seal.bytes_max)
+            .await?;
+        tracing::debug!(epoch, tx = %sent.tx, gas = sent.gas_used, "ticket log committed");
+        Ok(())
+    }
+
+    async fn nodes_from(&self, first: u32) -> Result<Vec<NodeId>, ChainError> {
+        let nodes = Chain::nodes_from(self, first).await?;
+        Ok(nodes.into_iter().map(|node| NodeId(node.key)).collect())
+    }
+}
+
+/// What the network agreed on, in the protocol's words.
+pub(crate) fn agreed(from: &Parameters) -> (Timeline, RewardTerms, ServiceTargets) {
+    let timeline = Timeline {
+        genesis: from.genesis,
+        epoch_length: from.epoch_length,
+        ticket_tail: from.ticket_tail,
+        commit_window: from.commit_window,
+        challenge_window: from.challenge_window,
+    };
+    let terms = RewardTerms {
+        price_per_gib: from.price_per_gib,
+        sla_floor_ppm: from.sla_floor_ppm,
+    };
+    let targets = ServiceTargets {
+        ttfb_ms_max: from.ttfb_ms_max,
+        throughput_min: from.throughput_min,
+    };
+    (timeline, terms, targets)
+}

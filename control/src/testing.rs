@@ -1,0 +1,207 @@
+//! For tests: a core on a temporary folder with a clock that is set, and a chain that is made up.
+#![expect(
+    clippy::result_large_err,
+    reason = "the chain's errors are as large as they are"
+)]
+
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::issuer::{Issuer, IssuerConfig};
+use crate::ledger::Ledger;
+use crate::membership::Members;
+use crate::metrics::Metrics;
+use crate::ticket_log::Seal;
+use content::{OnDamage, Store};
+use contracts::{ChainError, Revert};
+use protocol::{
+    Address, B256, Epoch, IssuerKey, Network, NodeId, RewardTerms, ServiceTargets, SigningKey,
+    Timeline,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(crate) const TIMELINE: Timeline = Timeline {
+    genesis: 1000,
+    epoch_length: 10,
+    ticket_tail: 2,
+    commit_window: 5,
+    challenge_window: 5,
+};
+pub(crate) const NETWORK: Network = Network {
+    chain_id: 31_337,
+    settlement: Address::repeat_byte(9),
+};
+pub(crate) const PAYER: Address = Address::repeat_byte(0xaa);
+pub(crate) const TOKEN: &str = "correct horse battery";
+
+pub(crate) fn issuer_key() -> SigningKey {
+    SigningKey::from_bytes(&[5; 32])
+}
+
+/// A clock that a test sets, in milliseconds.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    pub(crate) fn at(ms: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(ms)))
+    }
+
+    pub(crate) fn set(&self, ms: u64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let time = self.0.clone();
+        Arc::new(move || time.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) fn issuer_config() -> IssuerConfig {
+    IssuerConfig {
+        network: NETWORK,
+        issuer: 4,
+        timeline: TIMELINE,
+        ttl_ms: 60_000,
+        tickets_max: 1000,
+    }
+}
+
+/// A core with everything in `dir`.
+pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
+    let issuer = Issuer::open(
+        &dir.join("tickets"),
+        issuer_config(),
+        issuer_key(),
+        clock.clock(),
+    );
+    Arc::new(Core {
+        network: NETWORK,
+        issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
+        issuer_index: 4,
+        join_address: "join.test:4433".into(),
+        timeline: TIMELINE,
+        terms: RewardTerms {
+            price_per_gib: 1,
+            sla_floor_ppm: 0,
+        },
+        targets: ServiceTargets {
+            ttfb_ms_max: 500,
+            throughput_min: 1,
+        },
+        payer: PAYER,
+        tickets_per_route: 3,
+        replicas: 2,
+        clock: clock.clock(),
+        catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
+        store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
+        // Tests don't race the machine's clock.
+        members: Members::new(Duration::from_secs(3600)),
+        issuer: Arc::new(issuer.unwrap()),
+        metrics: Arc::new(Metrics::default()),
+    })
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeState {
+    pub(crate) now: u64,
+    pub(crate) next_epoch: Epoch,
+    pub(crate) logs: BTreeMap<Epoch, B256>,
+    pub(crate) nodes: Vec<NodeId>,
+    /// Calls that go well before one that fails.
+    pub(crate) fail_at: Option<usize>,
+    /// Commitments that are mined although the answer gets lost.
+    pub(crate) lost_answers: usize,
+    pub(crate) sent: usize,
+}
+
+/// A chain with the settlement contract's rules for committing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeLedger(pub(crate) Arc<Mutex<FakeState>>);
+
+impl FakeLedger {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut FakeState) -> T) -> T {
+        act(&mut self.0.lock().unwrap())
+    }
+
+    fn answer<T>(&self, act: impl FnOnce(&mut FakeState) -> T) -> Result<T, ChainError> {
+        self.with(|state| {
+            match state.fail_at {
+                Some(0) => {
+                    state.fail_at = None;
+                    return Err(timed_out());
+                }
+                Some(left) => state.fail_at = Some(left - 1),
+                None => {}
+            }
+            Ok(act(state))
+        })
+    }
+}
+
+fn timed_out() -> ChainError {
+    ChainError::TimedOut {
+        url: "http://test".into(),
+        call: "test",
+    }
+}
+
+fn reverted(name: &str) -> ChainError {
+    ChainError::Reverted {
+        call: "commitTicketLog",
+        revert: Revert {
+            name: name.into(),
+            values: Vec::new(),
+        },
+    }
+}
+
+impl Ledger for FakeLedger {
+    async fn now(&self) -> Result<u64, ChainError> {
+        self.answer(|state| state.now)
+    }
+
+    async fn next_epoch(&self) -> Result<Epoch, ChainError> {
+        self.answer(|state| state.next_epoch)
+    }
+
+    async fn ticket_log(&self, epoch: Epoch, _: u32) -> Result<Option<B256>, ChainError> {
+        self.answer(|state| state.logs.get(&epoch).copied())
+    }
+
+    async fn commit(&self, epoch: Epoch, _: u32, seal: Seal) -> Result<(), ChainError> {
+        self.answer(|state| {
+            let end = TIMELINE.end(epoch);
+            if state.now < end {
+                return Err(reverted("EpochNotOver"));
+            }
+            if state.now > end + u64::from(TIMELINE.commit_window) {
+                return Err(reverted("CommitWindowOver"));
+            }
+            if state.logs.contains_key(&epoch) {
+                return Err(reverted("AlreadyCommitted"));
+            }
+            state.logs.insert(epoch, seal.root().unwrap().hash());
+            state.sent += 1;
+            if state.lost_answers > 0 {
+                state.lost_answers -= 1;
+                return Err(timed_out());
+            }
+            Ok(())
+        })?
+    }
+
+    async fn nodes_from(&self, first: u32) -> Result<Vec<NodeId>, ChainError> {
+        self.answer(|state| {
+            state
+                .nodes
+                .get(first as usize..)
+                .unwrap_or_default()
+                .to_vec()
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! The cache: manifests, whole blobs, and blobs that are being filled.
+//!
+//! Requests for the same content collapse into one fill, and are served from it as far as it has come
+//! (RFC 9211: `collapsed`). A fill comes from the control plane's store, verified group by group.
+
+use crate::member::{ControlLink, LinkError};
+use content::{Blob, Body, Fill, FillError, RangeError, Store, StoreError};
+use protocol::{CollectionId, ContentHash, ControlRequest, FetchReply, Manifest, ManifestError};
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use transport::{StreamError, read_frame, write_frame};
+
+/// Fills at a time; more wait.
+const FILLS: usize = 16;
+/// How often a fill is taken up again where it broke off.
+const FILL_TRIES: u32 = 5;
+/// Pause before a fill is taken up again, times the number of tries.
+const FILL_PAUSE: Duration = Duration::from_millis(300);
+/// A source that sends nothing for so long has failed.
+const FILL_STALL: Duration = Duration::from_secs(30);
+
+/// Why content isn't to be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CacheError {
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error("the control plane refused: {0}")]
+    Refused(String),
+    #[error("the control plane sent another manifest than asked for")]
+    WrongManifest,
+    #[error("the control plane sent no manifest: {0}")]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the stream broke: {0}")]
+    Read(#[from] quinn::ReadToEndError),
+    #[error("nothing came for {} s", FILL_STALL.as_secs())]
+    Stalled,
+    #[error("the fill failed; see the node's log")]
+    Failed,
+    #[error("the size of {0} is not what its manifest says")]
+    Size(ContentHash),
+}
+
+/// Content to serve from: whole, or on its way in.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    blob: Blob,
+    progress: Option<watch::Receiver<u64>>,
+}
+
+impl Source {
+    pub(crate) fn size(&self) -> u64 {
+        self.blob.size()
+    }
+
+    pub(crate) fn blob(&self) -> &Blob {
+        &self.blob
+    }
+
+    /// Waits until everything below `end` is there.
+    pub(crate) async fn ready(&self, end: u64) -> Result<(), CacheError> {
+        let Some(mut progress) = self.progress.clone() else {
+            return Ok(());
+        };
+        progress
+            .wait_for(|there| *there >= end)
+            .await
+            .map(drop)
+            .map_err(|_| CacheError::Failed)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Cache {
+    store: Store,
+    manifests_dir: PathBuf,
+    manifests: Mutex<HashMap<CollectionId, Arc<Manifest>>>,
+    fills: Mutex<HashMap<ContentHash, Source>>,
+    permits: Arc<Semaphore>,
+    link: ControlLink,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cache {
+    pub(crate) fn new(store: Store, manifests_dir: PathBuf, link: ControlLink) -> Self {
+        Self {
+            store,
+            manifests_dir,
+            manifests: Mutex::default(),
+            fills: Mutex::default(),
+            permits: Arc::new(Semaphore::new(FILLS)),
+            link,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.store.free_bytes()
+    }
+
+    /// A collection's manifest: from memory, from disk, or from the control plane.
+    pub(crate) async fn manifest(&self, id: CollectionId) -> Result<Arc<Manifest>, CacheError> {
+        if let Some(manifest) = lock(&self.manifests).get(&id) {
+            return Ok(manifest.clone());
+        }
+        let path = self.manifests_dir.join(format!("{id}.qcol"));
+        let on_disk = fs::read(&path)
+            .ok()
+            .and_then(|bytes| Manifest::from_bytes(&bytes).ok());
+        let manifest = match on_disk.filter(|manifest| manifest.id() == id) {
+            Some(manifest) => manifest,
+            None => {
+                let manifest = self.fetch_manifest(id).await?;
+                // A lost or torn copy is fetched again.
+                if let Err(error) = fs::write(&path, manifest.to_bytes()) {
+                    tracing::warn!(%error, path = %path.display(), "manifest not kept");
+                }
+                manifest
+            }
+        };
+        let manifest = Arc::new(manifest);
+        lock(&self.manifests).insert(id, manifest.clone());
+        Ok(manifest)
+    }
+
+    async fn fetch_manifest(&self, id: CollectionId) -> Result<Manifest, CacheError> {
+        let connection = self.link.connection().await?;
+        let (mut send, mut recv) = connection.open_bi().await.map_err(LinkError::from)?;
+        write_frame(&mut send, &ControlRequest::Manifest { collection: id }).await?;
+        let _ = send.finish();
+        match read_frame(&mut recv).await? {
+            FetchReply::Ok { .. } => {}
+            FetchReply::Refused { detail, .. } => return Err(CacheError::Refused(detail)),
+        }
+        let bytes = recv.read_to_end(Manifest::BYTES_MAX).await?;
+        let manifest = Manifest::from_bytes(&bytes)?;
+        if manifest.id() == id {
+            Ok(manifest)
+        } else {
+            Err(CacheError::WrongManifest)
+        }
+    }
+
+    /// Content to serve from. If it isn't here, a fill begins, or the one under way is joined.
+    pub(crate) fn source(
+        self: &Arc<Self>,
+        content: ContentHash,
+        size: u64,
+    ) -> Result<Source, CacheError> {
+        let mut fills = lock(&self.fills);
+        if let Some(source) = fills.get(&content) {
+            return if source.size() == size {
+                Ok(source.clone())
+            } else {
+                Err(CacheError::Size(content))
+            };
+        }
+        if let Some(blob) = self.store.get(&content) {
+            return if blob.size() == size {
+                Ok(Source {
+                    blob,
+                    progress: None,
+                })
+            } else {
+                Err(CacheError::Size(content))
+            };
+        }
+        let fill = self.store.fill(content, size)?;
+        let source = Source {
+            blob: fill.blob(),
+            progress: Some(fill.progress()),
+        };
+        fills.insert(content, source.clone());
+        tokio::spawn(self.clone().fill_task(fill, content));
+        Ok(source)
+    }
+
+    /// Fills the cache with a whole collection, one content after the other.
+    pub(crate) async fn prefetch(self: &Arc<Self>, id: CollectionId) -> Result<(), CacheError> {
+        let manifest = self.manifest(id).await?;
+        for entry in manifest.entries() {
+            self.source(entry.content, entry.size)?
+                .ready(entry.size)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn fill_task(self: Arc<Self>, fill: Fill, content: ContentHash) {
+        let _permit = self.permits.acquire().await;
+        let size = fill.blob().size();
+        let outcome = self.fill(fill).await;
+        // Under the lock of `source`, so that nobody finds it neither here nor in the store.
+        lock(&self.fills).remove(&content);
+        match outcome {
+            Ok(()) => tracing::info!(%content, size, "filled"),
+            Err(error) => tracing::warn!(%content, size, %error, "fill failed"),
+        }
+    }
+
+    async fn fill(&self, mut fill: Fill) -> Result<(), CacheError> {
+        let mut tries = 0;
+        while let Err(error) = self.fill_once(&mut fill).await {
+            tries += 1;
+            if tries == FILL_TRIES {
+                return Err(error);
+            }
+            tracing::debug!(%error, tries, "fill broke off");
+            tokio::time::sleep(FILL_PAUSE * tries).await;
+        }
+        fill.finish().await?;
+        Ok(())
+    }
+
+    async fn fill_once(&self, fill: &mut Fill) -> Result<(), CacheError> {
+        let (content, size) = (fill.blob().hash(), fill.blob().size());
+        let offset = *fill.progress().borrow();
+        if offset == size {
+            return Ok(());
+        }
+        let length = size - offset;
+        let connection = self.link.connection().await?;
+        let (mut send, mut recv) = connection.open_bi().await.map_err(LinkError::from)?;
+        write_frame(
+            &mut send,
+            &ControlRequest::Fill {
+                content,
+                offset,
+                length,
+            },
+        )
+        .await?;
+        let _ = send.finish();
+        match read_frame(&mut recv).await? {
+            FetchReply::Ok { size: there } if there == size => {}
+            FetchReply::Ok { .. } => return Err(CacheError::Size(content)),
+            FetchReply::Refused { detail, .. } => return Err(CacheError::Refused(detail)),
+        }
+        let body = Body::new(recv, content, size, offset, length)?;
+        let mut progress = fill.progress();
+        let stalled = async {
+            // Ends when nothing has come for FILL_STALL.
+            while tokio::time::timeout(FILL_STALL, progress.changed())
+                .await
+                .is_ok()
+            {}
+        };
+        tokio::select! {
+            taken = fill.take(body) => Ok(taken?),
+            () = stalled => Err(CacheError::Stalled),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sealing: when an epoch's tickets have all expired, its receipts become a segment.
+
+use crate::clock::now_ms;
+use crate::receipt_log::{LogError, ReceiptLog};
+use protocol::{Epoch, Network, NodeId, Record, Segment, Timeline};
+use prover::{OpenEpoch, SealError};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long after the last ticket's end receipts may still arrive.
+const SEAL_GRACE: Duration = Duration::from_millis(1000);
+
+/// Why an epoch isn't sealed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SegmentsError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("cannot write segment {path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// The sealed segments, as files `epoch-N.qseg`.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    dir: PathBuf,
+    network: Network,
+    node: NodeId,
+    timeline: Timeline,
+    sealed: Mutex<BTreeSet<Epoch>>,
+    /// One epoch is sealed at a time, once.
+    sealing: tokio::sync::Mutex<()>,
+}
+
+fn epoch_of(path: &Path) -> Option<Epoch> {
+    path.file_name()?
+        .to_str()?
+        .strip_prefix("epoch-")?
+        .strip_suffix(".qseg")?
+        .parse()
+        .ok()
+}
+
+impl Segments {
+    /// Finds what is sealed already. Blocking.
+    pub(crate) fn open(
+        dir: PathBuf,
+        network: Network,
+        node: NodeId,
+        timeline: Timeline,
+    ) -> Result<Self, SegmentsError> {
+        let io_error = |source| SegmentsError::Io {
+            path: dir.clone(),
+            source,
+        };
+        fs::create_dir_all(&dir).map_err(io_error)?;
+        let mut sealed = BTreeSet::new();
+        for entry in fs::read_dir(&dir).map_err(io_error)? {
+            sealed.extend(epoch_of(&entry.map_err(io_error)?.path()));
+        }
+        Ok(Self {
+            dir,
+            network,
+            node,
+            timeline,
+            sealed: Mutex::new(sealed),
+            sealing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    fn sealed(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {
+        self.sealed().contains(&epoch)
+    }
+
+    /// Whether the epoch's last ticket has expired, and what was under way has arrived.
+    pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
+        let due = self
+            .timeline
+            .tickets_end_ms(epoch)
+            .saturating_add(SEAL_GRACE.as_millis() as u64);
+        now_ms() >= due
+    }
+
+    fn path(&self, epoch: Epoch) -> PathBuf {
+        self.dir.join(format!("epoch-{epoch}.qseg"))
+    }
+
+    /// The segment's bytes; an epoch that is over and had no receipts is sealed on being asked for.
+    /// `None` while it isn't over.
+    pub(crate) async fn bytes(
+        &self,
+        epoch: Epoch,
+        log: &ReceiptLog,
+    ) -> Result<Option<Vec<u8>>, SegmentsError> {
+        if !self.is_sealed(epoch) {
+            if !self.is_due(epoch) {
+                return Ok(None);
+            }
+            self.seal(epoch, log).await?;
+        }
+        let path = self.path(epoch);
+        fs::read(&path)
+            .map(Some)
+            .map_err(|source| SegmentsError::Io { path, source })
+    }
+
+    /// Seals an epoch, if it isn't: closes its journal, builds the segment, writes it durably.
+    pub(crate) async fn seal(&self, epoch: Epoch, log: &ReceiptLog) -> Result<(), SegmentsError> {
+        let _one_at_a_time = self.sealing.lock().await;
+        if self.is_sealed(epoch) {
+            return Ok(());
+        }
+        let records = log.seal(epoch).await?.records;
+        let (segment, root) = self.build(epoch, records)?;
+        let mass = root.mass();
+        let path = self.path(epoch);
+        write_durably(&path, &segment.to_bytes())
+            .map_err(|source| SegmentsError::Io { path, source })?;
+        self.sealed().insert(epoch);
+        log.written(epoch).await;
+        tracing::info!(
+            epoch,
+            records = segment.records().len(),
+            bytes = mass.bytes(),
+            deliveries = mass.deliveries(),
+            within = mass.within(),
+            root = %root.hash(),
+            "sealed"
+        );
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        epoch: Epoch,
+        records: Vec<Record>,
+    ) -> Result<(Segment, protocol::Root<protocol::DeliveryMass>), SegmentsError> {
+        let mut open = OpenEpoch::new(self.network, epoch, self.node);
+        for record in records {
+            open.insert(record)?;
+        }
+        let sealed = open.seal()?;
+        Ok((sealed.segment().clone(), sealed.root()))
+    }
+}
+
+/// Whole under its name, or not there.
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    match path.parent() {
+        Some(dir) => File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}

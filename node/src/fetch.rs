@@ -1,0 +1,141 @@
+//! Serving content: under a session, from the cache, no further ahead than the window.
+
+use crate::cache::{CacheError, Source};
+use crate::server::Shared;
+use crate::session::Refusal;
+use crate::tickets::{Stop, TicketState};
+use bytes::Bytes;
+use content::{check_range, encode_slice, slices};
+use protocol::{Code, ContentHash, FetchReply};
+use quinn::SendStream;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use transport::{StreamError, write_frame};
+
+/// Answers a fetch.
+pub(crate) async fn serve(
+    shared: &Shared,
+    state: &Arc<TicketState>,
+    content: ContentHash,
+    offset: u64,
+    length: u64,
+    send: &mut SendStream,
+) -> Result<(), StreamError> {
+    let _fetching = state.fetching();
+    let (source, range) = match find(shared, state, content, offset, length).await {
+        Ok(found) => found,
+        Err(Refusal(code, detail)) => {
+            write_frame(send, &FetchReply::refused(code, detail)).await?;
+            let _ = send.finish();
+            return Ok(());
+        }
+    };
+    write_frame(
+        send,
+        &FetchReply::Ok {
+            size: source.size(),
+        },
+    )
+    .await?;
+    match body(state, &source, range, send).await {
+        Ok(()) => drop(send.finish()),
+        Err(Broken::Stop(stop)) => {
+            tracing::info!(ticket = ?state.ticket().ticket().id, %stop, "delivery stopped");
+            let code = match stop {
+                Stop::WindowExceeded => Code::WindowExceeded,
+                Stop::Spent => Code::TicketSpent,
+                Stop::Refused => Code::ReceiptRefused,
+            };
+            let _ = send.reset(code.to_u16().into());
+        }
+        Err(Broken::Content(error)) => {
+            tracing::warn!(%content, %error, "content can't be read");
+            let _ = send.reset(Code::FillFailed.to_u16().into());
+        }
+        Err(Broken::Write(error)) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+async fn find(
+    shared: &Shared,
+    state: &TicketState,
+    content: ContentHash,
+    offset: u64,
+    length: u64,
+) -> Result<(Source, Range<u64>), Refusal> {
+    let cache_error = |error: CacheError| {
+        tracing::warn!(%content, %error, "fill failed");
+        Refusal(Code::FillFailed, error.to_string())
+    };
+    let collection = state.ticket().ticket().collection;
+    let manifest = shared
+        .cache
+        .manifest(collection)
+        .await
+        .map_err(cache_error)?;
+    let Some(entry) = manifest.content(&content) else {
+        return Err(Refusal(
+            Code::NotInCollection,
+            "the ticket is for another collection".into(),
+        ));
+    };
+    let range = check_range(entry.size, offset, length)
+        .map_err(|error| Refusal(Code::BadRange, error.to_string()))?;
+    let source = shared
+        .cache
+        .source(content, entry.size)
+        .map_err(cache_error)?;
+    Ok((source, range))
+}
+
+enum Broken {
+    Stop(Stop),
+    Content(io::Error),
+    Write(quinn::WriteError),
+}
+
+/// Sends the range, reading one slice ahead of what the connection takes.
+async fn body(
+    state: &TicketState,
+    source: &Source,
+    range: Range<u64>,
+    send: &mut SendStream,
+) -> Result<(), Broken> {
+    let mut ahead: Option<Bytes> = None;
+    for range in slices(range) {
+        let next = next_slice(state, source, range);
+        let next = match ahead.take() {
+            None => next.await?,
+            Some(slice) => {
+                let (sent, next) = tokio::join!(send.write_chunk(slice), next);
+                sent.map_err(Broken::Write)?;
+                next?
+            }
+        };
+        ahead = Some(next);
+    }
+    match ahead {
+        Some(slice) => send.write_chunk(slice).await.map_err(Broken::Write),
+        None => Ok(()),
+    }
+}
+
+async fn next_slice(
+    state: &TicketState,
+    source: &Source,
+    range: Range<u64>,
+) -> Result<Bytes, Broken> {
+    state
+        .send(range.end - range.start)
+        .await
+        .map_err(Broken::Stop)?;
+    source
+        .ready(range.end)
+        .await
+        .map_err(|error| Broken::Content(io::Error::other(error)))?;
+    encode_slice(source.blob(), range)
+        .await
+        .map_err(Broken::Content)
+}

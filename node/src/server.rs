@@ -1,0 +1,506 @@
+//! The node as a whole: start, accept loop, sealing loop, shutdown.
+
+use crate::cache::Cache;
+use crate::epoch::{Segments, SegmentsError};
+use crate::member::{self, ControlLink};
+use crate::receipt_log::{LogError, ReceiptLog};
+use crate::session::{self, Refusal};
+use crate::tickets::{TicketState, Tickets};
+use crate::{clock, fetch};
+use client::ControlApi;
+use content::{OnDamage, Store, StoreError};
+use contracts::{Chain, ChainConfig, ChainError};
+use protocol::{
+    ALPN_NODE, Code, Epoch, FetchReply, IssuerKey, Network, NodeId, Request, SLICE_BYTES,
+    SessionReply, SigningKey, TicketId, Timeline,
+};
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use transport::{BindError, PeerAuth, StreamError, read_frame, server_endpoint, write_frame};
+
+/// Connections at a time; more are refused.
+const CONNECTIONS: usize = 4096;
+/// Time for a handshake, and for the first frame of a stream.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// How often the chain is asked at most about an issuer it didn't know.
+const ISSUERS_AGE: Duration = Duration::from_secs(5);
+/// How often epochs are looked at for sealing.
+const SEAL_TICK: Duration = Duration::from_millis(250);
+/// How long sessions may go on after the node was told to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How a node runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where cache, journal and segments stand.
+    pub data_dir: PathBuf,
+    /// The node's key: its id and its TLS identity.
+    pub key: SigningKey,
+    /// UDP address to serve at.
+    pub listen: SocketAddr,
+    /// `host:port` at which clients reach it; `None`: the address served at.
+    pub public_address: Option<String>,
+    /// URL of the control plane.
+    pub control: String,
+    /// The chain and the settlement contract.
+    pub chain: ChainConfig,
+    /// Most bytes of content to keep.
+    pub cache_bytes: u64,
+    /// Content bytes after which a client owes a receipt.
+    pub receipt_interval: u64,
+    /// Content bytes sent ahead of the last receipt: the most a client can take without signing.
+    pub window: u64,
+}
+
+/// Why a node doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The chain can't be reached or isn't the right one.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The node isn't in the registry.
+    #[error(
+        "node {0} is not registered: run `quittance node init` with an account that can pay for it"
+    )]
+    NotRegistered(NodeId),
+    /// The port is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The cache can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal can't be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Segments can't be kept.
+    #[error("{0}")]
+    Segments(String),
+    /// The window is smaller than the interval, or than what is sent at a time.
+    #[error("the window ({window}) must be at least the receipt interval ({interval}) and 1 MiB")]
+    Window {
+        /// As configured.
+        window: u64,
+        /// As configured.
+        interval: u64,
+    },
+    /// A folder can't be made.
+    #[error("cannot create {path}: {source}")]
+    Dir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The control plane's URL can't be used.
+    #[error("{0}")]
+    Control(String),
+}
+
+/// What every part of the node looks at.
+pub(crate) struct Shared {
+    pub(crate) id: NodeId,
+    pub(crate) network: Network,
+    pub(crate) timeline: Timeline,
+    pub(crate) window: u64,
+    pub(crate) receipt_interval: u64,
+    pub(crate) public_address: String,
+    pub(crate) control: ControlApi,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) log: ReceiptLog,
+    pub(crate) tickets: Tickets,
+    segments: Segments,
+    chain: Chain,
+    issuers: Mutex<Issuers>,
+    sessions: AtomicU32,
+    receipts: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Issuers {
+    keys: HashMap<u32, IssuerKey>,
+    asked: Instant,
+}
+
+impl Shared {
+    pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {
+        self.segments.is_sealed(epoch) || self.segments.is_due(epoch)
+    }
+
+    pub(crate) fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_receipt(&self) {
+        self.receipts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn issuers(&self) -> MutexGuard<'_, Issuers> {
+        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An issuer's key as the chain states it; asks again now and then for one it didn't know.
+    pub(crate) async fn issuer(&self, index: u32) -> Option<IssuerKey> {
+        {
+            let mut issuers = self.issuers();
+            if let Some(key) = issuers.keys.get(&index) {
+                return Some(*key);
+            }
+            if issuers.asked.elapsed() < ISSUERS_AGE {
+                return None;
+            }
+            issuers.asked = Instant::now();
+        }
+        match issuer_keys(&self.chain).await {
+            Ok(keys) => self.issuers().keys = keys,
+            Err(error) => tracing::warn!(%error, "cannot ask the chain for issuers"),
+        }
+        self.issuers().keys.get(&index).copied()
+    }
+}
+
+async fn issuer_keys(chain: &Chain) -> Result<HashMap<u32, IssuerKey>, ChainError> {
+    let issuers = chain.issuers().await?;
+    Ok(issuers
+        .iter()
+        .map(|issuer| (issuer.index, issuer.issuer_key()))
+        .collect())
+}
+
+/// A started node.
+pub struct Node {
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    key: SigningKey,
+    link: tokio::sync::watch::Sender<Option<Connection>>,
+}
+
+impl Node {
+    /// Opens everything and binds the port; serves nobody yet.
+    ///
+    /// # Errors
+    /// What is in the way. Nothing is left half-written.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (window, interval) = (config.window, config.receipt_interval);
+        if window < interval || window < SLICE_BYTES {
+            return Err(StartError::Window { window, interval });
+        }
+        let id = NodeId::from(config.key.verifying_key().to_bytes());
+        let chain = Chain::connect(&config.chain).await?;
+        if chain.index_of(id.0).await?.is_none() {
+            return Err(StartError::NotRegistered(id));
+        }
+        let network = chain.network_id();
+        let timeline = chain.parameters().timeline();
+        let endpoint = server_endpoint(
+            config.listen,
+            &config.key,
+            &[ALPN_NODE],
+            PeerAuth::Anonymous,
+        )?;
+        let manifests = config.data_dir.join("manifests");
+        std::fs::create_dir_all(&manifests).map_err(|source| StartError::Dir {
+            path: manifests.clone(),
+            source,
+        })?;
+        let store = Store::open(
+            &config.data_dir.join("cache"),
+            config.cache_bytes,
+            OnDamage::Discard,
+        )?;
+        let segments_dir = config.data_dir.join("segments");
+        let segments = Segments::open(segments_dir, network, id, timeline)
+            .map_err(|error| StartError::Segments(error.to_string()))?;
+        let log = ReceiptLog::open(&config.data_dir.join("receipts"), |epoch| {
+            segments.is_sealed(epoch)
+        })?;
+        let public_address = match config.public_address {
+            Some(address) => address,
+            None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
+        };
+        let control = ControlApi::new(&config.control)
+            .map_err(|error| StartError::Control(error.to_string()))?;
+        let issuers = Issuers {
+            keys: issuer_keys(&chain).await?,
+            asked: Instant::now(),
+        };
+        let (link, control_link) = ControlLink::new();
+        let shared = Shared {
+            id,
+            network,
+            timeline,
+            window,
+            receipt_interval: interval,
+            public_address,
+            control,
+            cache: Arc::new(Cache::new(store, manifests, control_link)),
+            log,
+            tickets: Tickets::default(),
+            segments,
+            chain,
+            issuers: Mutex::new(issuers),
+            sessions: AtomicU32::new(0),
+            receipts: AtomicU64::new(0),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            endpoint,
+            key: config.key,
+            link,
+        })
+    }
+
+    /// The node's id.
+    pub fn id(&self) -> NodeId {
+        self.shared.id
+    }
+
+    /// The address it is bound to.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.endpoint.local_addr().ok()
+    }
+
+    /// Serves until told to stop, then shuts down in order.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            shared,
+            endpoint,
+            key,
+            link,
+        } = self;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(member::run(
+            shared.clone(),
+            endpoint.clone(),
+            link,
+            key,
+            stop.clone(),
+        ));
+        tasks.spawn(seal_task(shared.clone(), stop.clone()));
+
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut serving = JoinSet::new();
+        loop {
+            let incoming = tokio::select! {
+                incoming = endpoint.accept() => incoming,
+                Some(_) = serving.join_next() => continue,
+                () = stop.cancelled() => break,
+            };
+            let Some(incoming) = incoming else { break };
+            let Ok(permit) = connections.clone().try_acquire_owned() else {
+                incoming.refuse();
+                continue;
+            };
+            let shared = shared.clone();
+            serving.spawn(async move {
+                let _permit = permit;
+                match timeout(FIRST_FRAME, incoming).await {
+                    Ok(Ok(connection)) => serve_connection(shared, connection).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
+                    Err(_) => tracing::debug!("handshake timed out"),
+                }
+            });
+        }
+
+        // No more connections; those that are there get a moment to end by themselves.
+        endpoint.set_server_config(None);
+        let drained = timeout(DRAIN, async {
+            while serving.join_next().await.is_some() {}
+        })
+        .await;
+        if drained.is_err() {
+            tracing::info!("sessions ended by shutdown");
+        }
+        endpoint.close(
+            Code::ShuttingDown.to_u16().into(),
+            b"the node is shutting down",
+        );
+        serving.shutdown().await;
+        while tasks.join_next().await.is_some() {}
+        endpoint.wait_idle().await;
+        tracing::info!(
+            receipts = shared.receipts.load(Ordering::Relaxed),
+            "node stopped"
+        );
+    }
+}
+
+/// Tickets whose sessions are open on one connection.
+type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
+
+async fn serve_connection(shared: Arc<Shared>, connection: Connection) {
+    let sessions = Sessions::default();
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = connection.accept_bi() => match stream {
+                Ok((send, recv)) => {
+                    let (shared, connection) = (shared.clone(), connection.clone());
+                    streams.spawn(serve_stream(shared, connection, sessions.clone(), send, recv));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "connection ended");
+                    break;
+                }
+            },
+            Some(_) = streams.join_next() => {}
+        }
+    }
+    streams.shutdown().await;
+}
+
+async fn serve_stream(
+    shared: Arc<Shared>,
+    connection: Connection,
+    sessions: Sessions,
+    mut send: SendStream,
+    mut recv: RecvStream,
+) {
+    let served = async {
+        match timeout(FIRST_FRAME, read_frame::<Request>(&mut recv)).await {
+            Err(_) => Ok(drop(send.reset(Code::Malformed.to_u16().into()))),
+            Ok(Err(StreamError::Frame(error))) => {
+                tracing::debug!(%error, "malformed request");
+                Ok(drop(send.reset(Code::Malformed.to_u16().into())))
+            }
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(request)) => {
+                serve_request(
+                    &shared,
+                    &connection,
+                    &sessions,
+                    request,
+                    &mut send,
+                    &mut recv,
+                )
+                .await
+            }
+        }
+    };
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "stream broke");
+        if let StreamError::Frame(_) = error {
+            let _ = send.reset(Code::Malformed.to_u16().into());
+        }
+    }
+}
+
+async fn serve_request(
+    shared: &Shared,
+    connection: &Connection,
+    sessions: &Sessions,
+    request: Request,
+    send: &mut SendStream,
+    recv: &mut RecvStream,
+) -> Result<(), StreamError> {
+    let open = |ticket: TicketId| {
+        sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&ticket)
+            .cloned()
+    };
+    match request {
+        Request::Session { ticket, binding } => {
+            let state = match session::open(shared, connection, *ticket, &binding).await {
+                Ok(state) => state,
+                Err(Refusal(code, detail)) => {
+                    tracing::info!(%code, %detail, "session refused");
+                    write_frame(send, &SessionReply::refused(code, detail)).await?;
+                    let _ = send.finish();
+                    return Ok(());
+                }
+            };
+            let id = state.ticket().ticket().id;
+            sessions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(id, state.clone());
+            shared.sessions.fetch_add(1, Ordering::Relaxed);
+            let ended = session::run(shared, &state, send, recv).await;
+            shared.sessions.fetch_sub(1, Ordering::Relaxed);
+            sessions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&id);
+            ended
+        }
+        Request::Fetch {
+            ticket,
+            content,
+            offset,
+            length,
+        } => match open(ticket) {
+            Some(state) if clock::now_ms() <= state.ticket().ticket().expires_at => {
+                fetch::serve(shared, &state, content, offset, length, send).await
+            }
+            Some(_) => refuse_fetch(send, Code::TicketExpired, "the ticket has expired").await,
+            None => {
+                refuse_fetch(send, Code::NoSession, "open a session for the ticket first").await
+            }
+        },
+        Request::Segment { epoch } => match shared.segments.bytes(epoch, &shared.log).await {
+            Ok(Some(bytes)) => {
+                write_frame(
+                    send,
+                    &FetchReply::Ok {
+                        size: bytes.len() as u64,
+                    },
+                )
+                .await?;
+                send.write_all(&bytes).await?;
+                let _ = send.finish();
+                Ok(())
+            }
+            Ok(None) => refuse_fetch(send, Code::NotSealed, "the epoch isn't sealed yet").await,
+            Err(error) => {
+                tracing::error!(epoch, %error, "segment can't be given");
+                refuse_fetch(send, Code::Internal, "the segment can't be read").await
+            }
+        },
+    }
+}
+
+async fn refuse_fetch(send: &mut SendStream, code: Code, why: &str) -> Result<(), StreamError> {
+    write_frame(send, &FetchReply::refused(code, why)).await?;
+    let _ = send.finish();
+    Ok(())
+}
+
+/// Seals every epoch that is due, oldest first.
+async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut ticks = interval(SEAL_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let open = match shared.log.open_epochs().await {
+            Ok(open) => open,
+            Err(error) => {
+                tracing::error!(%error, "cannot seal");
+                continue;
+            }
+        };
+        for epoch in open
+            .into_iter()
+            .filter(|epoch| shared.segments.is_due(*epoch))
+        {
+            match shared.segments.seal(epoch, &shared.log).await {
+                Ok(()) => shared.tickets.forget(epoch),
+                Err(SegmentsError::Log(LogError::Stopped)) => return,
+                Err(error) => tracing::error!(epoch, %error, "cannot seal"),
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The one generator of `tests/vectors/*.json`: the golden vectors that Rust and Solidity both read.
+//!
+//! `cargo run -p quittance-prover --example vectors` writes them, with `--check` it compares what is on
+//! disk instead. Everything is derived from fixed seeds. The readers (`protocol/tests/vectors.rs`, the
+//! contracts' tests) recompute each value from the fields, so a change of a rule shows here first.
+
+mod deliveries;
+mod manifests;
+mod trees;
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let check = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [flag] if flag == "--check" => true,
+        _ => {
+            eprintln!("usage: vectors [--check]");
+            return ExitCode::from(2);
+        }
+    };
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
+    let files: [(&str, Value); 6] = [
+        ("merkle", trees::merkle()),
+        ("epoch", trees::epoch()),
+        ("ticket", deliveries::ticket()),
+        ("receipt", deliveries::receipt()),
+        ("segment", deliveries::segment()),
+        ("manifest", manifests::manifest()),
+    ];
+    let mut failed = false;
+    for (name, value) in files {
+        let path = directory.join(format!("{name}.json"));
+        let outcome = if check {
+            compare(&path, &value)
+        } else {
+            write(&path, &value)
+        };
+        if let Err(error) = outcome {
+            eprintln!("{}: {error}", path.display());
+            failed = true;
+        }
+    }
+    ExitCode::from(u8::from(failed))
+}
+
+fn write(path: &Path, value: &Value) -> Result<(), Box<dyn std::error::Error>> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(std::fs::write(path, text)?)
+}
+
+/// Compares values, not text: the order of keys is serde_json's business.
+fn compare(path: &Path, value: &Value) -> Result<(), Box<dyn std::error::Error>> {
+    let found: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    if found == *value {
+        Ok(())
+    } else {
+        Err("differs from what the rules give now; run the generator without --check".into())
+    }
+}
+
+/// Lower-case hexadecimal with `0x`, as SPEC section 1 wants it.
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    use std::fmt::Write;
+    bytes
+        .as_ref()
+        .iter()
+        .fold(String::from("0x"), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// 32 bytes that stand for `name`: the source of every seed, key and hash here.
+fn seed(name: &str) -> [u8; 32] {
+    protocol::keccak256(name).0
+}
+
+/// The network of all vectors.
+fn network() -> protocol::Network {
+    protocol::Network {
+        chain_id: 31_337,
+        settlement: protocol::Address::from_slice(&seed("settlement")[..20]),
+    }
+}

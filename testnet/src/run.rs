@@ -1,0 +1,605 @@
+//! `quittance testnet`: publish, deliver, prove, attest, pay, audit; and judge the outcome.
+
+use crate::network::{Network, NetworkConfig, Published};
+use crate::report::{
+    AuditLine, ChainLine, ClaimLine, ContentLine, Deliveries, EpochLine, NodeLine, Report,
+};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use contracts::{Address, B256, Chain, Status};
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::{ContentHash, Epoch, NodeId, Timeline};
+use serde::Deserialize;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Clients begin nothing new so close to the last epoch's end: what they fetch belongs to that epoch.
+const LAST_REQUEST: Duration = Duration::from_millis(2500);
+/// Pause of a client between two fetches.
+const CLIENT_PAUSE: Duration = Duration::from_millis(300);
+/// How long attestation may take after the last epoch's tickets have ended.
+const ATTEST: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(250);
+/// The HLS package that is published by default.
+const HLS: [(&str, &[u8]); 4] = [
+    ("index.m3u8", include_bytes!("../content/index.m3u8")),
+    ("segment-0.ts", include_bytes!("../content/segment-0.ts")),
+    ("segment-1.ts", include_bytes!("../content/segment-1.ts")),
+    ("segment-2.ts", include_bytes!("../content/segment-2.ts")),
+];
+
+/// What kind of run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The `quittance` binary, started for every part.
+    pub binary: PathBuf,
+    /// Files and folders to publish; none: a small HLS package and the binary itself.
+    pub content: Vec<PathBuf>,
+    /// Cache nodes.
+    pub nodes: usize,
+    /// Clients.
+    pub clients: usize,
+    /// Epochs with traffic.
+    pub epochs: u64,
+    /// Seconds an epoch lasts.
+    pub epoch_seconds: u32,
+    /// Folder of the run; `None`: a temporary one, removed if all is well.
+    pub data: Option<PathBuf>,
+    /// Keep the network up after the report.
+    pub stay: bool,
+    /// Where to write the report.
+    pub json: Option<PathBuf>,
+}
+
+/// What `quittance get --json` says.
+#[derive(Debug, Deserialize)]
+struct Got {
+    requests: u64,
+    bytes: u64,
+    failed: u64,
+}
+
+/// What `quittance node claim --json` says.
+#[derive(Debug, Deserialize)]
+struct Claimed {
+    node: NodeId,
+    payout: Address,
+    amount: String,
+    tx: Option<B256>,
+}
+
+/// What `quittance audit --json` says, as far as it is needed here.
+#[derive(Debug, Deserialize)]
+struct Audited {
+    verdict: String,
+    recomputed_root: Option<B256>,
+    signatures: u64,
+    nodes: Vec<AuditedNode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AuditedNode {
+    node: NodeId,
+    segment_root: B256,
+    bytes: u64,
+    deliveries: u32,
+    within: u32,
+    sla_ppm: u32,
+    reward: String,
+}
+
+/// Steps with the time they began, on stderr; a bar where someone watches.
+struct Steps {
+    bar: ProgressBar,
+    began: std::time::Instant,
+}
+
+impl Steps {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self {
+            bar,
+            began: std::time::Instant::now(),
+        }
+    }
+
+    fn step(&self, text: &str) {
+        let line = format!("[{:>3} s] {text}", self.began.elapsed().as_secs());
+        if self.bar.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(&line);
+        }
+        self.bar.set_message(text.to_owned());
+    }
+
+    fn now(&self, text: String) {
+        self.bar.set_message(text);
+    }
+}
+
+/// Runs the whole thing. Prints the report to stdout, everything else to stderr.
+///
+/// # Errors
+/// If a part fails, or a byte or a number disagrees; the folder of the run is then kept and named.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<()> {
+    ensure!(options.nodes >= 1, "--nodes must be at least 1");
+    ensure!(options.clients >= 1, "--clients must be at least 1");
+    ensure!(options.epochs >= 1, "--epochs must be at least 1");
+    ensure!(
+        options.epoch_seconds >= 5,
+        "--epoch-seconds must be at least 5"
+    );
+    for path in &options.content {
+        fs::metadata(path).with_context(|| format!("cannot read --content {}", path.display()))?;
+    }
+    // A report that can't be written is better known before than after.
+    if let Some(path) = &options.json {
+        File::create(path).with_context(|| format!("cannot write --json {}", path.display()))?;
+    }
+    let (dir, temporary) = match &options.data {
+        Some(dir) => {
+            fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+            let taken = fs::read_dir(dir)?.next().is_some();
+            ensure!(
+                !taken,
+                "--data {} is not empty: a run needs a folder of its own",
+                dir.display()
+            );
+            (dir.canonicalize()?, false)
+        }
+        None => (
+            tempfile::Builder::new()
+                .prefix("quittance-testnet-")
+                .tempdir()?
+                .keep(),
+            true,
+        ),
+    };
+    let steps = Steps::new();
+    steps.step(&format!("everything of this run is in {}", dir.display()));
+    let outcome = drive(&options, &dir, &steps, &stop).await;
+    steps.bar.finish_and_clear();
+    match outcome {
+        Ok(()) if temporary => {
+            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        Ok(()) => Ok(()),
+        Err(error) => Err(error.context(format!(
+            "the run failed; its logs are in {}",
+            dir.join("logs").display()
+        ))),
+    }
+}
+
+async fn drive(
+    options: &Options,
+    dir: &Path,
+    steps: &Steps,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let config = NetworkConfig {
+        nodes: options.nodes,
+        epoch_seconds: options.epoch_seconds,
+        ..NetworkConfig::new(options.binary.clone(), dir.to_owned())
+    };
+    let report_step = |text: &str| steps.step(text);
+    let mut network = tokio::select! {
+        started = Network::start(config, &report_step) => started?,
+        () = stop.cancelled() => bail!("stopped before the end"),
+    };
+    let report = tokio::select! {
+        report = deliver_and_settle(options, dir, steps, &mut network) => report,
+        () = stop.cancelled() => Err(anyhow!("stopped before the end")),
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            // What went wrong matters more than how the rest ends.
+            let _ = network.stop().await;
+            return Err(error);
+        }
+    };
+
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    steps.bar.finish_and_clear();
+    show(&report);
+    let wrong = report.disagreements();
+    ensure!(wrong.is_empty(), "these disagree: {}", wrong.join("; "));
+    if options.stay {
+        show_stay(&network, &report);
+        stop.cancelled().await;
+    }
+    network.stop().await
+}
+
+#[allow(clippy::print_stdout)]
+fn show(report: &Report) {
+    println!("{report}");
+}
+
+#[allow(clippy::print_stdout)]
+fn show_stay(network: &Network, report: &Report) {
+    let epoch = report.epochs.first().map_or(0, |epoch| epoch.epoch);
+    println!("\nThe network stays up; Ctrl-C ends it.");
+    println!(
+        "  chain          {}  (chain id {})",
+        network.rpc, report.chain.chain_id
+    );
+    println!("  settlement     {}", report.chain.settlement);
+    println!("  control plane  {}", network.control_url);
+    println!("  verifier       {}", network.verifier_url);
+    for node in &network.nodes {
+        println!("  node           {}  {}", node.address, node.id.short());
+    }
+    println!("Try:");
+    println!(
+        "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint120,uint32,uint64))' {epoch}",
+        network.rpc, report.chain.settlement
+    );
+}
+
+async fn deliver_and_settle(
+    options: &Options,
+    dir: &Path,
+    steps: &Steps,
+    network: &mut Network,
+) -> Result<Report> {
+    let chain = network.chain().await?;
+    let timeline = chain.parameters().timeline();
+
+    let mut collections = Vec::new();
+    for path in contents(options, dir)? {
+        let name = collection_name(&path, collections.len());
+        steps.step(&format!("publishing {}", path.display()));
+        collections.push(network.publish(&path, &name).await?);
+    }
+
+    let first = first_epoch(&timeline, steps).await?;
+    let last = first + options.epochs - 1;
+    let traffic_end = Duration::from_secs(timeline.end(last)) - LAST_REQUEST;
+    steps.step(&format!(
+        "{} clients fetch during epochs {first} to {last}",
+        options.clients
+    ));
+    let deliveries = traffic(options, dir, steps, network, &collections, traffic_end).await?;
+    network.check()?;
+    // A fetch that took longer than expected ends in a later epoch: it is reported too.
+    let last = timeline.epoch_at_ms(now_ms()).unwrap_or(last).max(last);
+
+    steps.step(&format!(
+        "epochs {first} to {last}: sealing, committing, verifying, attesting"
+    ));
+    settle(network, &chain, &timeline, last, steps).await?;
+
+    steps.step("claiming rewards");
+    let mut claims = Vec::new();
+    for index in 0..network.nodes.len() {
+        let config = network
+            .config_path(&format!("node-{index}"))
+            .display()
+            .to_string();
+        let args = [
+            "--config",
+            &config,
+            "--verifier",
+            &network.verifier_url,
+            "--json",
+        ];
+        let claimed: Claimed = network.command("node claim", &args).await?;
+        let Claimed {
+            node,
+            payout,
+            amount,
+            tx,
+        } = claimed;
+        claims.push(ClaimLine {
+            node,
+            payout,
+            amount,
+            tx,
+        });
+    }
+
+    steps.step("auditing from the chain");
+    let mut audit = AuditLine {
+        epochs: 0,
+        receipts: 0,
+        ok: true,
+    };
+    let mut epochs = Vec::new();
+    for epoch in first..=last {
+        let (line, receipts, ok) = audit_epoch(network, &chain, epoch).await?;
+        audit.epochs += 1;
+        audit.receipts += receipts;
+        audit.ok &= ok;
+        epochs.push(line);
+    }
+    let deployment = &network.deployment;
+    Ok(Report {
+        content: collections.iter().flat_map(content_lines).collect(),
+        deliveries,
+        epochs,
+        claims,
+        audit,
+        chain: ChainLine {
+            rpc: network.rpc.clone(),
+            chain_id: deployment.chain_id,
+            settlement: deployment.settlement,
+            registry: deployment.registry,
+            vault: deployment.vault,
+            token: deployment.token,
+        },
+        data_dir: dir.to_owned(),
+    })
+}
+
+fn contents(options: &Options, dir: &Path) -> Result<Vec<PathBuf>> {
+    if !options.content.is_empty() {
+        return Ok(options.content.clone());
+    }
+    let package = dir.join("content/hls");
+    fs::create_dir_all(&package)?;
+    for (name, bytes) in HLS {
+        fs::write(package.join(name), bytes)?;
+    }
+    Ok(vec![package, options.binary.clone()])
+}
+
+/// A name that `publish` takes: the file's own, and a number where that isn't enough.
+fn collection_name(path: &Path, index: usize) -> String {
+    let stem = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let kept: String = stem
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(60)
+        .collect();
+    format!("{index}-{kept}")
+}
+
+fn content_lines(published: &Published) -> impl Iterator<Item = ContentLine> + '_ {
+    published.files.iter().map(|file| ContentLine {
+        path: format!("{}/{}", published.name, file.path),
+        size: file.size,
+        blake3: file.blake3,
+    })
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The epoch that traffic begins in: this one if half of it is left, else the next.
+async fn first_epoch(timeline: &Timeline, steps: &Steps) -> Result<Epoch> {
+    let epoch = timeline
+        .epoch_at_ms(now_ms())
+        .context("the network's genesis is in the future")?;
+    let left = (timeline.end(epoch) * 1000).saturating_sub(now_ms());
+    if left * 2 >= u64::from(timeline.epoch_length) * 1000 {
+        return Ok(epoch);
+    }
+    steps.step(&format!("waiting for epoch {}", epoch + 1));
+    sleep(Duration::from_millis(left)).await;
+    Ok(epoch + 1)
+}
+
+async fn traffic(
+    options: &Options,
+    dir: &Path,
+    steps: &Steps,
+    network: &Network,
+    collections: &[Published],
+    until: Duration,
+) -> Result<Deliveries> {
+    let bytes = Arc::new(AtomicU64::new(0));
+    let mut clients = JoinSet::new();
+    for client in 0..options.clients {
+        let (bytes, collections) = (bytes.clone(), collections.to_vec());
+        let (binary, control) = (options.binary.clone(), network.control_url.clone());
+        let out = dir.join(format!("client-{client}"));
+        clients.spawn(async move {
+            let mut total = Deliveries::default();
+            // Each client begins with another collection.
+            for collection in collections.iter().cycle().skip(client) {
+                if u128::from(now_ms()) >= until.as_millis() {
+                    break;
+                }
+                let got = get(&binary, &control, collection, &out).await?;
+                total.requests += got.requests;
+                total.bytes += got.bytes;
+                total.failed += got.failed;
+                bytes.fetch_add(got.bytes, Ordering::Relaxed);
+                sleep(CLIENT_PAUSE).await;
+            }
+            anyhow::Ok(total)
+        });
+    }
+    let mut total = Deliveries {
+        clients: options.clients,
+        ..Deliveries::default()
+    };
+    loop {
+        tokio::select! {
+            ended = clients.join_next() => {
+                let Some(ended) = ended else { return Ok(total) };
+                let one = ended??;
+                total.requests += one.requests;
+                total.bytes += one.bytes;
+                total.failed += one.failed;
+            }
+            () = sleep(LOOK) => {
+                let left = until.saturating_sub(Duration::from_millis(now_ms())).as_secs();
+                let mib = bytes.load(Ordering::Relaxed) >> 20;
+                steps.now(format!("{mib} MiB delivered, {left} s of traffic left"));
+            }
+        }
+    }
+}
+
+/// One `quittance get` of a whole collection; its files compared with what was published.
+async fn get(binary: &Path, control: &str, collection: &Published, out: &Path) -> Result<Got> {
+    let out = out.join(&collection.name);
+    let done = tokio::process::Command::new(binary)
+        .args([
+            "get",
+            &collection.name,
+            "--control",
+            control,
+            "--json",
+            "-o",
+        ])
+        .arg(&out)
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stderr);
+        bail!(
+            "`quittance get {}` failed: {}",
+            collection.name,
+            said.trim()
+        );
+    }
+    let files = collection.files.clone();
+    tokio::task::spawn_blocking(move || {
+        for file in files {
+            let path = out.join(&file.path);
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(File::open(&path)?)?;
+            let got = ContentHash::from(*hasher.finalize().as_bytes());
+            ensure!(
+                got == file.blake3,
+                "{} is not what was published",
+                path.display()
+            );
+        }
+        Ok(())
+    })
+    .await??;
+    serde_json::from_slice(&done.stdout).context("`quittance get` printed no such JSON")
+}
+
+/// Waits until an epoch, and so every one before it, is attested and past its challenge window.
+async fn settle(
+    network: &mut Network,
+    chain: &Chain,
+    timeline: &Timeline,
+    last: Epoch,
+    steps: &Steps,
+) -> Result<()> {
+    let window = Duration::from_secs(timeline.challenge_window.into());
+    let due = Duration::from_millis(timeline.tickets_end_ms(last)) + ATTEST + window;
+    let mut pending = false;
+    loop {
+        match chain.status(last).await? {
+            Status::Active => return Ok(()),
+            Status::Pending if !pending => {
+                pending = true;
+                steps.step(&format!(
+                    "epoch {last} is attested; its challenge window is open"
+                ));
+            }
+            _ => {}
+        }
+        network.check()?;
+        if u128::from(now_ms()) > due.as_millis() {
+            bail!("epoch {last} was not attested in time; see the verifier's log");
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn audit_epoch(
+    network: &Network,
+    chain: &Chain,
+    epoch: Epoch,
+) -> Result<(EpochLine, u64, bool)> {
+    let number = epoch.to_string();
+    let (rpc, settlement) = (&network.rpc, network.deployment.settlement.to_string());
+    // An auditor knows the chain, and where the evidence is; no more.
+    let out = network
+        .quittance("audit")
+        .args([
+            "--epoch",
+            &number,
+            "--rpc",
+            rpc,
+            "--settlement",
+            &settlement,
+        ])
+        .args(["--evidence", &network.verifier_url, "--json"])
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let audited: Audited = serde_json::from_slice(&out.stdout).with_context(|| {
+        format!(
+            "`quittance audit` failed: {}",
+            String::from_utf8_lossy(&out.stderr).trim()
+        )
+    })?;
+    let attested = chain
+        .attestation(epoch)
+        .await?
+        .context("the attestation is gone")?;
+    let tx = chain
+        .attestation_tx(epoch)
+        .await?
+        .context("the attestation's event is gone")?;
+    let nodes: Vec<_> = audited
+        .nodes
+        .into_iter()
+        .map(|node| NodeLine {
+            node: node.node,
+            segment_root: node.segment_root,
+            bytes: node.bytes,
+            deliveries: node.deliveries,
+            within_sla: node.within,
+            sla_ppm: node.sla_ppm,
+            reward: node.reward,
+        })
+        .collect();
+    // The reward of an epoch is what its total adds to the one before: from the chain, not the audit.
+    let before = match epoch.checked_sub(1) {
+        Some(before) => chain
+            .attestation(before)
+            .await?
+            .map_or(0, |attestation| attestation.total),
+        None => 0,
+    };
+    let line = EpochLine {
+        epoch,
+        root: attested.root,
+        attest_tx: tx.tx,
+        total_bytes: nodes.iter().map(|node| node.bytes).sum(),
+        total_reward: (attested.total - before).to_string(),
+        nodes,
+    };
+    let ok = out.status.success()
+        && audited.verdict == "true"
+        && audited.recomputed_root == Some(attested.root);
+    Ok((line, audited.signatures, ok))
+}

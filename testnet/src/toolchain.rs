@@ -1,0 +1,114 @@
+//! The pinned EVM tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const PACKAGE: &str = include_str!("../../contracts/package.json");
+const LOCK: &str = include_str!("../../contracts/package-lock.json");
+/// In `node_modules` when everything the lock file names is there.
+const STAMP: &str = ".installed-lock.json";
+
+/// Where the tools are.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    modules: PathBuf,
+}
+
+impl Toolchain {
+    /// Finds the tools, or installs them and says so on stderr. Blocking.
+    ///
+    /// # Errors
+    /// If Node.js is missing or the installation fails.
+    pub fn ensure() -> Result<Self> {
+        let dir = home()?;
+        let modules = dir.join("node_modules");
+        let stamp = modules.join(STAMP);
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == LOCK) {
+            return Ok(Self { modules });
+        }
+        eprintln!(
+            "installing the pinned EVM tools (anvil, forge, cast, solc) into {}",
+            dir.display()
+        );
+        let npm = Command::new("npm")
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
+            .current_dir(&dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status();
+        match npm {
+            Err(_) => bail!(
+                "Node.js with npm is needed to install the EVM tools: install Node.js 20 or newer and run this again"
+            ),
+            Ok(status) => ensure!(
+                status.success(),
+                "`npm ci` in {} failed ({status}); see its messages above",
+                dir.display()
+            ),
+        }
+        let tools = Self { modules };
+        tools.tool("anvil")?;
+        fs::write(&stamp, LOCK).with_context(|| format!("cannot write {}", stamp.display()))?;
+        Ok(tools)
+    }
+
+    /// The program itself, not npm's wrapper around it, so that signals reach it.
+    ///
+    /// # Errors
+    /// If this platform has none.
+    pub fn tool(&self, name: &str) -> Result<PathBuf> {
+        let os = if cfg!(target_os = "macos") {
+            "darwin"
+        } else {
+            "linux"
+        };
+        let arch = if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "amd64"
+        };
+        let path = self
+            .modules
+            .join(format!("@foundry-rs/{name}-{os}-{arch}/bin/{name}"));
+        ensure!(
+            path.is_file(),
+            "there is no {name} for this platform at {}",
+            path.display()
+        );
+        Ok(path)
+    }
+
+    /// The folder of npm packages.
+    pub fn modules(&self) -> &Path {
+        &self.modules
+    }
+}
+
+/// The checkout's `contracts` folder; without a checkout, a folder in the user's cache.
+fn home() -> Result<PathBuf> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
+    if checkout.join("package-lock.json").is_file() {
+        return checkout
+            .canonicalize()
+            .context("cannot find the contracts folder");
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        .context("neither XDG_CACHE_HOME nor HOME is set: no place for the EVM tools")?;
+    let dir = cache.join("quittance/tools");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    for (name, text) in [("package.json", PACKAGE), ("package-lock.json", LOCK)] {
+        let path = dir.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(dir)
+}

@@ -1,0 +1,178 @@
+use super::*;
+use crate::fixture::{World, network};
+use protocol::{EpochTree, TicketLog};
+
+fn facts(world: &World) -> EpochFacts {
+    let root = |tree: &EpochTree| tree.root().unwrap().hash();
+    EpochFacts {
+        network: network(),
+        epoch: world.epoch,
+        terms: world.terms,
+        nodes: world.nodes.clone(),
+        committed: world.committed.clone(),
+        previous_root: world.previous.as_ref().map(root),
+    }
+}
+
+fn attested(evidence: &Evidence) -> AttestationTx {
+    let root = evidence.tree.root().unwrap();
+    AttestationTx {
+        epoch: evidence.epoch(),
+        tx: B256::repeat_byte(1),
+        block: 9,
+        verifier: Address::ZERO,
+        root: root.hash(),
+        top: root.top.hash,
+        nodes: root.count as u32,
+        total: root.mass().amount(),
+        evidence: B256::repeat_byte(2),
+    }
+}
+
+fn report() -> AuditReport {
+    AuditReport {
+        epoch: 0,
+        chain_id: 0,
+        settlement: Address::ZERO,
+        verdict: Verdict::NotJudged,
+        reasons: Vec::new(),
+        attestation: None,
+        recomputed_root: None,
+        recomputed_total: None,
+        signatures: 0,
+        nodes: Vec::new(),
+    }
+}
+
+/// Faults found in evidence that was attested just so.
+fn faults(facts: &EpochFacts, evidence: &Evidence) -> Vec<String> {
+    conclude(check(facts, evidence), &attested(evidence), &mut report())
+}
+
+#[test]
+fn an_honest_attestation_is_confirmed() {
+    let mut world = World::honest(3, 9);
+    // A bad record was left out by the verifier: that is no fault of the attestation.
+    let mut records = world.records(1);
+    records[0].signature.0[0] ^= 1;
+    world.hand_in(1, records);
+    let evidence = world.evidence();
+    let mut report = report();
+    let checked = check(&facts(&world), &evidence);
+    let faults = conclude(checked, &attested(&evidence), &mut report);
+    assert_eq!(faults, Vec::<String>::new());
+    assert_eq!(report.signatures, 17);
+    assert_eq!(report.nodes.len(), 3);
+    assert!(report.nodes.iter().all(|line| line.ok));
+    assert_eq!((report.nodes[1].records, report.nodes[1].rejected), (5, 1));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["verdict"], "not_judged");
+    assert!(json["nodes"][0]["reward"].is_string());
+    assert!(json["nodes"][0]["bytes"].is_u64());
+}
+
+#[test]
+fn every_lie_in_a_leaf_is_found() {
+    let world = World::honest(3, 9);
+    type Lie = fn(&mut protocol::NodeLeaf);
+    let lies: [Lie; 8] = [
+        |leaf| leaf.reward += 1,
+        |leaf| leaf.cumulative += 1,
+        |leaf| leaf.cumulative -= 1,
+        |leaf| leaf.sla_ppm = 1_000_000,
+        |leaf| leaf.mass = protocol::Mass::ZERO,
+        |leaf| leaf.segment_root.0[0] ^= 1,
+        |leaf| leaf.probes = 1,
+        |leaf| leaf.node.0.0[0] ^= 1,
+    ];
+    for lie in lies {
+        let mut evidence = world.evidence();
+        lie(&mut evidence.tree.leaves[1]);
+        let mut report = report();
+        let checked = check(&facts(&world), &evidence);
+        let faults = conclude(checked, &attested(&evidence), &mut report);
+        assert_eq!(faults.len(), 2, "the node and the root: {faults:?}");
+        assert!(!report.nodes[1].ok && report.nodes[0].ok && report.nodes[2].ok);
+    }
+}
+
+#[test]
+fn evidence_that_does_not_carry_the_attestation_is_found() {
+    let world = World::honest(3, 9);
+    let facts = facts(&world);
+    let found = |change: &dyn Fn(&mut Evidence)| {
+        let mut evidence = world.evidence();
+        change(&mut evidence);
+        let found = faults(&facts, &evidence);
+        assert!(!found.is_empty());
+        found.join("\n")
+    };
+    let bad_signature = found(&|e| {
+        let file = e.segments.get_mut(&2).unwrap();
+        let last = file.len() - 1;
+        file[last] ^= 1;
+    });
+    assert!(bad_signature.contains("bad_signature"), "{bad_signature}");
+    let left_out = found(&|e| {
+        e.segments.remove(&2);
+    });
+    assert!(left_out.contains("node 2"), "{left_out}");
+    let log = found(&|e| {
+        e.logs.pop();
+    });
+    assert!(log.contains("issuer 1"), "{log}");
+    let previous = found(&|e| e.previous.as_mut().unwrap().leaves[0].cumulative -= 1);
+    assert!(previous.contains("previous.qtree"), "{previous}");
+    found(&|e| e.previous = None);
+    found(&|e| e.tree.epoch += 1);
+    found(&|e| {
+        e.tree.leaves.pop();
+    });
+    found(&|e| {
+        e.probes.push(crate::ProbeCount {
+            index: 0,
+            made: 1,
+            ok: 0,
+        })
+    });
+    found(&|e| e.segments.insert(1, Vec::new()).map_or((), drop));
+}
+
+#[test]
+fn a_ticket_that_was_not_committed_pays_nothing() {
+    // The attester adds a ticket to a log, and a receipt for it.
+    let honest = World::honest(2, 6);
+    let mut forged = World::honest(2, 7);
+    forged.previous = honest.previous.clone();
+    let evidence = forged.evidence();
+    assert_ne!(honest.logs, forged.logs);
+    let found = faults(&facts(&honest), &evidence);
+    assert!(found[0].contains("not the committed one"), "{found:?}");
+    let total = |logs: &[TicketLog]| logs.iter().map(|l| l.tickets().len()).sum::<usize>();
+    assert_eq!(total(&evidence.logs), 14);
+}
+
+#[test]
+fn a_root_that_is_not_the_trees_is_found() {
+    let world = World::honest(2, 4);
+    let evidence = world.evidence();
+    let mut other = attested(&evidence);
+    other.root.0[0] ^= 1;
+    let checked = check(&facts(&world), &evidence);
+    let found = conclude(checked, &other, &mut report());
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn countless_faults_are_told_in_part() {
+    let world = World::honest(1, 200);
+    let mut evidence = world.evidence();
+    let mut records = world.records(0);
+    records.iter_mut().for_each(|r| r.signature.0[1] ^= 1);
+    let mut bad = world.clone();
+    bad.hand_in(0, records);
+    evidence.segments = bad.segments;
+    let checked = check(&facts(&world), &evidence);
+    assert_eq!(checked.faults.len(), FAULTS_MAX + 1);
+    assert!(!checked.nodes[0].ok);
+}

@@ -1,0 +1,59 @@
+//! What a verifier needs to know. Where it comes from (file, environment, flags) is the CLI's business.
+
+use contracts::{Address, PrivateKeySigner};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Configuration of a verifier.
+#[derive(Clone)]
+pub struct Config {
+    /// URL of an EVM node's JSON-RPC, http or https.
+    pub rpc: String,
+    /// The settlement contract.
+    pub settlement: Address,
+    /// The chain id that is expected there; `None` takes any.
+    pub chain_id: Option<u64>,
+    /// The verifier's account, admitted by the settlement contract.
+    pub key: PrivateKeySigner,
+    /// Base URLs of the control planes, such as `https://control.example`: ticket logs and node addresses
+    /// come from there. All issuers' should be among them.
+    pub controls: Vec<String>,
+    /// Base URLs of other verifiers, asked for the epoch tree before where this one doesn't have it. May be
+    /// empty.
+    pub peers: Vec<String>,
+    /// Where evidence is kept, in `evidence/{epoch}/`. For one process at a time.
+    pub data_dir: PathBuf,
+    /// Where evidence and status are served over HTTP.
+    pub listen: SocketAddr,
+    /// How long after an epoch's tickets have ended nodes may take to hand in their segments. Later ones
+    /// don't count.
+    pub segment_deadline: Duration,
+    /// How often the chain is looked at while there is nothing else to do.
+    pub poll_interval: Duration,
+}
+
+impl Config {
+    /// Segments are waited for so long unless configured otherwise.
+    pub const SEGMENT_DEADLINE: Duration = Duration::from_secs(60);
+    /// The chain is looked at so often unless configured otherwise.
+    pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
+}
+
+/// Shows the account, never the key, and nothing of the RPC URL, which may hold a provider's access key.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("settlement", &self.settlement)
+            .field("chain_id", &self.chain_id)
+            .field("account", &self.key.address())
+            .field("controls", &self.controls)
+            .field("peers", &self.peers)
+            .field("data_dir", &self.data_dir)
+            .field("listen", &self.listen)
+            .field("segment_deadline", &self.segment_deadline)
+            .field("poll_interval", &self.poll_interval)
+            .finish_non_exhaustive()
+    }
+}

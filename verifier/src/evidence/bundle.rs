@@ -1,0 +1,168 @@
+//! `bundle.json`: name, size and hash of every file of an epoch's evidence.
+
+use super::Evidence;
+use protocol::{
+    Address, B256, Epoch, LOG_HEADER_BYTES, NODE_LEAF_BYTES, Network, RECORD_BYTES, RECORDS_MAX,
+    SEGMENT_HEADER_BYTES, TICKET_BYTES,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The file that names all others.
+pub const BUNDLE_FILE: &str = "bundle.json";
+/// Longest `bundle.json`: half a million files of at most 128 bytes each.
+pub(super) const BUNDLE_BYTES_MAX: u64 = 64 << 20;
+/// Largest evidence that is read: all of it is held in memory while it is judged.
+pub(super) const EVIDENCE_BYTES_MAX: u64 = 8 << 30;
+
+const VERSION: u32 = 1;
+
+/// What an attestation's evidence hash stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// 1.
+    pub version: u32,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The network's chain.
+    pub chain_id: u64,
+    /// The network's contract.
+    pub settlement: Address,
+    /// All other files, strictly increasing by name.
+    pub files: Vec<BundleFile>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleFile {
+    /// One of the names of SPEC section 11.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// BLAKE3 of its bytes.
+    pub blake3: B256,
+}
+
+/// A `bundle.json` that is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// No JSON of that shape.
+    #[error("bundle.json is malformed: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A version this build doesn't know.
+    #[error("bundle.json has version {0}, which is not known here; a newer quittance may read it")]
+    Version(u32),
+    /// A name that evidence doesn't have, out of order, or there twice.
+    #[error("bundle.json names {0:?}, which is no file of evidence, or out of order")]
+    Name(String),
+    /// More than such a file can have, or all together more than is read.
+    #[error("bundle.json gives {name} {size} bytes; that is more than it can have")]
+    Size {
+        /// Which file.
+        name: String,
+        /// As stated.
+        size: u64,
+    },
+    /// Of another network or epoch than asked for.
+    #[error("bundle.json is of another network or epoch")]
+    Foreign,
+}
+
+impl Bundle {
+    /// The bundle over these files.
+    pub fn of(evidence: &Evidence, files: &BTreeMap<String, Vec<u8>>) -> Self {
+        let Network {
+            chain_id,
+            settlement,
+        } = evidence.network();
+        let files = files.iter().map(|(name, bytes)| BundleFile {
+            name: name.clone(),
+            size: bytes.len() as u64,
+            blake3: hash(bytes),
+        });
+        Self {
+            version: VERSION,
+            epoch: evidence.epoch(),
+            chain_id,
+            settlement,
+            files: files.collect(),
+        }
+    }
+
+    /// The file's bytes: JSON without white space, fields in the order of SPEC section 11. Whoever gathers
+    /// the same files writes the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers and strings are JSON")
+    }
+
+    /// Reads `bundle.json` for one network and epoch.
+    ///
+    /// # Errors
+    /// If it is malformed, of another network or epoch, or names what evidence can't have.
+    pub fn from_bytes(bytes: &[u8], network: Network, epoch: Epoch) -> Result<Self, BundleError> {
+        let bundle: Self = serde_json::from_slice(bytes)?;
+        if bundle.version != VERSION {
+            return Err(BundleError::Version(bundle.version));
+        }
+        let found = (bundle.chain_id, bundle.settlement, bundle.epoch);
+        if found != (network.chain_id, network.settlement, epoch) {
+            return Err(BundleError::Foreign);
+        }
+        let mut last = "";
+        let mut total = 0u64;
+        for BundleFile { name, size, .. } in &bundle.files {
+            let limit = bytes_max(name).filter(|_| name.as_str() > last);
+            let limit = limit.ok_or_else(|| BundleError::Name(name.clone()))?;
+            total = total.saturating_add(*size);
+            if *size > limit || total > EVIDENCE_BYTES_MAX {
+                let (name, size) = (name.clone(), *size);
+                return Err(BundleError::Size { name, size });
+            }
+            last = name;
+        }
+        Ok(bundle)
+    }
+
+    /// `BLAKE3(bundle.json)` of these bytes: what is posted with the attestation.
+    pub fn evidence_hash(bytes: &[u8]) -> B256 {
+        hash(bytes)
+    }
+}
+
+pub(super) fn hash(bytes: &[u8]) -> B256 {
+    B256::from(*blake3::hash(bytes).as_bytes())
+}
+
+/// The number in `{prefix}{number}{suffix}`, written without leading zeros or signs.
+pub(super) fn numbered(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
+    let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    let number: u32 = digits.parse().ok()?;
+    (number.to_string() == digits).then_some(number)
+}
+
+/// Most bytes of the file with this name; `None` if evidence has no such file.
+fn bytes_max(name: &str) -> Option<u64> {
+    let records = u64::from(RECORDS_MAX);
+    let of = |header: usize, entry: usize| header as u64 + records * entry as u64;
+    match name {
+        super::TREE_FILE | super::PREVIOUS_FILE => Some(of(48, NODE_LEAF_BYTES)),
+        // {"index":4194303,"made":4294967295,"ok":4294967295}, and a comma: 52 bytes.
+        super::PROBES_FILE => Some(of(2, 52)),
+        // Under 128 bytes each; at most one for each ticket.
+        super::REJECTIONS_FILE => Some(of(2, 128)),
+        _ if numbered(name, "tickets-", ".qlog").is_some() => {
+            Some(of(LOG_HEADER_BYTES, TICKET_BYTES))
+        }
+        _ if numbered(name, "segment-", ".qseg").is_some() => {
+            Some(of(SEGMENT_HEADER_BYTES, RECORD_BYTES))
+        }
+        _ => None,
+    }
+}
+
+/// Whether evidence may have a file of this name, `bundle.json` included. No such name has a path in it.
+pub fn is_file_name(name: &str) -> bool {
+    name == BUNDLE_FILE || bytes_max(name).is_some()
+}

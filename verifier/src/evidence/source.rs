@@ -1,0 +1,153 @@
+//! Reading evidence from where it is, without trusting it.
+
+use super::bundle::{BUNDLE_BYTES_MAX, hash};
+use super::{BUNDLE_FILE, Bundle, BundleError, Evidence, EvidenceError};
+use protocol::{B256, Epoch, Network};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+/// The largest file, a ticket log of 906 MB, at 4 Mbit/s.
+const FILE_TIMEOUT: Duration = Duration::from_secs(1_800);
+
+/// Where an epoch's evidence is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EvidenceSource {
+    /// A directory with `bundle.json` and the files it names.
+    Directory(PathBuf),
+    /// Base URL of a verifier, such as `https://verifier.example`: the files are under
+    /// `/v1/evidence/{epoch}/`.
+    Verifier(String),
+}
+
+/// Why evidence couldn't be had. Except for [`Self::Bundle`] and [`Self::Content`] the source is at fault,
+/// not who attested.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A file can't be read.
+    #[error("cannot read {name}: {source}")]
+    Io {
+        /// Which file.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The verifier can't be asked.
+    #[error("cannot fetch {name}: {source}")]
+    Http {
+        /// Which file.
+        name: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// Not the evidence that was attested.
+    #[error("bundle.json has hash {found}, attested is {expected}: this is other evidence")]
+    OtherEvidence {
+        /// On chain.
+        expected: B256,
+        /// Here.
+        found: B256,
+    },
+    /// A file is not the one that `bundle.json` names.
+    #[error("{name} differs from what bundle.json says: size or hash is another")]
+    Altered {
+        /// Which file.
+        name: String,
+    },
+    /// `bundle.json` itself, though it may be the attested one, is none.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The files, though they are the attested ones, make no sense.
+    #[error(transparent)]
+    Content(#[from] EvidenceError),
+}
+
+impl FetchError {
+    /// Whether the attested bytes themselves are bad, so that no other source can have better ones. Only
+    /// meaningful where the evidence hash was given.
+    pub fn is_content(&self) -> bool {
+        matches!(self, Self::Bundle(_) | Self::Content(_))
+    }
+}
+
+impl EvidenceSource {
+    /// Reads and checks an epoch's evidence; with `expected`, only the evidence of that hash. Returns the
+    /// hash with it. Cancel safe.
+    ///
+    /// # Errors
+    /// If a file is missing, altered, too large or makes no sense.
+    pub async fn read(
+        &self,
+        network: Network,
+        epoch: Epoch,
+        expected: Option<B256>,
+    ) -> Result<(Evidence, B256), FetchError> {
+        let reader = Reader::new(self, epoch)?;
+        let bytes = reader.file(BUNDLE_FILE, BUNDLE_BYTES_MAX).await?;
+        let found = hash(&bytes);
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(FetchError::OtherEvidence { expected, found });
+        }
+        let bundle = Bundle::from_bytes(&bytes, network, epoch)?;
+        let mut files = BTreeMap::new();
+        for file in bundle.files {
+            let name = file.name;
+            let bytes = reader.file(&name, file.size).await?;
+            if bytes.len() as u64 != file.size || hash(&bytes) != file.blake3 {
+                return Err(FetchError::Altered { name });
+            }
+            files.insert(name, bytes);
+        }
+        Ok((Evidence::from_files(files)?, found))
+    }
+}
+
+/// A source, ready to be read.
+enum Reader<'a> {
+    Directory(&'a PathBuf),
+    Http(reqwest::Client, String),
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a EvidenceSource, epoch: Epoch) -> Result<Self, FetchError> {
+        match source {
+            EvidenceSource::Directory(directory) => Ok(Self::Directory(directory)),
+            EvidenceSource::Verifier(base) => {
+                let client = crate::http::client(FILE_TIMEOUT).map_err(|source| {
+                    let name = BUNDLE_FILE.into();
+                    FetchError::Http { name, source }
+                })?;
+                let base = base.trim_end_matches('/');
+                Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
+            }
+        }
+    }
+
+    /// One file, if it has at most `limit` bytes; a longer one is never read in full.
+    async fn file(&self, name: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+        let name = name.to_owned();
+        let bytes = match self {
+            Self::Directory(directory) => match read_bounded(&directory.join(&name), limit).await {
+                Ok(bytes) => bytes,
+                Err(source) => return Err(FetchError::Io { name, source }),
+            },
+            Self::Http(client, base) => {
+                match crate::http::get_bounded(client, &format!("{base}/{name}"), limit).await {
+                    Ok(bytes) => bytes,
+                    Err(source) => return Err(FetchError::Http { name, source }),
+                }
+            }
+        };
+        bytes.ok_or(FetchError::Altered { name })
+    }
+}
+
+async fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = tokio::fs::File::open(path).await?;
+    let mut bytes = Vec::new();
+    let mut bounded = file.take(limit.saturating_add(1));
+    bounded.read_to_end(&mut bytes).await?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}

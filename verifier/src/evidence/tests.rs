@@ -1,0 +1,254 @@
+use super::*;
+use crate::fixture::{EPOCH, World, network};
+use protocol::B256;
+use std::fs;
+use std::path::Path;
+
+fn world() -> World {
+    let mut world = World::honest(3, 9);
+    world.probes.push(ProbeCount {
+        index: 1,
+        made: 3,
+        ok: 2,
+    });
+    let mut records = world.records(2);
+    records[0].signature.0[0] ^= 1;
+    world.hand_in(2, records);
+    world
+}
+
+fn written() -> (tempfile::TempDir, EvidenceStore, Evidence, B256) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = EvidenceStore::open(directory.path()).unwrap();
+    let evidence = world().evidence();
+    let hash = store.write(&evidence).unwrap();
+    (directory, store, evidence, hash)
+}
+
+async fn read(source: &EvidenceSource, hash: B256) -> Result<Evidence, FetchError> {
+    let read = source.read(network(), EPOCH, Some(hash)).await;
+    read.map(|(evidence, _)| evidence)
+}
+
+#[tokio::test]
+async fn what_is_written_is_read_and_judged_the_same() {
+    let (_directory, store, evidence, hash) = written();
+    assert!(store.contains(EPOCH) && !store.contains(EPOCH + 1));
+    let found = read(&store.source(EPOCH), hash).await.unwrap();
+    assert_eq!(found, evidence);
+    assert_eq!(found.rejections.len(), 1);
+    assert_eq!(found.rejections[0].reason, "bad_signature");
+    let mut again = world();
+    again.segments = found.segments.clone();
+    let judgement = again.judge();
+    assert_eq!(judgement.tree, evidence.tree);
+    assert!(judgement.rejections.is_empty(), "only what counts is in it");
+    // The same judgement, the same bytes.
+    assert_eq!(store.write(&world().evidence()).unwrap(), hash);
+}
+
+#[tokio::test]
+async fn the_bundle_has_the_shape_of_the_spec() {
+    let (_directory, store, _, hash) = written();
+    let bytes = fs::read(store.path(EPOCH, BUNDLE_FILE).unwrap()).unwrap();
+    assert_eq!(Bundle::evidence_hash(&bytes), hash);
+    let text = String::from_utf8(bytes).unwrap();
+    let head = format!(
+        "{{\"version\":1,\"epoch\":5,\"chain_id\":31337,\"settlement\":\"0x{}\",\"files\":[",
+        "07".repeat(20)
+    );
+    assert!(text.starts_with(&head), "{text}");
+    let bundle = Bundle::from_bytes(text.as_bytes(), network(), EPOCH).unwrap();
+    let names: Vec<_> = bundle.files.iter().map(|file| file.name.as_str()).collect();
+    let expected = [
+        "previous.qtree",
+        "probes.json",
+        "rejections.json",
+        "segment-0.qseg",
+        "segment-1.qseg",
+        "segment-2.qseg",
+        "tickets-0.qlog",
+        "tickets-1.qlog",
+        "tree.qtree",
+    ];
+    assert_eq!(names, expected);
+    let rejections = fs::read_to_string(store.path(EPOCH, "rejections.json").unwrap()).unwrap();
+    assert!(
+        rejections.contains("\"code\":9,\"reason\":\"bad_signature\""),
+        "{rejections}"
+    );
+    let probes = fs::read_to_string(store.path(EPOCH, "probes.json").unwrap()).unwrap();
+    assert_eq!(probes, "[{\"index\":1,\"made\":3,\"ok\":2}]");
+}
+
+#[tokio::test]
+async fn every_altered_file_is_noticed() {
+    let (_directory, store, _, hash) = written();
+    let source = store.source(EPOCH);
+    let names: Vec<_> = fs::read_dir(store.path(EPOCH, BUNDLE_FILE).unwrap().parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 10);
+    for name in names {
+        let path = store.path(EPOCH, &name).unwrap();
+        let good = fs::read(&path).unwrap();
+        let mut flipped = good.clone();
+        flipped[good.len() / 2] ^= 1;
+        let longer = [&good[..], b" "].concat();
+        for bad in [flipped, longer, good[..good.len() - 1].to_vec(), Vec::new()] {
+            fs::write(&path, bad).unwrap();
+            let error = read(&source, hash).await.unwrap_err();
+            assert!(
+                !error.is_content(),
+                "{name}: the source is at fault: {error}"
+            );
+        }
+        fs::remove_file(&path).unwrap();
+        let error = read(&source, hash).await.unwrap_err();
+        assert!(matches!(error, FetchError::Io { .. }), "{name}: {error}");
+        fs::write(&path, good).unwrap();
+    }
+    assert!(read(&source, hash).await.is_ok());
+}
+
+/// Rewrites a file and `bundle.json` with it, as an attester could: the hash is right, the content not.
+fn rewrite(directory: &Path, name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> B256 {
+    let path = directory.join(name);
+    let bytes = change(fs::read(&path).unwrap());
+    fs::write(&path, &bytes).unwrap();
+    let bundle = fs::read(directory.join(BUNDLE_FILE)).unwrap();
+    let mut bundle = Bundle::from_bytes(&bundle, network(), EPOCH).unwrap();
+    let file = bundle
+        .files
+        .iter_mut()
+        .find(|file| file.name == name)
+        .unwrap();
+    (file.size, file.blake3) = (bytes.len() as u64, bundle::hash(&bytes));
+    fs::write(directory.join(BUNDLE_FILE), bundle.to_bytes()).unwrap();
+    Bundle::evidence_hash(&bundle.to_bytes())
+}
+
+#[tokio::test]
+async fn nonsense_under_the_right_hash_is_the_attesters_fault() {
+    for name in [
+        "tree.qtree",
+        "previous.qtree",
+        "probes.json",
+        "rejections.json",
+        "tickets-1.qlog",
+    ] {
+        let (root, store, _, _) = written();
+        let directory = root.path().join(EPOCH.to_string());
+        let hash = rewrite(&directory, name, |_| b"nonsense".to_vec());
+        let error = read(&store.source(EPOCH), hash).await.unwrap_err();
+        assert!(error.is_content(), "{name}: {error}");
+    }
+    let (root, store, evidence, _) = written();
+    let directory = root.path().join(EPOCH.to_string());
+    let other = evidence.logs[0].to_bytes();
+    let hash = rewrite(&directory, "tickets-1.qlog", |_| other.clone());
+    let error = read(&store.source(EPOCH), hash).await.unwrap_err();
+    assert!(
+        matches!(error, FetchError::Content(EvidenceError::Issuer { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn bundles_that_name_what_evidence_cannot_have_are_refused() {
+    let evidence = world().evidence();
+    let good = Bundle::of(&evidence, &evidence.files());
+    let check = |bundle: &Bundle| Bundle::from_bytes(&bundle.to_bytes(), network(), EPOCH);
+    assert!(check(&good).is_ok());
+    let changed = |change: &dyn Fn(&mut Bundle)| {
+        let mut bundle = good.clone();
+        change(&mut bundle);
+        check(&bundle).unwrap_err()
+    };
+    assert!(matches!(
+        changed(&|b| b.version = 2),
+        BundleError::Version(2)
+    ));
+    assert!(matches!(changed(&|b| b.epoch += 1), BundleError::Foreign));
+    assert!(matches!(
+        changed(&|b| b.chain_id += 1),
+        BundleError::Foreign
+    ));
+    assert!(matches!(
+        changed(&|b| b.files.swap(0, 1)),
+        BundleError::Name(_)
+    ));
+    let twice = changed(&|b| b.files.insert(0, b.files[0].clone()));
+    assert!(matches!(twice, BundleError::Name(_)));
+    assert!(matches!(
+        changed(&|b| b.files[0].size = 1 << 40),
+        BundleError::Size { .. }
+    ));
+    for name in [
+        "../tree.qtree",
+        "/etc/passwd",
+        "bundle.json",
+        "segment-00.qseg",
+        "x",
+        "",
+    ] {
+        let error = changed(&|b| b.files[0].name = name.into());
+        assert!(matches!(error, BundleError::Name(_)), "{name}");
+    }
+    let unknown = String::from_utf8(good.to_bytes())
+        .unwrap()
+        .replace("\"epoch\"", "\"epok\"");
+    assert!(Bundle::from_bytes(unknown.as_bytes(), network(), EPOCH).is_err());
+}
+
+#[test]
+fn only_the_names_of_the_spec_are_names() {
+    for name in [
+        "bundle.json",
+        "tree.qtree",
+        "previous.qtree",
+        "segment-0.qseg",
+        "tickets-4294967295.qlog",
+    ] {
+        assert!(is_file_name(name), "{name}");
+    }
+    for name in [
+        "",
+        ".",
+        "..",
+        "tickets-.qlog",
+        "tickets-+1.qlog",
+        "tickets-01.qlog",
+        "tickets-4294967296.qlog",
+        "segment-1.qlog",
+        "segment-1.qseg/..",
+        "../5/tree.qtree",
+        "tree.qtree\0",
+        "Tree.qtree",
+        ".partial-5",
+    ] {
+        assert!(!is_file_name(name), "{name}");
+    }
+}
+
+#[test]
+fn a_crash_while_writing_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let partial = root.path().join(".partial-5");
+    fs::create_dir(&partial).unwrap();
+    fs::write(partial.join("tree.qtree"), b"half").unwrap();
+    let store = EvidenceStore::open(root.path()).unwrap();
+    assert!(!partial.exists() && !store.contains(EPOCH));
+    let first = store.write(&world().evidence()).unwrap();
+    let second = store.write(&World::honest(3, 9).evidence()).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(
+        fs::read_dir(root.path()).unwrap().count(),
+        1,
+        "replaced whole"
+    );
+    store.discard(EPOCH).unwrap();
+    store.discard(EPOCH).unwrap();
+    assert!(!store.contains(EPOCH));
+}

@@ -1,0 +1,123 @@
+//! What verifier and auditor tell people and programs, as JSON. Amounts are decimal strings of token units.
+
+use crate::judge::Judgement;
+use protocol::{Address, B256, Epoch, NodeId, NodeLeaf};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// One node in one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeLine {
+    /// Registry index.
+    pub index: u32,
+    /// The node.
+    pub node: NodeId,
+    /// Receipted bytes that count.
+    pub bytes: u64,
+    /// Receipted deliveries.
+    pub deliveries: u32,
+    /// Of these, within the service level.
+    pub within: u32,
+    /// Probes made.
+    pub probes: u32,
+    /// Probes answered within the service level.
+    pub probes_ok: u32,
+    /// Score, parts per million.
+    pub sla_ppm: u32,
+    /// Reward of the epoch, token units.
+    pub reward: String,
+    /// Reward of all epochs so far, token units.
+    pub cumulative: String,
+    /// Records that count.
+    pub records: u64,
+    /// Records that don't.
+    pub rejected: u64,
+    /// Root of the records that count; zero where there are none.
+    pub segment_root: B256,
+    /// In an audit: whether what was attested for the node is right. In a verifier's status: whether its
+    /// segment is there, or nobody granted it a ticket.
+    pub ok: bool,
+    /// Why it isn't.
+    pub reason: Option<String>,
+}
+
+/// Lines of all nodes, without anything to complain of. `rejected` is by registry index.
+pub(crate) fn node_lines(judgement: &Judgement, rejected: &HashMap<u32, u64>) -> Vec<NodeLine> {
+    let line = |leaf: &NodeLeaf| NodeLine {
+        index: leaf.index,
+        node: leaf.node,
+        bytes: leaf.mass.bytes(),
+        deliveries: leaf.mass.deliveries(),
+        within: leaf.mass.within(),
+        probes: leaf.probes,
+        probes_ok: leaf.probes_ok,
+        sla_ppm: leaf.sla_ppm,
+        reward: leaf.reward.to_string(),
+        cumulative: leaf.cumulative.to_string(),
+        records: judgement
+            .segments
+            .get(&leaf.index)
+            .map_or(0, |segment| segment.records().len() as u64),
+        rejected: rejected.get(&leaf.index).copied().unwrap_or(0),
+        segment_root: leaf.segment_root,
+        ok: true,
+        reason: None,
+    };
+    judgement.tree.leaves.iter().map(line).collect()
+}
+
+/// How often each index occurs.
+pub(crate) fn count_by_index(indices: impl IntoIterator<Item = u32>) -> HashMap<u32, u64> {
+    let mut counts = HashMap::new();
+    for index in indices {
+        *counts.entry(index).or_default() += 1;
+    }
+    counts
+}
+
+/// An attested epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttestedEpoch {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Its root.
+    pub root: B256,
+    /// Sum of all cumulative rewards, token units.
+    pub total: String,
+}
+
+/// Something that went wrong, and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceError {
+    /// The epoch that was being worked on.
+    pub epoch: Option<Epoch>,
+    /// What went wrong.
+    pub message: String,
+    /// How many times in a row.
+    pub times: u32,
+}
+
+/// `GET /v1/status` of a verifier.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The network's chain.
+    pub chain_id: u64,
+    /// The network's contract.
+    pub settlement: Address,
+    /// The verifier's account.
+    pub account: Address,
+    /// Epochs that are attested: all below this number.
+    pub epochs_attested: u64,
+    /// The last of them.
+    pub last: Option<AttestedEpoch>,
+    /// Epochs that this process attested or voted for since it started.
+    pub posted: u64,
+    /// What is being done.
+    pub doing: String,
+    /// What went wrong last; gone when it goes well.
+    pub last_error: Option<ServiceError>,
+    /// The epoch of `nodes`.
+    pub judged_epoch: Option<Epoch>,
+    /// Each node in the epoch judged last.
+    pub nodes: Vec<NodeLine>,
+}

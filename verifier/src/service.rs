@@ -1,0 +1,554 @@
+//! The verifier as a process: one epoch after another, from the chain's word that it is due to the
+//! chain's word that it is attested.
+//!
+//! Every turn starts from the chain: the epoch to be attested next is the only one worked on. What was
+//! prepared for it is on disk before it is attested, and is used again after a restart if it still is what
+//! chain and evidence give. So a crash at any point costs a turn, and nothing is attested twice: the
+//! contract takes one vote of each verifier and epoch.
+//!
+//! Shutdown: stop the turn, finish HTTP answers under way, return.
+
+use crate::audit::check;
+use crate::chain::{EpochFacts, epoch_facts, ticket_logs, timeline};
+use crate::config::Config;
+use crate::evidence::{Evidence, EvidenceStore, FetchError, StoreError};
+use crate::gather::{Gatherer, LogsMissing, Segments};
+use crate::judge::{EpochInputs, JudgeError, Judgement, judge};
+use crate::report::{AttestedEpoch, NodeLine, ServiceError, count_by_index, node_lines};
+use crate::serve::{SharedStatus, serve};
+use contracts::{Chain, ChainConfig, ChainError, U256};
+use protocol::{B256, Epoch, EpochTree, Root, TicketLog, ValueMass};
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Longest pause after failures.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Nodes get so long even if the deadline passed while the verifier was away.
+const GRACE_MAX: Duration = Duration::from_secs(10);
+
+/// Why a verifier can't start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data directory is in use.
+    #[error("{0} is in use by another verifier; give each its own data directory")]
+    InUse(PathBuf),
+    /// The data directory can't be used.
+    #[error("cannot use {path}: {source}")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Evidence can't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP address can't be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No QUIC socket.
+    #[error(transparent)]
+    Quic(#[from] transport::BindError),
+    /// No HTTP client.
+    #[error("the HTTP client can't start: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The chain isn't what the configuration says.
+    #[error(transparent)]
+    Chain(Box<ChainError>),
+}
+
+/// Why a turn didn't get to its end. All are tried again.
+#[derive(Debug, thiserror::Error)]
+enum TurnError {
+    #[error(transparent)]
+    Chain(Box<ChainError>),
+    #[error(transparent)]
+    Logs(#[from] LogsMissing),
+    #[error("the evidence of epoch {epoch}, which the next one builds on, can't be had: {detail}")]
+    Previous { epoch: Epoch, detail: String },
+    #[error("epoch {epoch} can't be judged: {source}")]
+    Judge { epoch: Epoch, source: JudgeError },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot read own evidence: {0}")]
+    Evidence(#[from] FetchError),
+    #[error(
+        "the vault is underfunded: rewards of {total} token units are due, payers funded {funded}; \
+         the epoch is attested when they add funds"
+    )]
+    Underfunded { total: u128, funded: U256 },
+    #[error("the chain changed while epoch {0} was judged; judging it again")]
+    Changed(Epoch),
+    #[error("a worker failed: {0}")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl From<ChainError> for TurnError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(Box::new(error))
+    }
+}
+
+/// How a turn ended well.
+enum Turn {
+    /// Nothing to do yet.
+    Waiting(String),
+    /// An epoch is done; the next may be due.
+    Done,
+}
+
+/// An epoch that is judged and whose evidence is on disk.
+struct Prepared {
+    facts: EpochFacts,
+    root: Root<ValueMass>,
+    evidence: B256,
+}
+
+/// Runs a verifier until shutdown.
+///
+/// # Errors
+/// If it can't start: data directory, addresses, or a chain that isn't the configured one. Once it runs,
+/// everything is tried again.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
+    let data_dir = &config.data_dir;
+    let _lock = lock(data_dir)?;
+    let store = EvidenceStore::open(data_dir.join("evidence"))?;
+    let address = config.listen;
+    let listen = |source| RunError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let gatherer = Gatherer::new(transport::client_endpoint()?, config.controls.clone())?;
+    let status = SharedStatus::default();
+    // Also ends the server if this function fails or is dropped.
+    let stop_serving = shutdown.child_token();
+    let _guard = stop_serving.clone().drop_guard();
+    let bound = listener.local_addr().unwrap_or(address);
+    let server = serve(
+        listener,
+        store.clone(),
+        status.clone(),
+        stop_serving.clone(),
+    );
+    let server = tokio::spawn(server);
+    info!(address = %bound, "serving evidence");
+
+    let Some(chain) = connect(&config, &status, &shutdown).await? else {
+        return Ok(());
+    };
+    let (chain_id, settlement) = chain.network();
+    info!(chain_id, %settlement, account = %config.key.address(), "verifying");
+    status.update(|status| {
+        (status.chain_id, status.settlement) = (chain_id, settlement);
+        status.account = config.key.address();
+    });
+    let mut service = Service {
+        config,
+        chain,
+        store,
+        gatherer,
+        status,
+        prepared: None,
+    };
+    service.turns(&shutdown).await;
+    stop_serving.cancel();
+    match server.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "the HTTP server failed"),
+        Err(error) => warn!(%error, "the HTTP server failed"),
+    }
+    Ok(())
+}
+
+/// One verifier for each data directory. Released by the system when the process ends, however it ends.
+fn lock(data_dir: &std::path::Path) -> Result<File, RunError> {
+    let open = || {
+        std::fs::create_dir_all(data_dir)?;
+        File::create(data_dir.join("lock"))
+    };
+    let path = data_dir.to_owned();
+    let file = open().map_err(|source| RunError::DataDir {
+        path: path.clone(),
+        source,
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(RunError::InUse(path)),
+        Err(std::fs::TryLockError::Error(source)) => Err(RunError::DataDir { path, source }),
+    }
+}
+
+/// Connects, however long the RPC node is away; `None` on shutdown.
+async fn connect(
+    config: &Config,
+    status: &SharedStatus,
+    shutdown: &CancellationToken,
+) -> Result<Option<Chain>, RunError> {
+    let mut chain = ChainConfig::new(&config.rpc, config.settlement).with_key(config.key.clone());
+    chain.chain_id = config.chain_id;
+    let mut backoff = Backoff::new(config.poll_interval);
+    loop {
+        let connected = tokio::select! {
+            connected = Chain::connect(&chain) => connected,
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        match connected {
+            Ok(chain) => return Ok(Some(chain)),
+            Err(error) if error.is_retryable() => {
+                warn!(%error, "no chain yet");
+                failed(status, None, &error.to_string());
+            }
+            Err(error) => return Err(RunError::Chain(Box::new(error))),
+        }
+        tokio::select! {
+            () = sleep(backoff.next()) => {}
+            () = shutdown.cancelled() => return Ok(None),
+        }
+    }
+}
+
+fn failed(status: &SharedStatus, epoch: Option<Epoch>, message: &str) {
+    status.update(|status| {
+        let times = match &status.last_error {
+            Some(last) if last.message == message => last.times.saturating_add(1),
+            _ => 1,
+        };
+        let message = message.to_owned();
+        status.last_error = Some(ServiceError {
+            epoch,
+            message,
+            times,
+        });
+    });
+}
+
+/// Pauses that double up to [`BACKOFF_MAX`].
+struct Backoff {
+    first: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    fn new(first: Duration) -> Self {
+        Self { first, next: first }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(BACKOFF_MAX.max(self.first));
+        pause
+    }
+
+    fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
+struct Service {
+    config: Config,
+    chain: Chain,
+    store: EvidenceStore,
+    gatherer: Gatherer,
+    status: SharedStatus,
+    prepared: Option<Prepared>,
+}
+
+impl Service {
+    async fn turns(&mut self, shutdown: &CancellationToken) {
+        let mut backoff = Backoff::new(self.config.poll_interval);
+        loop {
+            let turn = tokio::select! {
+                turn = self.turn() => turn,
+                () = shutdown.cancelled() => return,
+            };
+            let pause = match turn {
+                Ok(turn) => {
+                    backoff.reset();
+                    self.status.update(|status| status.last_error = None);
+                    match turn {
+                        Turn::Done => continue,
+                        Turn::Waiting(what) => {
+                            self.status.update(|status| status.doing = what);
+                            self.config.poll_interval
+                        }
+                    }
+                }
+                Err(error) => {
+                    let epoch = self.status.snapshot().epochs_attested;
+                    error!(epoch, %error, "trying again");
+                    failed(&self.status, Some(epoch), &error.to_string());
+                    backoff.next()
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Not cancel safe in one point, which is harmless: a transaction may be on its way, and the next turn
+    /// finds it on chain.
+    async fn turn(&mut self) -> Result<Turn, TurnError> {
+        let epoch = self.chain.next_epoch().await?;
+        self.note_attested(epoch).await?;
+        if self
+            .prepared
+            .as_ref()
+            .is_none_or(|prepared| prepared.facts.epoch != epoch)
+        {
+            self.prepared = None;
+            if let Some(waiting) = self.not_due(epoch).await? {
+                return Ok(Turn::Waiting(waiting));
+            }
+            let facts = epoch_facts(&self.chain, epoch).await?;
+            self.status
+                .update(|status| status.doing = format!("judging epoch {epoch}"));
+            self.prepared = Some(self.prepare(facts).await?);
+        }
+        self.attest(epoch).await
+    }
+
+    async fn note_attested(&self, next: Epoch) -> Result<(), TurnError> {
+        let known = self.status.snapshot();
+        let Some(last) = next.checked_sub(1) else {
+            return Ok(());
+        };
+        if known.last.is_some_and(|known| known.epoch == last) {
+            return Ok(());
+        }
+        let attestation = self.chain.attestation(last).await?;
+        self.status.update(|status| {
+            status.epochs_attested = next;
+            status.last = attestation.map(|attested| AttestedEpoch {
+                epoch: last,
+                root: attested.root,
+                total: attested.total.to_string(),
+            });
+        });
+        Ok(())
+    }
+
+    /// What is still waited for before an epoch can be judged.
+    async fn not_due(&self, epoch: Epoch) -> Result<Option<String>, TurnError> {
+        let timeline = timeline(self.chain.parameters());
+        let now = self.chain.now().await?;
+        let end = timeline.end(epoch);
+        let due = end.saturating_add(timeline.ticket_tail.into());
+        if now < due {
+            return Ok(Some(format!("epoch {epoch} is due in {} s", due - now)));
+        }
+        let (_, missing) = ticket_logs(&self.chain, epoch).await?;
+        // The contract takes logs up to and including this second.
+        let last = end.saturating_add(timeline.commit_window.into());
+        if !missing.is_empty() && now <= last {
+            let left = last - now;
+            return Ok(Some(format!(
+                "epoch {epoch} waits for the ticket logs of issuers {missing:?}, up to {left} s"
+            )));
+        }
+        Ok(None)
+    }
+
+    async fn prepare(&self, facts: EpochFacts) -> Result<Prepared, TurnError> {
+        let epoch = facts.epoch;
+        let facts = Arc::new(facts);
+        if let Some((root, evidence)) = self.prepared_before(&facts).await? {
+            info!(epoch, %evidence, "using the evidence written before");
+            let facts = Arc::unwrap_or_clone(facts);
+            return Ok(Prepared {
+                facts,
+                root,
+                evidence,
+            });
+        }
+        let previous = self.previous(&facts).await?;
+        let logs = self.gatherer.ticket_logs(&facts).await?;
+        let deadline = self.segment_deadline(epoch).await?;
+        let segments = self.gatherer.segments(&facts, &logs, deadline).await;
+        let (store, judged) = (self.store.clone(), facts.clone());
+        let (root, evidence, nodes) = tokio::task::spawn_blocking(move || {
+            judge_and_write(&store, &judged, logs, segments, previous)
+        })
+        .await??;
+        info!(epoch, root = %root.hash(), %evidence, "judged");
+        self.status.update(|status| {
+            (status.judged_epoch, status.nodes) = (Some(epoch), nodes);
+        });
+        let facts = Arc::unwrap_or_clone(facts);
+        Ok(Prepared {
+            facts,
+            root,
+            evidence,
+        })
+    }
+
+    /// Evidence of an earlier run, if it still is what follows from the chain.
+    async fn prepared_before(
+        &self,
+        facts: &Arc<EpochFacts>,
+    ) -> Result<Option<(Root<ValueMass>, B256)>, TurnError> {
+        let epoch = facts.epoch;
+        if !self.store.contains(epoch) {
+            return Ok(None);
+        }
+        let read = self
+            .store
+            .source(epoch)
+            .read(facts.network, epoch, None)
+            .await;
+        let faults = match read {
+            Ok((evidence, hash)) => {
+                let facts = facts.clone();
+                let checked = tokio::task::spawn_blocking(move || check(&facts, &evidence)).await?;
+                match checked.judgement {
+                    Some(judgement) if checked.faults.is_empty() => {
+                        self.status.update(|status| {
+                            (status.judged_epoch, status.nodes) = (Some(epoch), checked.nodes);
+                        });
+                        return Ok(Some((judgement.root, hash)));
+                    }
+                    _ => checked.faults,
+                }
+            }
+            Err(error) => vec![error.to_string()],
+        };
+        warn!(
+            epoch,
+            ?faults,
+            "the evidence written before no longer holds"
+        );
+        Ok(None)
+    }
+
+    /// The epoch tree before: our own if it is the attested one, or else another verifier's.
+    async fn previous(&self, facts: &EpochFacts) -> Result<Option<EpochTree>, TurnError> {
+        let Some(epoch) = facts.epoch.checked_sub(1) else {
+            return Ok(None);
+        };
+        let own = self.store.contains(epoch).then(|| self.store.source(epoch));
+        let peers = self.config.peers.iter().cloned();
+        let sources = own
+            .into_iter()
+            .chain(peers.map(crate::EvidenceSource::Verifier));
+        let mut details = Vec::new();
+        for source in sources {
+            match source.read(facts.network, epoch, None).await {
+                Ok((Evidence { tree, .. }, _)) => {
+                    let root = tree.root().ok().map(|root| root.hash());
+                    if root.is_some() && root == facts.previous_root {
+                        return Ok(Some(tree));
+                    }
+                    details.push(format!("{source:?} is not the attested one"));
+                }
+                Err(error) => details.push(error.to_string()),
+            }
+        }
+        if details.is_empty() {
+            details.push("there is none here, and no other verifiers are configured".into());
+        }
+        let detail = details.join("; ");
+        Err(TurnError::Previous { epoch, detail })
+    }
+
+    async fn segment_deadline(&self, epoch: Epoch) -> Result<Instant, TurnError> {
+        let timeline = timeline(self.chain.parameters());
+        let now = Duration::from_secs(self.chain.now().await?);
+        let due = timeline
+            .end(epoch)
+            .saturating_add(timeline.ticket_tail.into());
+        let deadline = Duration::from_secs(due).saturating_add(self.config.segment_deadline);
+        let grace = GRACE_MAX.min(self.config.segment_deadline);
+        Ok(Instant::now() + deadline.saturating_sub(now).max(grace))
+    }
+
+    async fn attest(&mut self, epoch: Epoch) -> Result<Turn, TurnError> {
+        let Some(prepared) = &self.prepared else {
+            return Ok(Turn::Done);
+        };
+        // A reorganisation may have taken back what was judged by.
+        if epoch_facts(&self.chain, epoch).await? != prepared.facts {
+            self.prepared = None;
+            return Err(TurnError::Changed(epoch));
+        }
+        let (root, evidence) = (prepared.root, prepared.evidence);
+        let total = root.mass().amount();
+        let funded = self.chain.funded().await?;
+        if U256::from(total) > funded {
+            return Err(TurnError::Underfunded { total, funded });
+        }
+        let nodes = root.count as u32;
+        let sent = self
+            .chain
+            .attest(epoch, root.top.hash, nodes, total, evidence)
+            .await;
+        match sent {
+            Ok(sent) => {
+                info!(epoch, tx = %sent.tx, gas = sent.gas_used, root = %root.hash(), "posted");
+                self.status.update(|status| status.posted += 1);
+                Ok(Turn::Done)
+            }
+            Err(error) => match error.revert().map(|revert| revert.name.as_str()) {
+                // Attested meanwhile: by others, or by ourselves before a restart.
+                Some("NotNextEpoch") => Ok(Turn::Waiting(format!("epoch {epoch} is attested"))),
+                Some("AlreadyVoted") => Ok(Turn::Waiting(format!(
+                    "voted for epoch {epoch}, waiting for others"
+                ))),
+                Some("TotalAboveFunded") => Err(TurnError::Underfunded { total, funded }),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// Judges, and makes the outcome durable. Blocks, and uses all cores.
+fn judge_and_write(
+    store: &EvidenceStore,
+    facts: &EpochFacts,
+    logs: Vec<TicketLog>,
+    segments: Segments,
+    previous: Option<EpochTree>,
+) -> Result<(Root<ValueMass>, B256, Vec<NodeLine>), TurnError> {
+    let epoch = facts.epoch;
+    let inputs = EpochInputs {
+        network: facts.network,
+        epoch,
+        terms: facts.terms,
+        nodes: &facts.nodes,
+        committed: &facts.committed,
+        logs: &logs,
+        segments: &segments.files,
+        previous: previous.as_ref(),
+        probes: &[],
+    };
+    let judgement = judge(&inputs).map_err(|source| TurnError::Judge { epoch, source })?;
+    let nodes = lines(&judgement, &segments);
+    let evidence = Evidence::of(&judgement, logs, previous, Vec::new());
+    let hash = store.write(&evidence)?;
+    Ok((judgement.root, hash, nodes))
+}
+
+fn lines(judgement: &Judgement, segments: &Segments) -> Vec<NodeLine> {
+    let rejected = count_by_index(judgement.rejections.iter().map(|bad| bad.index));
+    let mut lines = node_lines(judgement, &rejected);
+    for line in &mut lines {
+        let refusal = judgement.refusals.get(&line.index).map(ToString::to_string);
+        line.reason = refusal.or_else(|| segments.missing.get(&line.index).cloned());
+        line.ok = line.reason.is_none();
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,409 @@
+//! The verifier on a real chain, with a control plane and a node that answer over HTTP and QUIC: two epochs,
+//! an empty vault, a restart, and audits of what was attested.
+
+use axum::extract::Path as UrlPath;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use contracts::{
+    B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
+};
+use protocol::{
+    ALPN_NODE, Address, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo,
+    Receipt, Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
+};
+use quittance_verifier::{Config, EvidenceSource, Verdict, audit_epoch, run};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use transport::{PeerAuth, read_frame, write_frame};
+
+/// The first of anvil's well-known development keys: worthless anywhere else.
+const DEV_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+const LENGTH: u32 = 1_000;
+const TAIL: u32 = 100;
+const COMMIT_WINDOW: u32 = 200;
+const PRICE: u128 = 1_000_000_000;
+
+/// An anvil process on a port of its own; it ends with the value.
+struct Anvil {
+    process: Child,
+    url: String,
+}
+
+impl Anvil {
+    fn start() -> Self {
+        let os = if cfg!(target_os = "macos") {
+            "darwin"
+        } else {
+            "linux"
+        };
+        let arch = if cfg!(target_arch = "x86_64") {
+            "amd64"
+        } else {
+            "arm64"
+        };
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+            "../contracts/node_modules/@foundry-rs/anvil-{os}-{arch}/bin/anvil"
+        ));
+        assert!(
+            path.exists(),
+            "{path:?} is missing; run `npm ci --ignore-scripts` in contracts"
+        );
+        let mut command = Command::new(path);
+        let process = command.args(["--port", "0"]).stdout(Stdio::piped()).spawn();
+        let mut process = process.expect("anvil starts");
+        let stdout = process.stdout.take().expect("piped");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let at = lines
+            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
+            .expect("anvil says where it listens");
+        // anvil must not find its stdout closed.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            process,
+            url: format!("http://{at}"),
+        }
+    }
+
+    async fn warp(&self, timestamp: u64) {
+        let http = reqwest::Client::new();
+        let set = serde_json::json!(["evm_setNextBlockTimestamp", [timestamp]]);
+        for call in [set, serde_json::json!(["evm_mine", []])] {
+            let body = serde_json::json!({
+                "jsonrpc": "2.0", "id": 1, "method": call[0], "params": call[1],
+            });
+            let answer = http.post(&self.url).json(&body).send().await.unwrap();
+            let answer: serde_json::Value = answer.json().await.unwrap();
+            assert!(answer.get("error").is_none(), "{answer}");
+        }
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn account() -> PrivateKeySigner {
+    DEV_KEY.parse().unwrap()
+}
+
+fn key(name: u8) -> SigningKey {
+    SigningKey::from_bytes(&[name; 32])
+}
+
+fn public(key: &SigningKey) -> [u8; 32] {
+    key.verifying_key().to_bytes()
+}
+
+fn parameters() -> Parameters {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Parameters {
+        genesis: now.as_secs() - 10,
+        epoch_length: LENGTH,
+        ticket_tail: TAIL,
+        commit_window: COMMIT_WINDOW,
+        challenge_window: 500,
+        sla_floor_ppm: 500_000,
+        ttfb_ms_max: 500,
+        throughput_min: 1_000_000,
+        price_per_gib: PRICE,
+    }
+}
+
+async fn network(anvil: &Anvil, parameters: Parameters) -> Chain {
+    let config = DeployConfig {
+        parameters,
+        token: TokenConfig::Test {
+            name: "Test".into(),
+            symbol: "TEST".into(),
+            decimals: 6,
+            supply: U256::from(10).pow(U256::from(20)),
+        },
+        owner: None,
+        challenges: None,
+    };
+    let deployment = deploy(&anvil.url, account(), &config).await.unwrap();
+    let config = ChainConfig::new(&anvil.url, deployment.settlement).with_key(account());
+    let chain = Chain::connect(&config).await.unwrap();
+    let us = account().address();
+    chain
+        .add_issuer(B256::from(public(&key(200))), us)
+        .await
+        .unwrap();
+    chain.set_verifier(us, true).await.unwrap();
+    for node in 0..3 {
+        chain
+            .register_node(B256::from(public(&key(node))), us)
+            .await
+            .unwrap();
+    }
+    chain
+}
+
+/// Two tickets for node 0, one for node 1, none for node 2.
+fn log(network: Network, genesis: u64) -> TicketLog {
+    let ticket = |(index, node)| Ticket {
+        network,
+        id: TicketId {
+            epoch: 0,
+            issuer: 0,
+            index,
+        },
+        node: NodeId::from(public(&key(node))),
+        client: ClientKey::from(public(&key(100 + index as u8))),
+        collection: CollectionId::from([1; 32]),
+        payer: Address::ZERO,
+        viewer_token: B256::ZERO,
+        bytes_max: 4 << 30,
+        issued_at: genesis * 1000 + 20_000,
+        expires_at: genesis * 1000 + 80_000,
+    };
+    let tickets = (0u32..).zip([0, 1, 0, 0]).map(ticket).collect();
+    TicketLog::new(network, 0, 0, tickets).unwrap()
+}
+
+/// Two good records of 2 GiB each, and one whose signature is altered.
+fn segment(log: &TicketLog) -> Segment {
+    let record = |index: u32| {
+        let ticket = log.ticket(index).unwrap();
+        let receipt = Receipt {
+            ticket: ticket.digest(),
+            sequence: 1,
+            bytes: 2 << 30,
+            deliveries: 4,
+            within: 3,
+            signed_at: ticket.issued_at + 1,
+        };
+        let signature = receipt.sign(&key(100 + index as u8)).signature;
+        Record {
+            id: ticket.id,
+            receipt,
+            signature,
+        }
+    };
+    let mut records: Vec<_> = [0, 2, 3].into_iter().map(record).collect();
+    records[2].signature.0[0] ^= 1;
+    let node = NodeId::from(public(&key(0)));
+    Segment::new(log.network(), 0, node, records).unwrap()
+}
+
+async fn control(log: Vec<u8>, nodes: Vec<NodeInfo>) -> String {
+    let tickets = async move |UrlPath(epoch): UrlPath<Epoch>| match epoch {
+        0 => Ok(log.clone()),
+        _ => Err(StatusCode::NOT_FOUND),
+    };
+    let router = Router::new()
+        .route("/v1/epochs/{epoch}/tickets", get(tickets))
+        .route("/v1/nodes", get(async move || Json(nodes.clone())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router).into_future());
+    url
+}
+
+fn node(file: Vec<u8>) -> NodeInfo {
+    let bind = "127.0.0.1:0".parse().unwrap();
+    let key = key(0);
+    let endpoint = transport::server_endpoint(bind, &key, &[ALPN_NODE], PeerAuth::Anonymous);
+    let endpoint = endpoint.unwrap();
+    let address = endpoint.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Some(incoming) = endpoint.accept().await {
+            let connection = incoming.await.unwrap();
+            let (mut send, mut recv) = connection.accept_bi().await.unwrap();
+            let request: Request = read_frame(&mut recv).await.unwrap();
+            assert_eq!(request, Request::Segment { epoch: 0 });
+            let size = file.len() as u64;
+            write_frame(&mut send, &FetchReply::Ok { size })
+                .await
+                .unwrap();
+            send.write_all(&file).await.unwrap();
+            let _ = send.finish();
+            connection.closed().await;
+        }
+    });
+    NodeInfo {
+        node: NodeId::from(public(&key)),
+        address,
+        healthy: true,
+        sessions: 0,
+        cached_bytes: 0,
+        heartbeat_age_ms: 1,
+        version: "test".into(),
+    }
+}
+
+struct Running {
+    task: JoinHandle<Result<(), quittance_verifier::RunError>>,
+    shutdown: CancellationToken,
+    base: String,
+}
+
+impl Running {
+    fn start(anvil: &Anvil, chain: &Chain, control: &str, data_dir: PathBuf) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen: SocketAddr = port.local_addr().unwrap();
+        drop(port);
+        let (chain_id, settlement) = chain.network();
+        let config = Config {
+            rpc: anvil.url.clone(),
+            settlement,
+            chain_id: Some(chain_id),
+            key: account(),
+            controls: vec![control.to_owned()],
+            peers: vec![],
+            data_dir,
+            listen,
+            segment_deadline: Duration::from_secs(1),
+            poll_interval: Duration::from_millis(50),
+        };
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(run(config, shutdown.clone()));
+        let base = format!("http://{listen}");
+        Self {
+            task,
+            shutdown,
+            base,
+        }
+    }
+
+    /// Waits until the status is as wanted.
+    async fn until(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut last = serde_json::Value::Null;
+        while Instant::now() < deadline {
+            if let Ok(answer) = reqwest::get(format!("{}/v1/status", self.base)).await {
+                last = answer.json().await.unwrap();
+                if wanted(&last) {
+                    return last;
+                }
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it didn't come to that: {last:#}");
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_epochs_a_restart_and_audits() {
+    contracts::install_crypto_provider();
+    let anvil = Anvil::start();
+    let parameters = parameters();
+    let genesis = parameters.genesis;
+    let chain = network(&anvil, parameters).await;
+    let (chain_id, settlement) = chain.network();
+    let network = Network {
+        chain_id,
+        settlement,
+    };
+    let log = log(network, genesis);
+    let control = control(log.to_bytes(), vec![node(segment(&log).to_bytes())]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("verifier");
+
+    let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
+    let doing =
+        |status: &serde_json::Value, what: &str| status["doing"].as_str().unwrap().contains(what);
+    verifier
+        .until(|status| doing(status, "epoch 0 is due in"))
+        .await;
+    let end = genesis + u64::from(LENGTH);
+    anvil.warp(end + u64::from(TAIL)).await;
+    verifier
+        .until(|status| doing(status, "waits for the ticket logs of issuers [0]"))
+        .await;
+    let root = log.root().unwrap();
+    let (top, count, bytes) = (root.top.hash, root.count as u32, root.mass().bytes());
+    chain
+        .commit_ticket_log(0, 0, top, count, bytes)
+        .await
+        .unwrap();
+
+    // Nobody has paid yet: it says so, and goes on when somebody does.
+    let poor = verifier
+        .until(|s| {
+            s["last_error"]["message"]
+                .as_str()
+                .is_some_and(|m| m.contains("underfunded"))
+        })
+        .await;
+    assert_eq!(poor["epochs_attested"], 0);
+    // Stopped between evidence and attestation, it uses the evidence again.
+    verifier.stop().await;
+    let bundle = data_dir.join("evidence/0/bundle.json");
+    let written = std::fs::metadata(&bundle).unwrap().modified().unwrap();
+    chain.fund(U256::from(100 * PRICE)).await.unwrap();
+    let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
+    let status = verifier
+        .until(|status| status["epochs_attested"] == 1)
+        .await;
+    assert_eq!(
+        std::fs::metadata(&bundle).unwrap().modified().unwrap(),
+        written
+    );
+    // 4 GiB at 750,000 ppm.
+    let due = (3 * PRICE).to_string();
+    assert_eq!(status["last"]["total"], due.as_str());
+    assert_eq!(status["nodes"][0]["reward"], due.as_str());
+    assert_eq!(status["nodes"][0]["rejected"], 1);
+    assert_eq!(status["last_error"], serde_json::Value::Null);
+
+    let directory_source = EvidenceSource::Directory(data_dir.join("evidence/0"));
+    let served = EvidenceSource::Verifier(verifier.base.clone());
+    for source in [&directory_source, &served] {
+        let report = audit_epoch(&chain, source, 0).await;
+        assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
+        assert_eq!((report.signatures, report.nodes.len()), (2, 3));
+        let attested = report.attestation.unwrap();
+        assert_eq!(report.recomputed_root, Some(attested.root));
+        assert_eq!(
+            (attested.total, report.nodes[1].reward.as_str()),
+            (due.clone(), "0")
+        );
+    }
+    let report = audit_epoch(&chain, &served, 1).await;
+    assert_eq!(report.verdict, Verdict::NotJudged, "not attested yet");
+
+    // The next epoch passes without any ticket: nobody commits, what was earned stands.
+    verifier.stop().await;
+    anvil
+        .warp(end + u64::from(LENGTH + COMMIT_WINDOW) + 1)
+        .await;
+    let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
+    let status = verifier
+        .until(|status| status["epochs_attested"] == 2)
+        .await;
+    assert_eq!(status["last"]["total"], due.as_str());
+    let report = audit_epoch(&chain, &EvidenceSource::Verifier(verifier.base.clone()), 1).await;
+    assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
+    assert_eq!(report.nodes[0].cumulative, due);
+    verifier.stop().await;
+
+    // Altered evidence is no evidence.
+    let tree = data_dir.join("evidence/0/tree.qtree");
+    let mut altered = std::fs::read(&tree).unwrap();
+    altered[60] ^= 1;
+    std::fs::write(&tree, altered).unwrap();
+    let report = audit_epoch(&chain, &directory_source, 0).await;
+    assert_eq!(report.verdict, Verdict::NotJudged);
+    assert!(
+        report.reasons[0].contains("tree.qtree differs"),
+        "{:?}",
+        report.reasons
+    );
+}
