@@ -232,7 +232,7 @@ async fn upload(
     let mut done = 0;
     for (content, path) in sources {
         let size = manifest.content(content).map_or(0, |entry| entry.size);
-        if !api.blob_exists(content).await? {
+        if !api.blob_exists(content, token).await? {
             let progress = bar.clone();
             api.put_blob(content, path, token, move |sent| {
                 progress.set_position(done + sent)

@@ -228,9 +228,9 @@ impl ControlApi {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn blob_exists(&self, hash: &ContentHash) -> Result<bool, ApiError> {
+    pub async fn blob_exists(&self, hash: &ContentHash, token: &str) -> Result<bool, ApiError> {
         let path = ["blobs", &hash.to_string()];
-        match self.send(self.request(Method::HEAD, &path)).await {
+        match self.send(self.request(Method::HEAD, &path).bearer_auth(token)).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),

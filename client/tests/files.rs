@@ -179,7 +179,7 @@ async fn uploads_stream_with_their_length_and_token() {
     let (file, whole) = (dir.path().join("file"), bytes("x", SIZE));
     fs::write(&file, &whole).unwrap();
     let hash = ContentHash::from(*blake3::hash(&whole).as_bytes());
-    assert!(!api.blob_exists(&hash).await.unwrap());
+    assert!(!api.blob_exists(&hash, "token").await.unwrap());
     let seen = Arc::new(Mutex::new(0));
     let told = Arc::clone(&seen);
     let progress = move |bytes| *told.lock().unwrap() = bytes;

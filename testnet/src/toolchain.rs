@@ -60,30 +60,19 @@ impl Toolchain {
         Ok(tools)
     }
 
-    /// The program itself, not npm's wrapper around it, so that signals reach it.
+    /// A tool: the pinned one, or where npm has none for this platform, one on the PATH.
     ///
     /// # Errors
-    /// If this platform has none.
+    /// If there is neither.
     pub fn tool(&self, name: &str) -> Result<PathBuf> {
-        let os = if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        };
-        let arch = if cfg!(target_arch = "aarch64") {
-            "arm64"
-        } else {
-            "amd64"
-        };
-        let path = self
-            .modules
-            .join(format!("@foundry-rs/{name}-{os}-{arch}/bin/{name}"));
-        ensure!(
-            path.is_file(),
-            "there is no {name} for this platform at {}",
-            path.display()
-        );
-        Ok(path)
+        let pinned = self.modules.join(".bin").join(name);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::iter::once(pinned)
+            .chain(std::env::split_paths(&path).map(|dir| dir.join(name)))
+            .find(|candidate| candidate.is_file())
+            .with_context(|| {
+                format!("there is no pinned {name} for this platform: install Foundry 1.7 so that {name} is on the PATH")
+            })
     }
 
     /// The folder of npm packages.
