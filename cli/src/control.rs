@@ -18,7 +18,7 @@ pub(crate) enum Command {
     /// Make the issuer key and the admin token; running it again changes nothing.
     Init(InitArgs),
     /// Serve.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
 }
 
 settings! {
@@ -83,7 +83,7 @@ struct Made {
 pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Init(args) => init(args),
-        Command::Run(args) => serve(args).await,
+        Command::Run(args) => serve(*args).await,
     }
 }
 

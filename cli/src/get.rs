@@ -3,7 +3,7 @@
 use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result, bail, ensure};
-use client::{Client, ClientConfig};
+use client::{Client, ClientConfig, Discard};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{CollectionId, ContentHash, Entry, NodeId};
 use serde::Serialize;
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// name; a folder of the collection's].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Verify and sign for it, and keep nothing: to measure or to probe.
+    #[arg(long, conflicts_with = "output")]
+    discard: bool,
     #[command(flatten)]
     settings: GetSettings,
     /// TOML file with any of these settings.
@@ -97,7 +100,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let id = collection.id.to_string();
     let began = Instant::now();
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
-    let fetched = if to_stdout {
+    let fetched = if args.discard {
+        to_nowhere(&client, collection.id, &entries).await
+    } else if to_stdout {
         ensure!(
             !args.json,
             "--json and -o - both want standard output: choose one"
@@ -156,6 +161,13 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         got.files.len(),
         output::bytes(got.bytes)
     );
+    Ok(())
+}
+
+async fn to_nowhere(client: &Client, id: CollectionId, entries: &[Entry]) -> Result<()> {
+    for entry in entries {
+        client.fetch_entry(id, entry, None, &mut Discard).await?;
+    }
     Ok(())
 }
 

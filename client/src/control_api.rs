@@ -230,7 +230,10 @@ impl ControlApi {
     /// [`ApiError`].
     pub async fn blob_exists(&self, hash: &ContentHash, token: &str) -> Result<bool, ApiError> {
         let path = ["blobs", &hash.to_string()];
-        match self.send(self.request(Method::HEAD, &path).bearer_auth(token)).await {
+        match self
+            .send(self.request(Method::HEAD, &path).bearer_auth(token))
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),

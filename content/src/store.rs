@@ -301,7 +301,11 @@ impl Store {
         }
         let path = self.path(&hash);
         let shard = path.parent().expect("blobs stand in a shard");
-        fs::create_dir_all(shard).map_err(io_error("create", shard))?;
+        if !shard.is_dir() {
+            fs::create_dir_all(shard).map_err(io_error("create", shard))?;
+            // Or the shard itself could be lost with the power.
+            sync_dir(&self.inner.dir.join("blobs"))?;
+        }
         for file in [&data, &outboard] {
             file.file
                 .sync_all()
@@ -311,9 +315,7 @@ impl Store {
         let beside = outboard_path(&path);
         fs::rename(&outboard.path, &beside).map_err(io_error("name", &beside))?;
         fs::rename(&data.path, &path).map_err(io_error("name", &path))?;
-        File::open(shard)
-            .and_then(|dir| dir.sync_all())
-            .map_err(io_error("flush", shard))?;
+        sync_dir(shard)?;
         let reopen = |path: &Path| File::open(path).map(Arc::new);
         let blob = Blob {
             hash,
@@ -356,6 +358,12 @@ impl Index {
         }
         evicted
     }
+}
+
+fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io_error("flush", dir))
 }
 
 fn name_of(path: &Path) -> Option<&str> {

@@ -61,9 +61,14 @@ impl Core {
         }
         let now = Instant::now();
         let count = self.tickets_per_route;
-        let chosen = self
-            .members
-            .choose(&collection.id, &request.exclude, count, now);
+        let chosen = self.members.choose_for(
+            &request.client,
+            &collection.id,
+            &request.exclude,
+            count,
+            self.replicas,
+            now,
+        );
         if chosen.is_empty() {
             return Err(match self.members.healthy_count(now) {
                 0 => RouteError::NoNode,

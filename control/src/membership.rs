@@ -2,8 +2,8 @@
 //!
 //! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
 
-use crate::routing::{Candidate, choose};
-use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
+use crate::routing::{Candidate, choose, choose_for};
+use protocol::{ClientKey, CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -134,6 +134,29 @@ impl Members {
         count: usize,
         now: Instant,
     ) -> Vec<(NodeId, String)> {
+        self.pick(now, |healthy| choose(collection, healthy, exclude, count))
+    }
+
+    /// As [`Self::choose`], for one client of a collection that so many nodes hold.
+    pub(crate) fn choose_for(
+        &self,
+        client: &ClientKey,
+        collection: &CollectionId,
+        exclude: &[NodeId],
+        count: usize,
+        replicas: usize,
+        now: Instant,
+    ) -> Vec<(NodeId, String)> {
+        self.pick(now, |healthy| {
+            choose_for(client, collection, healthy, exclude, count, replicas)
+        })
+    }
+
+    fn pick(
+        &self,
+        now: Instant,
+        choose: impl FnOnce(&[Candidate]) -> Vec<NodeId>,
+    ) -> Vec<(NodeId, String)> {
         let state = self.state();
         let healthy: Vec<_> = state
             .members
@@ -146,7 +169,7 @@ impl Members {
                     .map_or(0, |(heartbeat, _)| heartbeat.sessions),
             })
             .collect();
-        choose(collection, &healthy, exclude, count)
+        choose(&healthy)
             .into_iter()
             .filter_map(|node| Some((node, state.members.get(&node)?.address.clone())))
             .collect()

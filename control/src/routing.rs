@@ -5,7 +5,7 @@
 //! rank in a few coarse steps, never below half: enough to move clients away from a node that has many
 //! times the sessions of the others, too little to move them to and fro.
 
-use protocol::{CollectionId, NodeId, keccak256};
+use protocol::{ClientKey, CollectionId, NodeId, keccak256};
 use std::collections::HashSet;
 
 /// A node that may be chosen.
@@ -46,6 +46,34 @@ pub(crate) fn choose(
     exclude: &[NodeId],
     count: usize,
 ) -> Vec<NodeId> {
+    let mut ranked = ranking(collection, candidates, exclude);
+    ranked.truncate(count);
+    ranked
+}
+
+/// As [`choose`], for one client: the first `replicas` nodes take turns by the client's key, so that a
+/// collection's clients spread over all the nodes that hold it.
+pub(crate) fn choose_for(
+    client: &ClientKey,
+    collection: &CollectionId,
+    candidates: &[Candidate],
+    exclude: &[NodeId],
+    count: usize,
+    replicas: usize,
+) -> Vec<NodeId> {
+    let mut ranked = ranking(collection, candidates, exclude);
+    let first = replicas.min(ranked.len());
+    if first > 1 {
+        let turn =
+            u64::from_be_bytes(*client.as_bytes().first_chunk().expect("a key has 32 bytes"));
+        ranked[..first].rotate_left((turn % first as u64) as usize);
+    }
+    ranked.truncate(count);
+    ranked
+}
+
+/// Every candidate, best first.
+fn ranking(collection: &CollectionId, candidates: &[Candidate], exclude: &[NodeId]) -> Vec<NodeId> {
     let exclude: HashSet<_> = exclude.iter().collect();
     let mut ranked: Vec<_> = candidates
         .iter()
@@ -53,7 +81,6 @@ pub(crate) fn choose(
         .map(|candidate| (rank(collection, candidate), candidate.node))
         .collect();
     ranked.sort_unstable_by(|a, b| b.cmp(a));
-    ranked.truncate(count);
     ranked.into_iter().map(|(_, node)| node).collect()
 }
 
@@ -109,6 +136,23 @@ mod tests {
             (50..200).contains(&moved),
             "{moved} of 1000 on one node of 10"
         );
+    }
+
+    #[test]
+    fn clients_spread_over_the_replicas_and_only_those_come_first() {
+        let candidates = nodes(9);
+        let replicas = choose(&collection(1), &candidates, &[], 3);
+        let mut firsts = HashSet::new();
+        for n in 0..64u8 {
+            let client = ClientKey::from([n; 32]);
+            let chosen = choose_for(&client, &collection(1), &candidates, &[], 5, 3);
+            assert_eq!(
+                chosen[..3].iter().collect::<HashSet<_>>(),
+                replicas.iter().collect()
+            );
+            firsts.insert(chosen[0]);
+        }
+        assert_eq!(firsts, replicas.into_iter().collect());
     }
 
     #[test]

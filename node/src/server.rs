@@ -367,10 +367,14 @@ async fn serve_stream(
 ) {
     let served = async {
         match timeout(FIRST_FRAME, read_frame::<Request>(&mut recv)).await {
-            Err(_) => Ok(drop(send.reset(Code::Malformed.to_u16().into()))),
+            Err(_) => {
+                let _ = send.reset(Code::Malformed.to_u16().into());
+                Ok(())
+            }
             Ok(Err(StreamError::Frame(error))) => {
                 tracing::debug!(%error, "malformed request");
-                Ok(drop(send.reset(Code::Malformed.to_u16().into())))
+                let _ = send.reset(Code::Malformed.to_u16().into());
+                Ok(())
             }
             Ok(Err(error)) => Err(error),
             Ok(Ok(request)) => {

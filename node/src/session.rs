@@ -120,6 +120,9 @@ async fn take(shared: &Shared, state: &TicketState, frame: ReceiptFrame) -> Sess
         Ok(receipt) => receipt,
         Err(rejection) => return refuse(&rejection),
     };
+    if !state.had_requests(receipt.receipt().deliveries) {
+        return refuse(&"over_requests: more deliveries than requests");
+    }
     if let Some(last) = state.last() {
         if last == *receipt.receipt() {
             return SessionReply::Acked {

@@ -14,6 +14,9 @@ const RECEIPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// a player that seeks does so honestly.
 const FORGIVEN_WINDOWS: u64 = 4;
 
+/// Requests that may have been open when an earlier run of the node ended: the streams of a connection.
+const REQUESTS_BEFORE: u32 = 128;
+
 /// Why no more is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
@@ -42,6 +45,8 @@ struct Account {
     sent: u64,
     /// Requests being served.
     fetching: u32,
+    /// Deliveries that a receipt may state: no more than there were requests.
+    deliveries_max: u32,
     forgiven: u64,
     refused: bool,
 }
@@ -55,7 +60,12 @@ impl Account {
 impl TicketState {
     pub(crate) fn new(ticket: VerifiedTicket, last: Option<Receipt>, window: u64) -> Self {
         let sent = last.map_or(0, |receipt| receipt.bytes);
+        // Requests of an earlier run of the node, answered or broken off by its end.
+        let deliveries_max = last.map_or(0, |receipt| {
+            receipt.deliveries.saturating_add(REQUESTS_BEFORE)
+        });
         let account = Account {
+            deliveries_max,
             last,
             sent,
             fetching: 0,
@@ -110,8 +120,17 @@ impl TicketState {
 
     /// A request begins; it ends when the guard is dropped.
     pub(crate) fn fetching(self: &Arc<Self>) -> Fetching {
-        self.account().fetching += 1;
+        let mut account = self.account();
+        account.fetching += 1;
+        account.deliveries_max = account.deliveries_max.saturating_add(1);
+        drop(account);
         Fetching(self.clone())
+    }
+
+    /// Whether there were as many requests as a receipt states deliveries. Without this, one client
+    /// could state so many that the segment's sum overflows, and nobody's receipts could be sealed.
+    pub(crate) fn had_requests(&self, deliveries: u32) -> bool {
+        deliveries <= self.account().deliveries_max
     }
 
     /// A receipt is durable: what it signs for no longer counts against the window.
@@ -261,6 +280,14 @@ mod tests {
         assert_eq!(state.send(51).await, Err(Stop::Spent));
         state.refuse();
         assert_eq!(state.send(1).await, Err(Stop::Refused));
+    }
+
+    #[test]
+    fn no_more_deliveries_than_requests() {
+        let state = state(1_000);
+        assert!(state.had_requests(0) && !state.had_requests(1));
+        drop(state.fetching());
+        assert!(state.had_requests(1) && !state.had_requests(2));
     }
 
     #[tokio::test(start_paused = true)]

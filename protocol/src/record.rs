@@ -6,7 +6,7 @@ use crate::merkle::{Element, leaf_hash};
 use crate::signature::{Signature, Tag, sign, verify};
 use crate::ticket::{Ticket, VerifiedTicket};
 use crate::ticket_log::TicketLog;
-use crate::{B256, Epoch, Network, NodeId, SigningKey, TicketId, UnixMillis, keccak256};
+use crate::{B256, Epoch, Network, NodeId, SigningKey, TicketId, Timeline, UnixMillis, keccak256};
 use alloy_primitives::FixedBytes;
 use serde::{Deserialize, Serialize};
 
@@ -66,11 +66,14 @@ pub enum Rejection {
     /// Not newer, or less of something, than the one before.
     #[error("not_monotonic: not newer than, or states less than, the receipt before")]
     NotMonotonic = 10,
+    /// The committed ticket's times or limit are impossible.
+    #[error("malformed_ticket: the ticket's times or limit are not those of its epoch")]
+    MalformedTicket = 11,
 }
 
 impl Rejection {
     /// All of them, in the order of their codes.
-    pub const ALL: [Rejection; 10] = [
+    pub const ALL: [Rejection; 11] = [
         Self::UnknownTicket,
         Self::WrongTicket,
         Self::WrongNetwork,
@@ -81,6 +84,7 @@ impl Rejection {
         Self::ZeroSequence,
         Self::BadSignature,
         Self::NotMonotonic,
+        Self::MalformedTicket,
     ];
 
     /// The code of SPEC section 5.
@@ -258,6 +262,8 @@ pub struct RecordContext<'a> {
     pub epoch: Epoch,
     /// The node whose segment it is.
     pub node: NodeId,
+    /// When the network's epochs are.
+    pub timeline: Timeline,
     /// The committed logs of the epoch.
     pub logs: &'a [TicketLog],
 }
@@ -328,6 +334,9 @@ impl Record {
         }
         if ticket.node != context.node {
             return Err(Rejection::WrongNode);
+        }
+        if ticket.check_form(&context.timeline).is_err() {
+            return Err(Rejection::MalformedTicket);
         }
         self.receipt
             .check(&ticket, &self.receipt.digest(), &self.signature)?;

@@ -243,6 +243,7 @@ fn receipts() {
         network: network(&vectors["network"]),
         epoch: vectors["epoch"].as_u64().unwrap(),
         node: NodeId::from(array::<32>(&vectors["node"])),
+        timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
         logs: &logs,
     };
     for case in list(&vectors["accepted"]) {
@@ -341,6 +342,7 @@ fn a_whole_segment() {
         network: segment.network(),
         epoch: segment.epoch(),
         node: segment.node(),
+        timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
         logs: &[log],
     };
     let stated = list(&segment_case["records"]);

@@ -29,7 +29,7 @@ async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
         let ended = read_frame::<OrderFrame>(&mut recv).await;
         assert!(matches!(ended, Err(StreamError::Ended)));
         let seen = (peer_key(&connection), exporter(&connection));
-        connection.closed().await;
+        connection.close(0u8.into(), b"");
         seen
     });
     let client = client_endpoint().unwrap();
@@ -49,7 +49,7 @@ async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
     ));
     let exported = exporter(&connection);
     assert_eq!(peer_key(&connection), Some(public(1)));
-    connection.close(0u8.into(), b"");
+    connection.closed().await;
     assert_eq!(serving.await.unwrap(), (Some(public(2)), exported));
 }
 

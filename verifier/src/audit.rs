@@ -96,6 +96,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
     let inputs = EpochInputs {
         network: facts.network,
         epoch: facts.epoch,
+        timeline: facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         committed: &facts.committed,

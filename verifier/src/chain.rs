@@ -11,6 +11,8 @@ pub struct EpochFacts {
     pub network: Network,
     /// The epoch.
     pub epoch: Epoch,
+    /// When the network's epochs are.
+    pub timeline: Timeline,
     /// Price and score floor.
     pub terms: RewardTerms,
     /// The nodes registered before the epoch's end, by registry index.
@@ -90,10 +92,8 @@ pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, Chai
     Ok(EpochFacts {
         network: network(chain),
         epoch,
-        terms: RewardTerms {
-            price_per_gib: parameters.price_per_gib,
-            sla_floor_ppm: parameters.sla_floor_ppm,
-        },
+        timeline: parameters.timeline(),
+        terms: parameters.terms(),
         nodes,
         committed,
         previous_root,

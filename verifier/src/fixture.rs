@@ -4,7 +4,7 @@ use crate::evidence::Evidence;
 use crate::judge::{EpochInputs, Judgement, ProbeCount, judge};
 use protocol::{
     Address, B256, ClientKey, CollectionId, Epoch, EpochTree, Network, NodeId, Receipt, Record,
-    RewardTerms, Segment, SigningKey, Ticket, TicketId, TicketLog, keccak256,
+    RewardTerms, Segment, SigningKey, Ticket, TicketId, TicketLog, Timeline, keccak256,
 };
 use std::collections::BTreeMap;
 
@@ -26,6 +26,15 @@ pub(crate) fn client(issuer: u32, index: u32) -> SigningKey {
 }
 
 /// A ticket that names node `index % nodes`.
+/// Epochs of 100 s from the beginning of time.
+pub(crate) const TIMELINE: Timeline = Timeline {
+    genesis: 0,
+    epoch_length: 100,
+    ticket_tail: 10,
+    commit_window: 10,
+    challenge_window: 10,
+};
+
 pub(crate) fn ticket(epoch: Epoch, issuer: u32, index: u32, nodes: u32) -> Ticket {
     Ticket {
         network: network(),
@@ -40,8 +49,8 @@ pub(crate) fn ticket(epoch: Epoch, issuer: u32, index: u32, nodes: u32) -> Ticke
         payer: Address::ZERO,
         viewer_token: B256::ZERO,
         bytes_max: 1 << 30,
-        issued_at: 1_000,
-        expires_at: 9_000,
+        issued_at: TIMELINE.start(epoch) * 1000 + 1_000,
+        expires_at: TIMELINE.start(epoch) * 1000 + 9_000,
     }
 }
 
@@ -52,7 +61,7 @@ pub(crate) fn receipt(ticket: &Ticket) -> Receipt {
         bytes: 700_000_000 + u64::from(ticket.id.index),
         deliveries: 10,
         within: 9,
-        signed_at: 2_000,
+        signed_at: ticket.issued_at + 1_000,
     }
 }
 
@@ -142,6 +151,7 @@ impl World {
         EpochInputs {
             network: network(),
             epoch: self.epoch,
+            timeline: TIMELINE,
             terms: self.terms,
             nodes: &self.nodes,
             committed: &self.committed,

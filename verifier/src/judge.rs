@@ -8,7 +8,7 @@
 use protocol::{
     B256, Epoch, EpochTree, MassOverflow, MoneyError, Network, NodeId, NodeLeaf, RECORD_BYTES,
     RECORDS_MAX, Record, RecordContext, Rejection, RewardTerms, Root, SEGMENT_HEADER_BYTES,
-    Segment, SegmentError, TicketId, TicketLog, ValueMass, reward, score,
+    Segment, SegmentError, TicketId, TicketLog, Timeline, ValueMass, reward, score,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
@@ -36,6 +36,8 @@ pub struct EpochInputs<'a> {
     pub network: Network,
     /// The epoch.
     pub epoch: Epoch,
+    /// When the network's epochs are.
+    pub timeline: Timeline,
     /// Price and score floor.
     pub terms: RewardTerms,
     /// The nodes registered before the epoch's end, by registry index.
@@ -359,6 +361,7 @@ fn accept(
         network,
         epoch,
         node,
+        timeline: inputs.timeline,
         logs: inputs.logs,
     };
     let (accepted, rejected) = verify_all(&context, segment.records(), threads);

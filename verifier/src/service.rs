@@ -524,6 +524,7 @@ fn judge_and_write(
     let inputs = EpochInputs {
         network: facts.network,
         epoch,
+        timeline: facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         committed: &facts.committed,

@@ -1,2 +1,62 @@
-//! main
-fn main() {}
+//! `cargo xtask`: everything a developer or CI runs, one word each.
+
+mod bench;
+mod run;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Development tasks.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// All tests: Rust, Solidity, golden vectors, artifacts, system tests. Installs what is missing.
+    Test,
+    /// Format, clippy and docs, as CI checks them.
+    Lint,
+    /// Write the golden vectors anew.
+    Vectors,
+    /// Measure; prints a table and writes target/bench/NAME.json.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Verified and receipted delivery of 1 GiB against raw quinn with the same settings.
+    Delivery {
+        /// Rounds of each, taken in turn.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// MiB to deliver.
+        #[arg(long, default_value_t = 1024)]
+        mib: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Test => test::all(),
+        Task::Lint => test::lint(),
+        Task::Vectors => test::write_vectors(),
+        Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
+    };
+    report(outcome)
+}
+
+fn report(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -59,6 +59,16 @@ fn ticket_at(index: u32) -> Ticket {
     }
 }
 
+fn timeline_json() -> Value {
+    json!({
+        "genesis": TIMELINE.genesis,
+        "epoch_length": TIMELINE.epoch_length,
+        "ticket_tail": TIMELINE.ticket_tail,
+        "commit_window": TIMELINE.commit_window,
+        "challenge_window": TIMELINE.challenge_window,
+    })
+}
+
 fn network_json(network: &Network) -> Value {
     json!({ "chain_id": network.chain_id, "settlement": hex(network.settlement) })
 }
@@ -138,13 +148,7 @@ pub(crate) fn ticket() -> Value {
     wrong.push(refused("one byte more", "signature", changed, signed(good)));
 
     json!({
-        "timeline": {
-            "genesis": TIMELINE.genesis,
-            "epoch_length": TIMELINE.epoch_length,
-            "ticket_tail": TIMELINE.ticket_tail,
-            "commit_window": TIMELINE.commit_window,
-            "challenge_window": TIMELINE.challenge_window,
-        },
+        "timeline": timeline_json(),
         "accepted": [
             accepted("without a viewer token", ticket_at(0)),
             accepted("with a viewer token", ticket_at(1)),
@@ -165,13 +169,15 @@ pub(crate) fn ticket() -> Value {
 /// The log that every record here is checked against. Tickets 4 to 6 can't be redeemed by this node: of
 /// another network, for another node, and for a client whose key is a point of small order.
 fn log() -> TicketLog {
-    let mut tickets: Vec<_> = (0..7).map(ticket_at).collect();
+    let mut tickets: Vec<_> = (0..8).map(ticket_at).collect();
     tickets[4].network.chain_id += 1;
     tickets[5].node = NodeId::from(public(&key("another node")));
     // The neutral element: y = 1.
     let mut neutral = [0; 32];
     neutral[0] = 1;
     tickets[6].client = ClientKey::from(neutral);
+    // It outlives the tail of its epoch.
+    tickets[7].expires_at = TIMELINE.tickets_end_ms(EPOCH) + 1;
     TicketLog::new(network(), EPOCH, ISSUER, tickets).expect("each at its place")
 }
 
@@ -228,6 +234,7 @@ pub(crate) fn receipt() -> Value {
         network: network(),
         epoch: EPOCH,
         node: node(),
+        timeline: TIMELINE,
         logs: &logs,
     };
     let tickets = log.tickets();
@@ -281,7 +288,7 @@ pub(crate) fn receipt() -> Value {
         (
             R::UnknownTicket,
             "beyond the log's end",
-            moved(&|id| id.index = 7),
+            moved(&|id| id.index = 8),
         ),
         (
             R::UnknownTicket,
@@ -305,6 +312,11 @@ pub(crate) fn receipt() -> Value {
         ),
         (R::WrongNetwork, "another network", with(4, &|_, _| {})),
         (R::WrongNode, "another node", with(5, &|_, _| {})),
+        (
+            R::MalformedTicket,
+            "a ticket that outlives its epoch's tail",
+            with(7, &|_, _| {}),
+        ),
         (
             R::OverLimit,
             "one byte more",
@@ -372,6 +384,7 @@ pub(crate) fn receipt() -> Value {
     let not = Some(R::NotMonotonic);
     json!({
         "network": network_json(&network()),
+        "timeline": timeline_json(),
         "epoch": EPOCH,
         "node": hex(node().as_bytes()),
         "log": hex(log.to_bytes()),
@@ -432,6 +445,7 @@ pub(crate) fn segment() -> Value {
     let records = sealed.segment().records();
     json!({
         "network": network_json(&network()),
+        "timeline": timeline_json(),
         "epoch": EPOCH,
         "issuer": ISSUER,
         "node": hex(node().as_bytes()),

@@ -7,6 +7,7 @@ fn facts(world: &World) -> EpochFacts {
     EpochFacts {
         network: network(),
         epoch: world.epoch,
+        timeline: crate::fixture::TIMELINE,
         terms: world.terms,
         nodes: world.nodes.clone(),
         committed: world.committed.clone(),

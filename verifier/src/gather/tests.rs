@@ -17,6 +17,7 @@ fn facts(world: &World) -> EpochFacts {
     EpochFacts {
         network: network(),
         epoch: EPOCH,
+        timeline: crate::fixture::TIMELINE,
         terms: RewardTerms {
             price_per_gib: 1,
             sla_floor_ppm: 0,

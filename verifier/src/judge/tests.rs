@@ -100,8 +100,8 @@ fn each_kind_of_bad_record_is_left_out_with_its_reason() {
     check_signed(Rejection::OverLimit, |r| r.bytes = (1 << 30) + 1);
     check_signed(Rejection::OverLimit, |r| r.bytes = u64::MAX);
     check_signed(Rejection::OverDeliveries, |r| r.within = r.deliveries + 1);
-    check_signed(Rejection::OutsideTime, |r| r.signed_at = 999);
-    check_signed(Rejection::OutsideTime, |r| r.signed_at = 9_001);
+    check_signed(Rejection::OutsideTime, |r| r.signed_at -= 1_001);
+    check_signed(Rejection::OutsideTime, |r| r.signed_at += 7_001);
     check_signed(Rejection::ZeroSequence, |r| r.sequence = 0);
     check_rejected(Rejection::BadSignature, |_, records| {
         records[2].signature.0[3] ^= 1;

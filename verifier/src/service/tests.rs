@@ -71,6 +71,7 @@ fn what_is_written_is_what_an_auditor_confirms() {
     let facts = EpochFacts {
         network: crate::fixture::network(),
         epoch: world.epoch,
+        timeline: crate::fixture::TIMELINE,
         terms: world.terms,
         nodes: world.nodes.clone(),
         committed: world.committed.clone(),
