@@ -231,8 +231,9 @@ struct Shown {
     issuers: Vec<IssuerKey>,
     nodes: u32,
     next_epoch: u64,
-    funded: U256,
-    paid: U256,
+    /// Token units, as decimal strings.
+    funded: String,
+    paid: String,
 }
 
 async fn show(args: ShowArgs) -> Result<()> {
@@ -254,8 +255,8 @@ async fn show(args: ShowArgs) -> Result<()> {
             .collect(),
         nodes: chain.node_count().await?,
         next_epoch: chain.next_epoch().await?,
-        funded: chain.funded().await?,
-        paid: chain.paid().await?,
+        funded: chain.funded().await?.to_string(),
+        paid: chain.paid().await?.to_string(),
     };
     output::print(args.json, &shown)
 }

@@ -121,6 +121,13 @@ async fn init(args: InitArgs) -> Result<()> {
         .context("the registry lost the node")?;
     let entries = chain.nodes_from(index).await?;
     let entry = entries.first().context("the registry lost the node")?;
+    if entry.operator != operator.address() {
+        bail!(
+            "node {node} is registered by another account, {}: if that isn't yours, remove {} and run this again for a fresh key",
+            entry.operator,
+            data_dir.join("node.key").display()
+        );
+    }
     let made = Made {
         node,
         index,
@@ -164,7 +171,7 @@ async fn serve(args: RunArgs) -> Result<()> {
     if let Some(address) = node.local_addr() {
         tracing::info!(node = %node.id(), %address, "serving");
     }
-    node.run(stop).await;
+    node.run(stop).await?;
     Ok(())
 }
 
@@ -282,10 +289,13 @@ async fn fetch_tree(verifier: &str, epoch: Epoch) -> Result<EpochTree> {
     );
     let unreachable = || format!("cannot fetch {url}");
     let answer = reqwest::get(&url).await.with_context(unreachable)?;
-    let bytes = answer
-        .error_for_status()
-        .with_context(unreachable)?
-        .bytes()
-        .await?;
+    let mut answer = answer.error_for_status().with_context(unreachable)?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.with_context(unreachable)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > EpochTree::BYTES_MAX {
+            bail!("{url} is larger than any epoch tree");
+        }
+    }
     EpochTree::from_bytes(&bytes).with_context(|| format!("{url} is not an epoch tree"))
 }

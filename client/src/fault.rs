@@ -89,6 +89,7 @@ impl Fault {
             | Fault::UnknownAck(_) => Blame::Lied,
             Fault::Refused { code, .. } => match Code::from_u16(*code) {
                 Some(Code::TicketExpired | Code::WrongEpoch) if expiring => Blame::Ticket,
+                Some(Code::TicketSpent) => Blame::Ticket,
                 Some(Code::TicketRevoked | Code::ShuttingDown) => Blame::Leaving,
                 _ => Blame::Failed,
             },

@@ -44,7 +44,8 @@ pub(crate) enum Item {
 pub struct Body {
     hash: blake3::Hash,
     tree: BaoTree,
-    slices: std::vec::IntoIter<Range<u64>>,
+    /// What is still to come.
+    left: Range<u64>,
     state: State,
 }
 
@@ -71,7 +72,7 @@ impl Body {
         Ok(Self {
             hash: blake3::Hash::from(*content.as_bytes()),
             tree: tree(size),
-            slices: slices(range).collect::<Vec<_>>().into_iter(),
+            left: range,
             state: State::Between(Encoded {
                 recv,
                 buffer: BytesMut::new(),
@@ -98,9 +99,10 @@ impl Body {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Over => return Ok(None),
                 State::Between(encoded) => {
-                    let Some(range) = self.slices.next() else {
+                    let Some(range) = slices(self.left.clone()).next() else {
                         return Ok(None);
                     };
+                    self.left.start = range.end;
                     let ranges = chunk_ranges(&range);
                     let decoder = ResponseDecoder::new(self.hash, ranges, self.tree, encoded);
                     self.state = State::Within(decoder);

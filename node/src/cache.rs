@@ -6,16 +6,20 @@
 use crate::member::{ControlLink, LinkError};
 use content::{Blob, Body, Fill, FillError, RangeError, Store, StoreError};
 use protocol::{CollectionId, ContentHash, ControlRequest, FetchReply, Manifest, ManifestError};
+use quinn::RecvStream;
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use transport::{StreamError, read_frame, write_frame};
 
 /// Fills at a time; more wait.
 const FILLS: usize = 16;
+/// Fills under way or waiting; more are refused, and the client goes to another node.
+const FILLS_WAITING: usize = 128;
 /// How often a fill is taken up again where it broke off.
 const FILL_TRIES: u32 = 5;
 /// Pause before a fill is taken up again, times the number of tries.
@@ -46,6 +50,8 @@ pub(crate) enum CacheError {
     Read(#[from] quinn::ReadToEndError),
     #[error("nothing came for {} s", FILL_STALL.as_secs())]
     Stalled,
+    #[error("too many fills are under way")]
+    Busy,
     #[error("the fill failed; see the node's log")]
     Failed,
     #[error("the size of {0} is not what its manifest says")]
@@ -141,6 +147,12 @@ impl Cache {
     }
 
     async fn fetch_manifest(&self, id: CollectionId) -> Result<Manifest, CacheError> {
+        timeout(FILL_STALL, self.ask_manifest(id))
+            .await
+            .map_err(|_| CacheError::Stalled)?
+    }
+
+    async fn ask_manifest(&self, id: CollectionId) -> Result<Manifest, CacheError> {
         let connection = self.link.connection().await?;
         let (mut send, mut recv) = connection.open_bi().await.map_err(LinkError::from)?;
         write_frame(&mut send, &ControlRequest::Manifest { collection: id }).await?;
@@ -181,6 +193,10 @@ impl Cache {
             } else {
                 Err(CacheError::Size(content))
             };
+        }
+        // Each holds files open, also while it waits for its turn.
+        if fills.len() >= FILLS_WAITING {
+            return Err(CacheError::Busy);
         }
         let fill = self.store.fill(content, size)?;
         let source = Source {
@@ -236,35 +252,42 @@ impl Cache {
             return Ok(());
         }
         let length = size - offset;
-        let connection = self.link.connection().await?;
-        let (mut send, mut recv) = connection.open_bi().await.map_err(LinkError::from)?;
-        write_frame(
-            &mut send,
-            &ControlRequest::Fill {
-                content,
-                offset,
-                length,
-            },
-        )
-        .await?;
-        let _ = send.finish();
-        match read_frame(&mut recv).await? {
-            FetchReply::Ok { size: there } if there == size => {}
-            FetchReply::Ok { .. } => return Err(CacheError::Size(content)),
-            FetchReply::Refused { detail, .. } => return Err(CacheError::Refused(detail)),
-        }
+        let asked = self.ask_fill(content, size, offset, length);
+        let recv = timeout(FILL_STALL, asked)
+            .await
+            .map_err(|_| CacheError::Stalled)??;
         let body = Body::new(recv, content, size, offset, length)?;
         let mut progress = fill.progress();
         let stalled = async {
             // Ends when nothing has come for FILL_STALL.
-            while tokio::time::timeout(FILL_STALL, progress.changed())
-                .await
-                .is_ok()
-            {}
+            while timeout(FILL_STALL, progress.changed()).await.is_ok() {}
         };
         tokio::select! {
             taken = fill.take(body) => Ok(taken?),
             () = stalled => Err(CacheError::Stalled),
+        }
+    }
+
+    async fn ask_fill(
+        &self,
+        content: ContentHash,
+        size: u64,
+        offset: u64,
+        length: u64,
+    ) -> Result<RecvStream, CacheError> {
+        let connection = self.link.connection().await?;
+        let (mut send, mut recv) = connection.open_bi().await.map_err(LinkError::from)?;
+        let request = ControlRequest::Fill {
+            content,
+            offset,
+            length,
+        };
+        write_frame(&mut send, &request).await?;
+        let _ = send.finish();
+        match read_frame(&mut recv).await? {
+            FetchReply::Ok { size: there } if there == size => Ok(recv),
+            FetchReply::Ok { .. } => Err(CacheError::Size(content)),
+            FetchReply::Refused { detail, .. } => Err(CacheError::Refused(detail)),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) struct Segments {
     node: NodeId,
     timeline: Timeline,
     sealed: Mutex<BTreeSet<Epoch>>,
+    /// Time of the chain's latest block, seconds, when it was last asked.
+    chain_time: AtomicU64,
     /// One epoch is sealed at a time, once.
     sealing: tokio::sync::Mutex<()>,
 }
@@ -69,6 +72,7 @@ impl Segments {
             node,
             timeline,
             sealed: Mutex::new(sealed),
+            chain_time: AtomicU64::new(0),
             sealing: tokio::sync::Mutex::default(),
         })
     }
@@ -81,8 +85,30 @@ impl Segments {
         self.sealed().contains(&epoch)
     }
 
-    /// Whether the epoch's last ticket has expired, and what was under way has arrived.
+    /// Whether the epoch's last ticket has expired, and what was under way has arrived: by our clock and
+    /// by the chain's, for a clock that jumped must not close an epoch that goes on.
     pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
+        let chain_ms = self.chain_time.load(Ordering::Relaxed).saturating_mul(1000);
+        self.is_over_here(epoch) && chain_ms >= self.timeline.tickets_end_ms(epoch)
+    }
+
+    /// Whether the chain should be asked for its time: our clock is past an epoch's end, and the chain's
+    /// wasn't when it was last asked.
+    pub(crate) fn wants_chain_time(&self) -> bool {
+        let tail_ms = u64::from(self.timeline.ticket_tail) * 1000 + SEAL_GRACE.as_millis() as u64;
+        let before = self
+            .timeline
+            .epoch_at_ms(now_ms().saturating_sub(tail_ms))
+            .and_then(|epoch| epoch.checked_sub(1));
+        before.is_some_and(|epoch| self.is_over_here(epoch) && !self.is_due(epoch))
+    }
+
+    /// The chain was asked.
+    pub(crate) fn set_chain_time(&self, seconds: u64) {
+        self.chain_time.store(seconds, Ordering::Relaxed);
+    }
+
+    fn is_over_here(&self, epoch: Epoch) -> bool {
         let due = self
             .timeline
             .tickets_end_ms(epoch)
@@ -108,9 +134,10 @@ impl Segments {
             self.seal(epoch, log).await?;
         }
         let path = self.path(epoch);
-        fs::read(&path)
-            .map(Some)
-            .map_err(|source| SegmentsError::Io { path, source })
+        match tokio::fs::read(&path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(source) => Err(SegmentsError::Io { path, source }),
+        }
     }
 
     /// Seals an epoch, if it isn't: closes its journal, builds the segment, writes it durably.

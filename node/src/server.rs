@@ -1,7 +1,7 @@
 //! The node as a whole: start, accept loop, sealing loop, shutdown.
 
 use crate::cache::Cache;
-use crate::epoch::{Segments, SegmentsError};
+use crate::epoch::Segments;
 use crate::member::{self, ControlLink};
 use crate::receipt_log::{LogError, ReceiptLog};
 use crate::session::{self, Refusal};
@@ -32,6 +32,11 @@ use transport::{BindError, PeerAuth, StreamError, read_frame, server_endpoint, w
 const CONNECTIONS: usize = 4096;
 /// Time for a handshake, and for the first frame of a stream.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// A connection without a stream is closed when it was found so for the sixth time: after a minute or so.
+const IDLE_LOOK: Duration = Duration::from_secs(10);
+const IDLE_LOOKS_MAX: u32 = 5;
+/// Segments being read at a time; each may be large.
+const SEGMENT_READS: usize = 4;
 /// How often the chain is asked at most about an issuer it didn't know.
 const ISSUERS_AGE: Duration = Duration::from_secs(5);
 /// How often epochs are looked at for sealing.
@@ -119,6 +124,7 @@ pub(crate) struct Shared {
     pub(crate) log: ReceiptLog,
     pub(crate) tickets: Tickets,
     segments: Segments,
+    segment_reads: Semaphore,
     chain: Chain,
     issuers: Mutex<Issuers>,
     sessions: AtomicU32,
@@ -246,6 +252,7 @@ impl Node {
             log,
             tickets: Tickets::default(),
             segments,
+            segment_reads: Semaphore::new(SEGMENT_READS),
             chain,
             issuers: Mutex::new(issuers),
             sessions: AtomicU32::new(0),
@@ -270,7 +277,10 @@ impl Node {
     }
 
     /// Serves until told to stop, then shuts down in order.
-    pub async fn run(self, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// If the receipt journal fails: a node that can't keep receipts doesn't go on.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), LogError> {
         let Self {
             shared,
             endpoint,
@@ -285,7 +295,7 @@ impl Node {
             key,
             stop.clone(),
         ));
-        tasks.spawn(seal_task(shared.clone(), stop.clone()));
+        let sealing = tokio::spawn(seal_task(shared.clone(), stop.clone()));
 
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let mut serving = JoinSet::new();
@@ -300,6 +310,12 @@ impl Node {
                 incoming.refuse();
                 continue;
             };
+            // Under load only who can receive at its address gets a place.
+            let busy = connections.available_permits() < CONNECTIONS / 2;
+            if busy && !incoming.remote_address_validated() {
+                let _ = incoming.retry();
+                continue;
+            }
             let shared = shared.clone();
             serving.spawn(async move {
                 let _permit = permit;
@@ -331,6 +347,7 @@ impl Node {
             receipts = shared.receipts.load(Ordering::Relaxed),
             "node stopped"
         );
+        sealing.await.unwrap_or(Err(LogError::Stopped))
     }
 }
 
@@ -340,6 +357,9 @@ type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
 async fn serve_connection(shared: Arc<Shared>, connection: Connection) {
     let sessions = Sessions::default();
     let mut streams = JoinSet::new();
+    // A connection on which nothing goes on takes the place of one that has something to do.
+    let mut looks = interval(IDLE_LOOK);
+    let mut idle_looks = 0;
     loop {
         tokio::select! {
             stream = connection.accept_bi() => match stream {
@@ -353,6 +373,12 @@ async fn serve_connection(shared: Arc<Shared>, connection: Connection) {
                 }
             },
             Some(_) = streams.join_next() => {}
+            _ = looks.tick() => {
+                idle_looks = if streams.is_empty() { idle_looks + 1 } else { 0 };
+                if idle_looks > IDLE_LOOKS_MAX {
+                    connection.close(Code::Done.to_u16().into(), b"nothing goes on here");
+                }
+            }
         }
     }
     streams.shutdown().await;
@@ -425,10 +451,20 @@ async fn serve_request(
                 }
             };
             let id = state.ticket().ticket().id;
-            sessions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(id, state.clone());
+            let taken = {
+                let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = sessions.contains_key(&id);
+                if !taken {
+                    sessions.insert(id, state.clone());
+                }
+                taken
+            };
+            if taken {
+                let why = "the ticket has a session on this connection";
+                write_frame(send, &SessionReply::refused(Code::TooMany, why)).await?;
+                let _ = send.finish();
+                return Ok(());
+            }
             shared.sessions.fetch_add(1, Ordering::Relaxed);
             let ended = session::run(shared, &state, send, recv).await;
             shared.sessions.fetch_sub(1, Ordering::Relaxed);
@@ -452,25 +488,31 @@ async fn serve_request(
                 refuse_fetch(send, Code::NoSession, "open a session for the ticket first").await
             }
         },
-        Request::Segment { epoch } => match shared.segments.bytes(epoch, &shared.log).await {
-            Ok(Some(bytes)) => {
-                write_frame(
-                    send,
-                    &FetchReply::Ok {
-                        size: bytes.len() as u64,
-                    },
-                )
-                .await?;
-                send.write_all(&bytes).await?;
-                let _ = send.finish();
-                Ok(())
-            }
-            Ok(None) => refuse_fetch(send, Code::NotSealed, "the epoch isn't sealed yet").await,
-            Err(error) => {
-                tracing::error!(epoch, %error, "segment can't be given");
-                refuse_fetch(send, Code::Internal, "the segment can't be read").await
-            }
-        },
+        Request::Segment { epoch } => serve_segment(shared, epoch, send).await,
+    }
+}
+
+async fn serve_segment(
+    shared: &Shared,
+    epoch: Epoch,
+    send: &mut SendStream,
+) -> Result<(), StreamError> {
+    let Ok(_permit) = shared.segment_reads.try_acquire() else {
+        return refuse_fetch(send, Code::TooMany, "too many segments are being read").await;
+    };
+    match shared.segments.bytes(epoch, &shared.log).await {
+        Ok(Some(bytes)) => {
+            let size = bytes.len() as u64;
+            write_frame(send, &FetchReply::Ok { size }).await?;
+            send.write_chunk(bytes.into()).await?;
+            let _ = send.finish();
+            Ok(())
+        }
+        Ok(None) => refuse_fetch(send, Code::NotSealed, "the epoch isn't sealed yet").await,
+        Err(error) => {
+            tracing::error!(epoch, %error, "segment can't be given");
+            refuse_fetch(send, Code::Internal, "the segment can't be read").await
+        }
     }
 }
 
@@ -481,19 +523,26 @@ async fn refuse_fetch(send: &mut SendStream, code: Code, why: &str) -> Result<()
 }
 
 /// Seals every epoch that is due, oldest first.
-async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) {
+async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), LogError> {
     let mut ticks = interval(SEAL_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Ok(()),
+        }
+        if shared.segments.wants_chain_time() {
+            match shared.chain.now().await {
+                Ok(seconds) => shared.segments.set_chain_time(seconds),
+                Err(error) => tracing::warn!(%error, "cannot ask the chain for its time"),
+            }
         }
         let open = match shared.log.open_epochs().await {
             Ok(open) => open,
             Err(error) => {
-                tracing::error!(%error, "cannot seal");
-                continue;
+                // A node that can't keep receipts must not look healthy.
+                stop.cancel();
+                return Err(error);
             }
         };
         for epoch in open
@@ -502,7 +551,6 @@ async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) {
         {
             match shared.segments.seal(epoch, &shared.log).await {
                 Ok(()) => shared.tickets.forget(epoch),
-                Err(SegmentsError::Log(LogError::Stopped)) => return,
                 Err(error) => tracing::error!(epoch, %error, "cannot seal"),
             }
         }

@@ -27,9 +27,14 @@ pub(crate) async fn open(
         tracing::error!(%error, "cannot read the receipt journal");
         Refusal(Code::Internal, "the receipt journal can't be read".into())
     })?;
-    Ok(shared
+    let state = shared
         .tickets
-        .enter(id, || TicketState::new(ticket, last, shared.window)))
+        .enter(id, || TicketState::new(ticket, last, shared.window));
+    if state.ticket().digest() != ticket.digest() {
+        let why = "its issuer granted another ticket under the same id";
+        return Err(Refusal(Code::BadTicketSignature, why.into()));
+    }
+    Ok(state)
 }
 
 async fn check(
@@ -125,6 +130,7 @@ async fn take(shared: &Shared, state: &TicketState, frame: ReceiptFrame) -> Sess
     }
     if let Some(last) = state.last() {
         if last == *receipt.receipt() {
+            state.signed(last);
             return SessionReply::Acked {
                 sequence: last.sequence,
             };
@@ -141,6 +147,7 @@ async fn take(shared: &Shared, state: &TicketState, frame: ReceiptFrame) -> Sess
                 sequence: receipt.receipt().sequence,
             }
         }
+        Err(error @ crate::LogError::NotMonotonic) => refuse(&error),
         Err(crate::LogError::Full(_)) => {
             SessionReply::refused(Code::SegmentFull, "this epoch's segment is full")
         }

@@ -14,8 +14,9 @@ const RECEIPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// a player that seeks does so honestly.
 const FORGIVEN_WINDOWS: u64 = 4;
 
-/// Requests that may have been open when an earlier run of the node ended: the streams of a connection.
-const REQUESTS_BEFORE: u32 = 128;
+/// Deliveries that a ticket's receipts may state beyond the requests that were served: those that the node
+/// refused or never saw, and those broken off by its restart. 2^22 tickets of these don't overflow a sum.
+const REQUESTS_UNSEEN: u32 = 128;
 
 /// Why no more is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,10 +61,8 @@ impl Account {
 impl TicketState {
     pub(crate) fn new(ticket: VerifiedTicket, last: Option<Receipt>, window: u64) -> Self {
         let sent = last.map_or(0, |receipt| receipt.bytes);
-        // Requests of an earlier run of the node, answered or broken off by its end.
-        let deliveries_max = last.map_or(0, |receipt| {
-            receipt.deliveries.saturating_add(REQUESTS_BEFORE)
-        });
+        let stated = last.map_or(0, |receipt| receipt.deliveries);
+        let deliveries_max = stated.saturating_add(REQUESTS_UNSEEN);
         let account = Account {
             deliveries_max,
             last,
@@ -285,9 +284,10 @@ mod tests {
     #[test]
     fn no_more_deliveries_than_requests() {
         let state = state(1_000);
-        assert!(state.had_requests(0) && !state.had_requests(1));
+        let unseen = REQUESTS_UNSEEN;
+        assert!(state.had_requests(unseen) && !state.had_requests(unseen + 1));
         drop(state.fetching());
-        assert!(state.had_requests(1) && !state.had_requests(2));
+        assert!(state.had_requests(unseen + 1) && !state.had_requests(unseen + 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -119,20 +119,5 @@ pub struct NodeInfo {
     pub version: String,
 }
 
-/// Amounts as decimal strings: JSON numbers lose what is above 2^53.
-pub(crate) mod decimal {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(amount: &u128, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(amount)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
-        String::deserialize(d)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
-
 /// BLAKE3 of a viewer's token, or zero where there is none.
 pub const NO_VIEWER_TOKEN: B256 = B256::ZERO;

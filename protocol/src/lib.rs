@@ -10,6 +10,7 @@
 
 mod api;
 mod code;
+pub mod decimal;
 mod frame;
 mod ids;
 mod layout;

@@ -16,7 +16,7 @@ pub type Ppm = u32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewardTerms {
     /// Token units for 2^30 bytes delivered at a score of 1,000,000.
-    #[serde(with = "crate::api::decimal")]
+    #[serde(with = "crate::decimal")]
     pub price_per_gib: u128,
     /// Score below which nothing is paid.
     pub sla_floor_ppm: Ppm,

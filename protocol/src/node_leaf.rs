@@ -94,6 +94,9 @@ pub struct EpochTree {
 }
 
 impl EpochTree {
+    /// Longest file: [`RECORDS_MAX`] leaves.
+    pub const BYTES_MAX: usize = 48 + RECORDS_MAX as usize * NODE_LEAF_BYTES;
+
     /// The file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(48 + self.leaves.len() * NODE_LEAF_BYTES);

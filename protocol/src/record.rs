@@ -133,6 +133,14 @@ impl Receipt {
         keccak256(self.to_bytes())
     }
 
+    /// Whether it is newer than `before` and states no less of anything. SPEC section 5.
+    pub fn follows(&self, before: &Receipt) -> bool {
+        self.sequence > before.sequence
+            && self.bytes >= before.bytes
+            && self.deliveries >= before.deliveries
+            && self.within >= before.within
+    }
+
     /// Signs it with the client's session key.
     pub fn sign(self, client: &SigningKey) -> UnverifiedReceipt {
         UnverifiedReceipt {
@@ -230,11 +238,7 @@ impl VerifiedReceipt {
         if self.receipt.ticket != before.ticket {
             return Err(Rejection::WrongTicket);
         }
-        let newer = self.receipt.sequence > before.sequence
-            && self.receipt.bytes >= before.bytes
-            && self.receipt.deliveries >= before.deliveries
-            && self.receipt.within >= before.within;
-        if newer {
+        if self.receipt.follows(before) {
             Ok(())
         } else {
             Err(Rejection::NotMonotonic)

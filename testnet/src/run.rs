@@ -246,7 +246,7 @@ fn show_stay(network: &Network, report: &Report) {
     }
     println!("Try:");
     println!(
-        "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint120,uint32,uint64))' {epoch}",
+        "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint120,uint32,uint40,uint64))' {epoch}",
         network.rpc, report.chain.settlement
     );
 }

@@ -20,6 +20,9 @@ const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 /// Flow control of a connection: two streams at full speed.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// The same of a server: its peers send frames, never content.
+const SERVER_STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const SERVER_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// What a sender keeps for retransmission, per connection.
 const SEND_WINDOW_BYTES: u64 = 8 << 20;
 /// Streams a peer may have open at once.
@@ -91,20 +94,35 @@ pub enum PeerAuth {
     Required,
 }
 
-fn transport_config() -> Arc<TransportConfig> {
-    let mut config = TransportConfig::default();
+fn server_transport() -> Arc<TransportConfig> {
+    let mut config = transport();
+    // Keeping alive is the client's business: a server lets go of who has fallen silent.
+    config
+        .stream_receive_window(SERVER_STREAM_WINDOW_BYTES.into())
+        .receive_window(SERVER_CONNECTION_WINDOW_BYTES.into());
+    Arc::new(config)
+}
+
+fn client_transport() -> Arc<TransportConfig> {
+    let mut config = transport();
     config
         .stream_receive_window(STREAM_WINDOW_BYTES.into())
         .receive_window(CONNECTION_WINDOW_BYTES.into())
+        .keep_alive_interval(Some(KEEP_ALIVE));
+    Arc::new(config)
+}
+
+fn transport() -> TransportConfig {
+    let mut config = TransportConfig::default();
+    config
         .send_window(SEND_WINDOW_BYTES)
         .max_concurrent_bidi_streams(STREAMS_MAX.into())
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
-        .keep_alive_interval(Some(KEEP_ALIVE))
         .max_idle_timeout(Some(
             IDLE_TIMEOUT.try_into().expect("20 s fit a VarInt of ms"),
         ));
-    Arc::new(config)
+    config
 }
 
 fn socket(address: SocketAddr) -> Result<UdpSocket, BindError> {
@@ -166,7 +184,7 @@ pub fn server_endpoint(
     tls.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
     let crypto = QuicServerConfig::try_from(tls).expect("AES-128-GCM is among the suites");
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport_config());
+    config.transport_config(server_transport());
     endpoint(bind, Some(config))
 }
 
@@ -208,7 +226,7 @@ pub async fn connect(
     tls.alpn_protocols = vec![alpn.to_vec()];
     let crypto = QuicClientConfig::try_from(tls).expect("AES-128-GCM is among the suites");
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(transport_config());
+    config.transport_config(client_transport());
 
     let resolve = |source| ConnectError::Resolve {
         address: address.to_owned(),

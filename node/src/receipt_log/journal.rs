@@ -132,9 +132,13 @@ impl Journal {
             return Err(LogError::Sealed(id.epoch));
         }
         let database = self.database(id.epoch)?;
-        // Whether it would be one too many is known only to who looks first.
-        if database.count >= RECORDS_MAX.into() && database.get(id)?.is_none() {
-            return Err(LogError::Full(id.epoch));
+        match database.get(id)? {
+            // Two sessions of one ticket may race: an acknowledged receipt is never replaced by a lesser.
+            Some((_, kept)) if !stored.record.receipt.follows(&kept.receipt) => {
+                return Err(LogError::NotMonotonic);
+            }
+            None if database.count >= RECORDS_MAX.into() => return Err(LogError::Full(id.epoch)),
+            _ => {}
         }
         let before = database
             .db
@@ -378,6 +382,11 @@ mod tests {
         for (index, sequence) in [(300, 1), (2, 1), (2, 5), (70_000, 9), (300, 2)] {
             put(&mut journal, 7, index, sequence);
         }
+        let (id, older) = stored(7, 2, 4);
+        assert!(matches!(
+            journal.insert(id, &older),
+            Err(LogError::NotMonotonic)
+        ));
         drop(journal);
         let mut journal = open(dir.path()).unwrap();
         assert_eq!(journal.open_epochs(), [7]);

@@ -28,6 +28,9 @@ pub enum LogError {
     /// The epoch's segment is sealed: it takes no more.
     #[error("epoch {0} is sealed")]
     Sealed(Epoch),
+    /// A newer receipt of the ticket is on disk.
+    #[error("{}", protocol::Rejection::NotMonotonic)]
+    NotMonotonic,
     /// The epoch has as many tickets as a segment can hold.
     #[error("the segment of epoch {0} is full")]
     Full(Epoch),

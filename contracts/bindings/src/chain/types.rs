@@ -84,6 +84,7 @@ pub struct Parameters {
     /// Throughput that is still within the service level, bytes per second.
     pub throughput_min: u64,
     /// Price of 2^30 delivered bytes at full score, token units.
+    #[serde(with = "protocol::decimal")]
     pub price_per_gib: u128,
 }
 

@@ -1,0 +1,22 @@
+//! Amounts as decimal strings in JSON, whose numbers lose what is above 2^53:
+//! `#[serde(with = "protocol::decimal")]`.
+
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// Writes the decimal string.
+///
+/// # Errors
+/// The serializer's.
+pub fn serialize<S: Serializer>(amount: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
+
+/// Reads the decimal string.
+///
+/// # Errors
+/// If it is no number, or above 2^128.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(serde::de::Error::custom)
+}
