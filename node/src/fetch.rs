@@ -1,8 +1,8 @@
 //! Serving content: under a session, from the cache, no further ahead than the window.
 
 use crate::cache::{CacheError, Source};
-use crate::server::Shared;
 use crate::session::Refusal;
+use crate::shared::Shared;
 use crate::tickets::{Stop, TicketState};
 use bytes::Bytes;
 use content::{check_range, encode_slice, slices};

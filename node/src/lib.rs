@@ -18,6 +18,7 @@ mod member;
 mod receipt_log;
 mod server;
 mod session;
+mod shared;
 mod tickets;
 
 pub use receipt_log::{LogError, ReceiptLog, Sealing};

@@ -1,7 +1,7 @@
 //! The connection to the control plane: dialled by the node, kept up, heartbeats out, orders in.
 
 use crate::clock::now_ms;
-use crate::server::Shared;
+use crate::shared::Shared;
 use protocol::{
     ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, NetworkInfo, OrderFrame, SigningKey,
 };

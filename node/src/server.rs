@@ -5,14 +5,15 @@ use crate::epoch::Segments;
 use crate::member::{self, ControlLink};
 use crate::receipt_log::{LogError, ReceiptLog};
 use crate::session::{self, Refusal};
+use crate::shared::{Issuers, Shared};
 use crate::tickets::{TicketState, Tickets};
 use crate::{clock, fetch};
 use client::ControlApi;
 use content::{OnDamage, Store, StoreError};
 use contracts::{Chain, ChainConfig, ChainError};
 use protocol::{
-    ALPN_NODE, Code, Epoch, FetchReply, IssuerKey, Network, NodeId, Request, SLICE_BYTES,
-    SessionReply, SigningKey, TicketId, Timeline,
+    ALPN_NODE, Code, Epoch, FetchReply, NodeId, Request, SLICE_BYTES, SessionReply, SigningKey,
+    TicketId,
 };
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::collections::HashMap;
@@ -20,8 +21,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -37,8 +38,6 @@ const IDLE_LOOK: Duration = Duration::from_secs(10);
 const IDLE_LOOKS_MAX: u32 = 5;
 /// Segments being read at a time; each may be large.
 const SEGMENT_READS: usize = 4;
-/// How often the chain is asked at most about an issuer it didn't know.
-const ISSUERS_AGE: Duration = Duration::from_secs(5);
 /// How often epochs are looked at for sealing.
 const SEAL_TICK: Duration = Duration::from_millis(250);
 /// How long sessions may go on after the node was told to stop.
@@ -111,77 +110,6 @@ pub enum StartError {
     Control(String),
 }
 
-/// What every part of the node looks at.
-pub(crate) struct Shared {
-    pub(crate) id: NodeId,
-    pub(crate) network: Network,
-    pub(crate) timeline: Timeline,
-    pub(crate) window: u64,
-    pub(crate) receipt_interval: u64,
-    pub(crate) public_address: String,
-    pub(crate) control: ControlApi,
-    pub(crate) cache: Arc<Cache>,
-    pub(crate) log: ReceiptLog,
-    pub(crate) tickets: Tickets,
-    segments: Segments,
-    segment_reads: Semaphore,
-    chain: Chain,
-    issuers: Mutex<Issuers>,
-    sessions: AtomicU32,
-    receipts: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Issuers {
-    keys: HashMap<u32, IssuerKey>,
-    asked: Instant,
-}
-
-impl Shared {
-    pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {
-        self.segments.is_sealed(epoch) || self.segments.is_due(epoch)
-    }
-
-    pub(crate) fn sessions(&self) -> u32 {
-        self.sessions.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn count_receipt(&self) {
-        self.receipts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn issuers(&self) -> MutexGuard<'_, Issuers> {
-        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An issuer's key as the chain states it; asks again now and then for one it didn't know.
-    pub(crate) async fn issuer(&self, index: u32) -> Option<IssuerKey> {
-        {
-            let mut issuers = self.issuers();
-            if let Some(key) = issuers.keys.get(&index) {
-                return Some(*key);
-            }
-            if issuers.asked.elapsed() < ISSUERS_AGE {
-                return None;
-            }
-            issuers.asked = Instant::now();
-        }
-        match issuer_keys(&self.chain).await {
-            Ok(keys) => self.issuers().keys = keys,
-            Err(error) => tracing::warn!(%error, "cannot ask the chain for issuers"),
-        }
-        self.issuers().keys.get(&index).copied()
-    }
-}
-
-async fn issuer_keys(chain: &Chain) -> Result<HashMap<u32, IssuerKey>, ChainError> {
-    let issuers = chain.issuers().await?;
-    Ok(issuers
-        .iter()
-        .map(|issuer| (issuer.index, issuer.issuer_key()))
-        .collect())
-}
-
 /// A started node.
 pub struct Node {
     shared: Arc<Shared>,
@@ -235,10 +163,7 @@ impl Node {
         };
         let control = ControlApi::new(&config.control)
             .map_err(|error| StartError::Control(error.to_string()))?;
-        let issuers = Issuers {
-            keys: issuer_keys(&chain).await?,
-            asked: Instant::now(),
-        };
+        let issuers = Issuers::ask(&chain).await?;
         let (link, control_link) = ControlLink::new();
         let shared = Shared {
             id,

@@ -1,7 +1,7 @@
 //! A ticket's session: the ticket checked in full, receipts in, acknowledgements out.
 
 use crate::clock::now_ms;
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::tickets::TicketState;
 use protocol::{
     Code, ReceiptFrame, SessionReply, Signature, SignedTicket, Tag, TicketInvalid, VerifiedTicket,

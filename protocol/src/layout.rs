@@ -2,6 +2,9 @@
 
 use crate::{Address, B256, Network};
 
+/// Most records of a segment, tickets of a log, nodes of an epoch.
+pub const RECORDS_MAX: u32 = 1 << 22;
+
 /// Bytes that are not the layout they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {

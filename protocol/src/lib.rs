@@ -39,7 +39,7 @@ pub use ids::{
     ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, TicketId,
     UnixMillis,
 };
-pub use layout::LayoutError;
+pub use layout::{LayoutError, RECORDS_MAX};
 pub use manifest::{Entry, Manifest, ManifestError};
 pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
 pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
@@ -49,7 +49,7 @@ pub use record::{
     RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, Rejection, UnverifiedReceipt,
     VerifiedReceipt, VerifiedRecord,
 };
-pub use segment::{RECORDS_MAX, SEGMENT_HEADER_BYTES, Segment, SegmentError};
+pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError};
 pub use signature::{
     PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding, sign, verify,
 };

@@ -1,9 +1,8 @@
 //! The epoch tree: what every node delivered and earned. SPEC section 7.
 
-use crate::layout::{LayoutError, Put, Reader};
+use crate::layout::{LayoutError, Put, RECORDS_MAX, Reader};
 use crate::mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
 use crate::merkle::{Element, Root, TreeTop, leaf_hash};
-use crate::segment::RECORDS_MAX;
 use crate::{B256, Epoch, Network, NodeId, Ppm};
 
 /// Length of a node leaf.

@@ -1,6 +1,6 @@
 //! Segments: one node's records of one epoch, as a file. SPEC section 7.
 
-use crate::layout::{LayoutError, Put, Reader};
+use crate::layout::{LayoutError, Put, RECORDS_MAX, Reader};
 use crate::mass::{DeliveryMass, MassOverflow};
 use crate::merkle::{Root, TreeTop};
 use crate::record::{RECORD_BYTES, Record};
@@ -8,8 +8,6 @@ use crate::{Epoch, Network, NodeId, TicketId};
 
 /// Length of a segment's header.
 pub const SEGMENT_HEADER_BYTES: usize = 80;
-/// Most records of a segment, tickets of a log, nodes of an epoch.
-pub const RECORDS_MAX: u32 = 1 << 22;
 
 const MAGIC: &str = "QSEG";
 

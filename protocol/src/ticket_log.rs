@@ -1,9 +1,8 @@
 //! Ticket logs: every ticket of one issuer in one epoch, as a file. SPEC section 7.
 
-use crate::layout::{LayoutError, Put, Reader};
+use crate::layout::{LayoutError, Put, RECORDS_MAX, Reader};
 use crate::mass::{DeliveryMass, MassOverflow};
 use crate::merkle::{Root, TreeTop};
-use crate::segment::RECORDS_MAX;
 use crate::ticket::{TICKET_BYTES, Ticket};
 use crate::{Epoch, Network, TicketId};
 
