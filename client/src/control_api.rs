@@ -366,6 +366,11 @@ impl ControlApi {
 
 /// What `{"error": "..."}` says, or else the status' own words.
 fn sentence(body: &[u8], status: StatusCode) -> String {
+    // The answer to a HEAD has no body to say it in.
+    if status == StatusCode::UNAUTHORIZED && body.is_empty() {
+        return "the admin token is wrong: give the one in admin.token of its data folder, with --token-file"
+            .to_owned();
+    }
     #[derive(serde::Deserialize)]
     struct Refusal {
         error: String,

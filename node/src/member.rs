@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use transport::{ConnectError, StreamError, connect, read_frame, write_frame};
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A control plane that has been silent for so long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// First and longest pause before dialling again; each failure doubles it.
 const REDIAL_MIN: Duration = Duration::from_millis(200);
 const REDIAL_MAX: Duration = Duration::from_secs(10);
@@ -60,6 +62,8 @@ enum MemberError {
     Connection(#[from] quinn::ConnectionError),
     #[error(transparent)]
     Stream(#[from] StreamError),
+    #[error("the control plane answers no heartbeats")]
+    Silent,
     #[error("the control plane refuses this node: {0}")]
     Refused(String),
     #[error("the control plane can't be asked for its network: {0}")]
@@ -157,7 +161,10 @@ async fn member(
     let prefetches = Arc::new(Semaphore::new(PREFETCHES));
     let orders = async {
         loop {
-            match read_frame(&mut recv).await? {
+            // Each heartbeat is answered. A control plane that came back as a new process answers nothing,
+            // long before QUIC notices.
+            let order = timeout(SILENCE_MAX, read_frame(&mut recv)).await;
+            match order.map_err(|_| MemberError::Silent)?? {
                 OrderFrame::Welcome | OrderFrame::Seen => {}
                 OrderFrame::Refused { detail, .. } => return Err(MemberError::Refused(detail)),
                 OrderFrame::Fill { collection } => {

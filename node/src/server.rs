@@ -17,9 +17,10 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::collections::HashMap;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,7 +72,7 @@ pub struct Config {
 pub enum StartError {
     /// The chain can't be reached or isn't the right one.
     #[error(transparent)]
-    Chain(#[from] ChainError),
+    Chain(Box<ChainError>),
     /// The node isn't in the registry.
     #[error(
         "node {0} is not registered: run `quittance node init` with an account that can pay for it"
@@ -97,6 +98,9 @@ pub enum StartError {
         /// As configured.
         interval: u64,
     },
+    /// Another process uses the folder.
+    #[error("{0} is in use by another process: stop that node first")]
+    InUse(PathBuf),
     /// A folder can't be made.
     #[error("cannot create {path}: {source}")]
     Dir {
@@ -110,8 +114,16 @@ pub enum StartError {
     Control(String),
 }
 
+impl From<ChainError> for StartError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(Box::new(error))
+    }
+}
+
 /// A started node.
 pub struct Node {
+    /// Held while the node lives: one process a folder.
+    lock: File,
     shared: Arc<Shared>,
     endpoint: Endpoint,
     key: SigningKey,
@@ -124,6 +136,7 @@ impl Node {
     /// # Errors
     /// What is in the way. Nothing is left half-written.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let lock = lock(&config.data_dir)?;
         let (window, interval) = (config.window, config.receipt_interval);
         if window < interval || window < SLICE_BYTES {
             return Err(StartError::Window { window, interval });
@@ -184,6 +197,7 @@ impl Node {
             receipts: AtomicU64::new(0),
         };
         Ok(Self {
+            lock,
             shared: Arc::new(shared),
             endpoint,
             key: config.key,
@@ -207,6 +221,7 @@ impl Node {
     /// If the receipt journal fails: a node that can't keep receipts doesn't go on.
     pub async fn run(self, stop: CancellationToken) -> Result<(), LogError> {
         let Self {
+            lock,
             shared,
             endpoint,
             key,
@@ -268,11 +283,28 @@ impl Node {
         serving.shutdown().await;
         while tasks.join_next().await.is_some() {}
         endpoint.wait_idle().await;
+        drop(lock);
         tracing::info!(
             receipts = shared.receipts.load(Ordering::Relaxed),
             "node stopped"
         );
         sealing.await.unwrap_or(Err(LogError::Stopped))
+    }
+}
+
+/// Takes the folder for this process; the system lets go of it however the process ends.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("lock");
+    let failed = |source| StartError::Dir {
+        path: path.clone(),
+        source,
+    };
+    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -146,6 +146,8 @@ impl Rpc {
         let answer = self
             .provider
             .call(request)
+            // What is mined: alloy's default is the pending block, whose transactions may never be.
+            .latest()
             .await
             .map_err(|error| self.error(name, error))?;
         C::abi_decode_returns(&answer).map_err(|source| ChainError::BadAnswer {

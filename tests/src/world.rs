@@ -1,0 +1,298 @@
+//! A network in a scratch folder, and what chain and evidence say of it.
+
+use crate::{Ran, eventually, now_ms, run};
+use contracts::{Chain, Status};
+use protocol::{Epoch, EpochTree, NodeId, Segment, TicketLog, Timeline};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use testnet::{Network, NetworkConfig, Published, Toolchain};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Networks at a time: more would only slow each other down on two cores.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
+/// A folder that goes when the test does well, and stays, named, when it doesn't.
+#[derive(Debug)]
+pub struct Scratch(Option<tempfile::TempDir>);
+
+impl Scratch {
+    /// A new one.
+    ///
+    /// # Panics
+    /// If it can't be made.
+    pub fn new() -> Self {
+        let made = tempfile::Builder::new().prefix("quittance-test-").tempdir();
+        Self(Some(made.expect("a temporary folder can be made")))
+    }
+
+    /// Where it is.
+    ///
+    /// # Panics
+    /// Never: it is there until dropped.
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().expect("there until dropped").path()
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(dir) = self.0.take().filter(|_| std::thread::panicking()) {
+            eprintln!("what the test left is in {}", dir.keep().display());
+        }
+    }
+}
+
+/// A running network, and its folder. Fields are dropped in order: the processes go first.
+pub struct World {
+    network: Network,
+    chain: Chain,
+    timeline: Timeline,
+    scratch: Scratch,
+    _turn: SemaphorePermit<'static>,
+}
+
+impl Deref for World {
+    type Target = Network;
+    fn deref(&self) -> &Network {
+        &self.network
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+}
+
+/// What a verifier wrote of an epoch.
+#[derive(Debug)]
+pub struct Evidence {
+    /// The node leaves.
+    pub tree: EpochTree,
+    /// Issuer 0's log.
+    pub log: TicketLog,
+    /// The segments, by registry index.
+    pub segments: BTreeMap<u32, Segment>,
+    /// `rejections.json`.
+    pub rejections: Vec<Value>,
+}
+
+impl World {
+    /// A network of so many nodes: epochs of 8 s, a ticket tail and a challenge window of 2 s, unless `change` says otherwise.
+    ///
+    /// # Panics
+    /// If it doesn't come up.
+    pub async fn start(nodes: usize, change: impl FnOnce(&mut NetworkConfig)) -> Self {
+        let turn = TURNS.acquire().await.expect("never closed");
+        let scratch = Scratch::new();
+        let mut config = NetworkConfig::new(crate::binary(), scratch.path().join("net"));
+        config.nodes = nodes;
+        config.epoch_seconds = 8;
+        config.ticket_tail = 2;
+        config.challenge_seconds = 2;
+        change(&mut config);
+        let network = Network::start(config, &|_| {})
+            .await
+            .unwrap_or_else(|error| panic!("the network doesn't start: {error:#}"));
+        let chain = network.chain().await.expect("anvil answers");
+        let timeline = chain.parameters().timeline();
+        Self {
+            network,
+            chain,
+            timeline,
+            scratch,
+            _turn: turn,
+        }
+    }
+
+    /// The chain, read only.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The network's clock.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// A folder in the scratch folder, for the test's own files.
+    ///
+    /// # Panics
+    /// If it can't be made.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.scratch.path().join(name);
+        fs::create_dir_all(&path).expect("the scratch folder is ours");
+        path
+    }
+
+    /// The epoch now.
+    ///
+    /// # Panics
+    /// Before the genesis.
+    pub fn epoch(&self) -> Epoch {
+        let epoch = self.timeline.epoch_at_ms(now_ms());
+        epoch.expect("the genesis has been")
+    }
+
+    /// Waits until the epoch has so many seconds left, and gives it.
+    pub async fn epoch_with(&self, seconds: u64) -> Epoch {
+        eventually("an epoch with time left", async || {
+            let epoch = self.epoch();
+            (self.timeline.end(epoch) * 1000 >= now_ms() + seconds * 1000).then_some(epoch)
+        })
+        .await
+    }
+
+    /// Writes files into a folder and publishes it.
+    ///
+    /// # Panics
+    /// If it can't be published.
+    pub async fn publish_files(&self, name: &str, files: &[(&str, &[u8])]) -> Published {
+        let folder = self.folder(&format!("content-{name}"));
+        for (path, bytes) in files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().expect("in the folder")).expect("ours");
+            fs::write(path, bytes).expect("the scratch folder is ours");
+        }
+        let published = self.network.publish(&folder, name).await;
+        published.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// Waits until the epoch's attestation is mined; nothing may end meanwhile that should run.
+    pub async fn attested(&mut self, epoch: Epoch) {
+        self.until(&format!("epoch {epoch} to be attested"), async |chain| {
+            chain
+                .attestation_tx(epoch)
+                .await
+                .expect("anvil answers")
+                .is_some()
+        })
+        .await;
+    }
+
+    /// Waits until the epoch is past its challenge window.
+    pub async fn active(&mut self, epoch: Epoch) {
+        self.attested(epoch).await;
+        self.until(&format!("epoch {epoch} to be active"), async |chain| {
+            let status = chain.status(epoch).await.expect("anvil answers");
+            matches!(status, Status::Active | Status::Archived)
+        })
+        .await;
+    }
+
+    /// Waits for something on the chain.
+    pub async fn until(&mut self, what: &str, mut look: impl AsyncFnMut(&Chain) -> bool) {
+        let (network, chain) = (&mut self.network, &self.chain);
+        eventually(what, async || {
+            network.check().unwrap_or_else(|error| panic!("{error:#}"));
+            look(chain).await.then_some(())
+        })
+        .await;
+    }
+
+    /// The evidence of an attested epoch; that its root is the chain's is checked.
+    ///
+    /// # Panics
+    /// If it isn't there, makes no sense, or is another.
+    pub async fn evidence(&self, epoch: Epoch) -> Evidence {
+        let dir = self.evidence_dir(epoch);
+        let read = |name: &str| {
+            let path = dir.join(name);
+            fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let tree = EpochTree::from_bytes(&read("tree.qtree")).expect("an epoch tree");
+        let attested = self.chain.attestation_tx(epoch).await;
+        let attested = attested.expect("anvil answers");
+        let attested = attested.unwrap_or_else(|| panic!("no event of epoch {epoch}"));
+        let root = tree.root().expect("amounts fit");
+        assert_eq!(root.hash(), attested.root, "epoch {epoch}");
+        assert_eq!(root.mass().amount(), attested.total, "epoch {epoch}");
+        let segments = (0..tree.leaves.len() as u32).filter_map(|index| {
+            let path = dir.join(format!("segment-{index}.qseg"));
+            let bytes = fs::read(path).ok()?;
+            Some((index, Segment::from_bytes(&bytes).expect("a segment")))
+        });
+        Evidence {
+            segments: segments.collect(),
+            log: TicketLog::from_bytes(&read("tickets-0.qlog")).expect("a ticket log"),
+            rejections: serde_json::from_slice(&read("rejections.json")).expect("JSON"),
+            tree,
+        }
+    }
+
+    /// Where the verifier keeps an epoch's evidence.
+    pub fn evidence_dir(&self, epoch: Epoch) -> PathBuf {
+        let name = epoch.to_string();
+        self.config.dir.join("verifier/evidence").join(name)
+    }
+
+    /// Attested bytes by node, of epochs 0 to `last`; nothing may have been rejected.
+    ///
+    /// # Panics
+    /// If something was, or evidence is missing.
+    pub async fn attested_bytes(&self, last: Epoch) -> BTreeMap<NodeId, u64> {
+        let mut bytes = BTreeMap::new();
+        for epoch in 0..=last {
+            let evidence = self.evidence(epoch).await;
+            assert_eq!(evidence.rejections, Vec::<Value>::new(), "epoch {epoch}");
+            for leaf in &evidence.tree.leaves {
+                *bytes.entry(leaf.node).or_default() += leaf.mass.bytes();
+            }
+        }
+        bytes
+    }
+
+    /// Where a node keeps an epoch's segment.
+    pub fn segment_path(&self, node: usize, epoch: Epoch) -> PathBuf {
+        let name = format!("segments/epoch-{epoch}.qseg");
+        self.nodes[node].dir.join(name)
+    }
+
+    /// Waits until a node has sealed an epoch; the segment's bytes.
+    pub async fn segment(&self, node: usize, epoch: Epoch) -> Vec<u8> {
+        let path = self.segment_path(node, epoch);
+        eventually("a segment to be sealed", async || fs::read(&path).ok()).await
+    }
+
+    /// SIGKILLs a node.
+    ///
+    /// # Panics
+    /// If it doesn't run.
+    pub async fn kill_node(&mut self, node: usize) {
+        let process = self.nodes[node].process.take().expect("it runs");
+        process.kill().await.expect("ours to kill");
+    }
+
+    /// `quittance audit` of an epoch, by what is at the verifier.
+    pub async fn audit(&self, epoch: Epoch, evidence: &str) -> Ran {
+        let epoch = epoch.to_string();
+        let settlement = self.deployment.settlement.to_string();
+        let chain = ["--rpc", &self.rpc, "--settlement", &settlement];
+        let what = ["audit", "--epoch", &epoch, "--evidence", evidence];
+        run(&[&what[..], &chain].concat()).await
+    }
+
+    /// What `cast` says, run against the chain.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub async fn cast(&self, args: &[&str]) -> String {
+        let tools = tokio::task::spawn_blocking(Toolchain::ensure).await;
+        let tools = tools.expect("no panic").expect("the tools are there");
+        let mut command = tokio::process::Command::new(tools.tool("cast").expect("installed"));
+        let command = command.args(args).args(["--rpc-url", &self.rpc]);
+        let out = command.output().await.expect("cast can be run");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "cast {args:?}: {said}");
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    }
+}

@@ -1,0 +1,12 @@
+//! The system tests: real processes on a real chain, faults injected.
+//!
+//! One program, so that it is linked once and no more than two networks run at a time.
+
+#![allow(missing_docs)]
+
+mod cli;
+mod crash;
+mod delivery;
+mod lies;
+mod receipts;
+mod window;
