@@ -295,4 +295,16 @@ impl World {
         assert!(out.status.success(), "cast {args:?}: {said}");
         String::from_utf8_lossy(&out.stdout).trim().to_owned()
     }
+
+    /// Transactions that the verifier has sent, mined or not.
+    ///
+    /// # Panics
+    /// If the chain doesn't answer.
+    pub async fn sent_by_verifier(&self) -> u64 {
+        let key = std::fs::read_to_string(self.key_path("verifier")).expect("the harness wrote it");
+        let account: contracts::PrivateKeySigner = key.trim().parse().expect("it is a key");
+        let address = account.address().to_string();
+        let nonce = self.cast(&["nonce", &address, "--block", "pending"]).await;
+        nonce.parse().expect("a number")
+    }
 }

@@ -2,7 +2,7 @@
 //! verifier killed in the middle of it.
 
 use client::{Client, ClientConfig, ControlApi};
-use contracts::{Status, U256};
+use contracts::U256;
 use protocol::{Epoch, NodeId, SignedTicket, TicketLog};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise, run};
@@ -296,6 +296,7 @@ async fn a_verifier_that_dies_attests_every_epoch_once() {
         let (_connection, mut session) = Raw::new(&world.control_url).ready("show").await;
         let receipt = session.receipt(1, 100);
         assert_eq!(session.sign(receipt).await, Ok(1));
+        let sent = world.sent_by_verifier().await;
         // Killed when it has judged and may be sending; when that is on its way; when it is mined.
         let evidence = world.evidence_dir(epoch);
         eventually("evidence to be written", async || {
@@ -305,11 +306,10 @@ async fn a_verifier_that_dies_attests_every_epoch_once() {
         match round {
             0 => {}
             1 => {
-                world
-                    .until("the vote to be on its way", async |chain| {
-                        chain.status(epoch).await.expect("anvil") != Status::None
-                    })
-                    .await
+                eventually("the vote to be on its way", async || {
+                    (world.sent_by_verifier().await > sent).then_some(())
+                })
+                .await
             }
             _ => world.attested(epoch).await,
         }
