@@ -40,7 +40,7 @@ settings! {
         /// UDP address to serve at [default: 0.0.0.0:4433].
         #[arg(long, env = "QUITTANCE_LISTEN", value_name = "IP:PORT")]
         listen: SocketAddr,
-        /// host:port at which clients reach the node [default: the address served at].
+        /// host:port at which clients reach the node [default: the address served at, if that is one].
         #[arg(long, env = "QUITTANCE_PUBLIC_ADDRESS", value_name = "HOST:PORT")]
         public_address: String,
         /// URL of the control plane.

@@ -7,7 +7,6 @@ use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
 use crate::issuer::{Issuer, IssuerConfig};
-use crate::ledger::agreed;
 use crate::membership::Members;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
@@ -180,7 +179,12 @@ impl Control {
             chain_id,
             settlement,
         };
-        let (timeline, terms, targets) = agreed(chain.parameters());
+        let parameters = chain.parameters();
+        let (timeline, terms, targets) = (
+            parameters.timeline(),
+            parameters.terms(),
+            parameters.targets(),
+        );
         let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
         let seat = find_seat(&chain, issuer_key, config.key.address()).await?;
         let registry = Arc::new(Registry::new());

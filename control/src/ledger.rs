@@ -1,8 +1,8 @@
 //! What the control plane asks of the chain, so that tests can answer in its place.
 
 use crate::ticket_log::Seal;
-use contracts::{Chain, ChainError, Parameters};
-use protocol::{B256, Epoch, NodeId, RewardTerms, ServiceTargets, Timeline};
+use contracts::{Chain, ChainError};
+use protocol::{B256, Epoch, NodeId};
 use std::future::Future;
 
 /// The calls that membership and commitments need. Reads are cancel safe; sending is not, and harmless
@@ -61,24 +61,4 @@ impl Ledger for Chain {
         let nodes = Chain::nodes_from(self, first).await?;
         Ok(nodes.into_iter().map(|node| NodeId(node.key)).collect())
     }
-}
-
-/// What the network agreed on, in the protocol's words.
-pub(crate) fn agreed(from: &Parameters) -> (Timeline, RewardTerms, ServiceTargets) {
-    let timeline = Timeline {
-        genesis: from.genesis,
-        epoch_length: from.epoch_length,
-        ticket_tail: from.ticket_tail,
-        commit_window: from.commit_window,
-        challenge_window: from.challenge_window,
-    };
-    let terms = RewardTerms {
-        price_per_gib: from.price_per_gib,
-        sla_floor_ppm: from.sla_floor_ppm,
-    };
-    let targets = ServiceTargets {
-        ttfb_ms_max: from.ttfb_ms_max,
-        throughput_min: from.throughput_min,
-    };
-    (timeline, terms, targets)
 }

@@ -2,8 +2,8 @@
 
 use crate::clock::now_ms;
 use crate::receipt_log::{LogError, ReceiptLog};
-use protocol::{Epoch, Network, NodeId, Record, Segment, Timeline};
-use prover::{OpenEpoch, SealError};
+use protocol::{Epoch, Network, NodeId, Record, Timeline};
+use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 
 /// How long after the last ticket's end receipts may still arrive.
 const SEAL_GRACE: Duration = Duration::from_millis(1000);
@@ -147,11 +148,14 @@ impl Segments {
             return Ok(());
         }
         let records = log.seal(epoch).await?.records;
-        let (segment, root) = self.build(epoch, records)?;
-        let mass = root.mass();
-        let path = self.path(epoch);
-        write_durably(&path, &segment.to_bytes())
-            .map_err(|source| SegmentsError::Io { path, source })?;
+        let (network, node, path) = (self.network, self.node, self.path(epoch));
+        // Hashing and syncing take long for a large epoch; deliveries go on meanwhile.
+        let written = spawn_blocking(move || write(network, epoch, node, records, &path)).await;
+        let sealed = written.map_err(|source| SegmentsError::Io {
+            path: self.path(epoch),
+            source: source.into(),
+        })??;
+        let (segment, mass, root) = (sealed.segment(), sealed.root().mass(), sealed.root());
         self.sealed().insert(epoch);
         log.written(epoch).await;
         tracing::info!(
@@ -165,19 +169,24 @@ impl Segments {
         );
         Ok(())
     }
+}
 
-    fn build(
-        &self,
-        epoch: Epoch,
-        records: Vec<Record>,
-    ) -> Result<(Segment, protocol::Root<protocol::DeliveryMass>), SegmentsError> {
-        let mut open = OpenEpoch::new(self.network, epoch, self.node);
-        for record in records {
-            open.insert(record)?;
-        }
-        let sealed = open.seal()?;
-        Ok((sealed.segment().clone(), sealed.root()))
-    }
+/// Builds the segment and makes it durable under its name. Blocking.
+fn write(
+    network: Network,
+    epoch: Epoch,
+    node: NodeId,
+    records: Vec<Record>,
+    path: &Path,
+) -> Result<SealedEpoch, SegmentsError> {
+    let mut open = OpenEpoch::new(network, epoch, node);
+    open.extend(records)?;
+    let sealed = open.seal()?;
+    write_durably(path, &sealed.segment().to_bytes()).map_err(|source| SegmentsError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(sealed)
 }
 
 /// Whole under its name, or not there.

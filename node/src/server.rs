@@ -98,6 +98,11 @@ pub enum StartError {
         /// As configured.
         interval: u64,
     },
+    /// An address to listen at, but none to be reached at.
+    #[error(
+        "clients can't dial {0}: give the address at which they reach the node with --public-address HOST:PORT"
+    )]
+    PublicAddress(SocketAddr),
     /// Another process uses the folder.
     #[error("{0} is in use by another process: stop that node first")]
     InUse(PathBuf),
@@ -136,6 +141,9 @@ impl Node {
     /// # Errors
     /// What is in the way. Nothing is left half-written.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        if config.public_address.is_none() && config.listen.ip().is_unspecified() {
+            return Err(StartError::PublicAddress(config.listen));
+        }
         let lock = lock(&config.data_dir)?;
         let (window, interval) = (config.window, config.receipt_interval);
         if window < interval || window < SLICE_BYTES {

@@ -4,11 +4,13 @@
 //! publish, deliver, prove, attest, pay and audit, and judges the outcome. The system tests use
 //! [`Network`] too, and break it on purpose.
 
+mod audit;
 mod network;
 mod process;
 mod report;
 mod run;
 mod toolchain;
+mod traffic;
 
 pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
 pub use process::Process;

@@ -1,27 +1,22 @@
 //! `quittance testnet`: publish, deliver, prove, attest, pay, audit; and judge the outcome.
 
+use crate::audit::audit_epoch;
 use crate::network::{Network, NetworkConfig, Published};
-use crate::report::{
-    AuditLine, ChainLine, ClaimLine, ContentLine, Deliveries, EpochLine, NodeLine, Report,
-};
+use crate::report::{AuditLine, ChainLine, ClaimLine, ContentLine, Report};
+use crate::traffic::traffic;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use contracts::{Address, B256, Chain, Status};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{ContentHash, Epoch, NodeId, Timeline};
+use protocol::{Epoch, NodeId, Timeline};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Clients begin nothing new so close to the last epoch's end: what they fetch belongs to that epoch.
 const LAST_REQUEST: Duration = Duration::from_millis(2500);
-/// Pause of a client between two fetches.
-const CLIENT_PAUSE: Duration = Duration::from_millis(300);
 /// How long attestation may take after the last epoch's tickets have ended.
 const ATTEST: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(250);
@@ -56,14 +51,6 @@ pub struct Options {
     pub json: Option<PathBuf>,
 }
 
-/// What `quittance get --json` says.
-#[derive(Debug, Deserialize)]
-struct Got {
-    requests: u64,
-    bytes: u64,
-    failed: u64,
-}
-
 /// What `quittance node claim --json` says.
 #[derive(Debug, Deserialize)]
 struct Claimed {
@@ -73,28 +60,8 @@ struct Claimed {
     tx: Option<B256>,
 }
 
-/// What `quittance audit --json` says, as far as it is needed here.
-#[derive(Debug, Deserialize)]
-struct Audited {
-    verdict: String,
-    recomputed_root: Option<B256>,
-    signatures: u64,
-    nodes: Vec<AuditedNode>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AuditedNode {
-    node: NodeId,
-    segment_root: B256,
-    bytes: u64,
-    deliveries: u32,
-    within: u32,
-    sla_ppm: u32,
-    reward: String,
-}
-
 /// Steps with the time they began, on stderr; a bar where someone watches.
-struct Steps {
+pub(crate) struct Steps {
     bar: ProgressBar,
     began: std::time::Instant,
 }
@@ -122,7 +89,7 @@ impl Steps {
         self.bar.set_message(text.to_owned());
     }
 
-    fn now(&self, text: String) {
+    pub(crate) fn now(&self, text: String) {
         self.bar.set_message(text);
     }
 }
@@ -386,7 +353,7 @@ fn content_lines(published: &Published) -> impl Iterator<Item = ContentLine> + '
     })
 }
 
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -405,102 +372,6 @@ async fn first_epoch(timeline: &Timeline, steps: &Steps) -> Result<Epoch> {
     steps.step(&format!("waiting for epoch {}", epoch + 1));
     sleep(Duration::from_millis(left)).await;
     Ok(epoch + 1)
-}
-
-async fn traffic(
-    options: &Options,
-    dir: &Path,
-    steps: &Steps,
-    network: &Network,
-    collections: &[Published],
-    until: Duration,
-) -> Result<Deliveries> {
-    let bytes = Arc::new(AtomicU64::new(0));
-    let mut clients = JoinSet::new();
-    for client in 0..options.clients {
-        let (bytes, collections) = (bytes.clone(), collections.to_vec());
-        let (binary, control) = (options.binary.clone(), network.control_url.clone());
-        let out = dir.join(format!("client-{client}"));
-        clients.spawn(async move {
-            let mut total = Deliveries::default();
-            // Each client begins with another collection.
-            for collection in collections.iter().cycle().skip(client) {
-                if u128::from(now_ms()) >= until.as_millis() {
-                    break;
-                }
-                let got = get(&binary, &control, collection, &out).await?;
-                total.requests += got.requests;
-                total.bytes += got.bytes;
-                total.failed += got.failed;
-                bytes.fetch_add(got.bytes, Ordering::Relaxed);
-                sleep(CLIENT_PAUSE).await;
-            }
-            anyhow::Ok(total)
-        });
-    }
-    let mut total = Deliveries {
-        clients: options.clients,
-        ..Deliveries::default()
-    };
-    loop {
-        tokio::select! {
-            ended = clients.join_next() => {
-                let Some(ended) = ended else { return Ok(total) };
-                let one = ended??;
-                total.requests += one.requests;
-                total.bytes += one.bytes;
-                total.failed += one.failed;
-            }
-            () = sleep(LOOK) => {
-                let left = until.saturating_sub(Duration::from_millis(now_ms())).as_secs();
-                let mib = bytes.load(Ordering::Relaxed) >> 20;
-                steps.now(format!("{mib} MiB delivered, {left} s of traffic left"));
-            }
-        }
-    }
-}
-
-/// One `quittance get` of a whole collection; its files compared with what was published.
-async fn get(binary: &Path, control: &str, collection: &Published, out: &Path) -> Result<Got> {
-    let out = out.join(&collection.name);
-    let done = tokio::process::Command::new(binary)
-        .args([
-            "get",
-            &collection.name,
-            "--control",
-            control,
-            "--json",
-            "-o",
-        ])
-        .arg(&out)
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    if !done.status.success() {
-        let said = String::from_utf8_lossy(&done.stderr);
-        bail!(
-            "`quittance get {}` failed: {}",
-            collection.name,
-            said.trim()
-        );
-    }
-    let files = collection.files.clone();
-    tokio::task::spawn_blocking(move || {
-        for file in files {
-            let path = out.join(&file.path);
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(File::open(&path)?)?;
-            let got = ContentHash::from(*hasher.finalize().as_bytes());
-            ensure!(
-                got == file.blake3,
-                "{} is not what was published",
-                path.display()
-            );
-        }
-        Ok(())
-    })
-    .await??;
-    serde_json::from_slice(&done.stdout).context("`quittance get` printed no such JSON")
 }
 
 /// Waits until an epoch, and so every one before it, is attested and past its challenge window.
@@ -531,75 +402,4 @@ async fn settle(
         }
         sleep(LOOK).await;
     }
-}
-
-async fn audit_epoch(
-    network: &Network,
-    chain: &Chain,
-    epoch: Epoch,
-) -> Result<(EpochLine, u64, bool)> {
-    let number = epoch.to_string();
-    let (rpc, settlement) = (&network.rpc, network.deployment.settlement.to_string());
-    // An auditor knows the chain, and where the evidence is; no more.
-    let out = network
-        .quittance("audit")
-        .args([
-            "--epoch",
-            &number,
-            "--rpc",
-            rpc,
-            "--settlement",
-            &settlement,
-        ])
-        .args(["--evidence", &network.verifier_url, "--json"])
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let audited: Audited = serde_json::from_slice(&out.stdout).with_context(|| {
-        format!(
-            "`quittance audit` failed: {}",
-            String::from_utf8_lossy(&out.stderr).trim()
-        )
-    })?;
-    let attested = chain
-        .attestation(epoch)
-        .await?
-        .context("the attestation is gone")?;
-    let tx = chain
-        .attestation_tx(epoch)
-        .await?
-        .context("the attestation's event is gone")?;
-    let nodes: Vec<_> = audited
-        .nodes
-        .into_iter()
-        .map(|node| NodeLine {
-            node: node.node,
-            segment_root: node.segment_root,
-            bytes: node.bytes,
-            deliveries: node.deliveries,
-            within_sla: node.within,
-            sla_ppm: node.sla_ppm,
-            reward: node.reward,
-        })
-        .collect();
-    // The reward of an epoch is what its total adds to the one before: from the chain, not the audit.
-    let before = match epoch.checked_sub(1) {
-        Some(before) => chain
-            .attestation(before)
-            .await?
-            .map_or(0, |attestation| attestation.total),
-        None => 0,
-    };
-    let line = EpochLine {
-        epoch,
-        root: attested.root,
-        attest_tx: tx.tx,
-        total_bytes: nodes.iter().map(|node| node.bytes).sum(),
-        total_reward: (attested.total - before).to_string(),
-        nodes,
-    };
-    let ok = out.status.success()
-        && audited.verdict == "true"
-        && audited.recomputed_root == Some(attested.root);
-    Ok((line, audited.signatures, ok))
 }

@@ -1,6 +1,6 @@
 //! Checking an attestation from chain and evidence, without trusting who made it.
 
-use crate::chain::{EpochFacts, epoch_facts, network};
+use crate::chain::{EpochFacts, epoch_facts};
 use crate::evidence::{Evidence, EvidenceSource};
 use crate::judge::{EpochInputs, Judgement, judge};
 use crate::report::{NodeLine, count_by_index, node_lines};
@@ -175,7 +175,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
 ///
 /// It never fails: what keeps it from judging is in the report.
 pub async fn audit_epoch(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditReport {
-    let network = network(chain);
+    let network = chain.network_id();
     let mut report = AuditReport {
         epoch,
         chain_id: network.chain_id,

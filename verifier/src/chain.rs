@@ -1,6 +1,6 @@
 //! What the chain says of an epoch, in the protocol's types.
 
-use contracts::{Chain, ChainError, Parameters};
+use contracts::{Chain, ChainError};
 use protocol::{B256, Epoch, Network, NodeId, RewardTerms, Timeline};
 use std::collections::BTreeMap;
 
@@ -23,31 +23,12 @@ pub struct EpochFacts {
     pub previous_root: Option<B256>,
 }
 
-/// The network of a chain connection.
-pub(crate) fn network(chain: &Chain) -> Network {
-    let (chain_id, settlement) = chain.network();
-    Network {
-        chain_id,
-        settlement,
-    }
-}
-
-pub(crate) fn timeline(parameters: &Parameters) -> Timeline {
-    Timeline {
-        genesis: parameters.genesis,
-        epoch_length: parameters.epoch_length,
-        ticket_tail: parameters.ticket_tail,
-        commit_window: parameters.commit_window,
-        challenge_window: parameters.challenge_window,
-    }
-}
-
 /// Roots of the committed logs by issuer, and the issuers of the epoch that have committed none.
 pub(crate) async fn ticket_logs(
     chain: &Chain,
     epoch: Epoch,
 ) -> Result<(BTreeMap<u32, B256>, Vec<u32>), ChainError> {
-    let end = timeline(chain.parameters()).end(epoch);
+    let end = chain.parameters().timeline().end(epoch);
     let (mut committed, mut missing) = (BTreeMap::new(), Vec::new());
     for issuer in chain.issuers().await? {
         if issuer.added_at >= end {
@@ -76,7 +57,7 @@ pub(crate) async fn attested_root(chain: &Chain, epoch: Epoch) -> Result<Option<
 /// If the chain can't be asked.
 pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, ChainError> {
     let parameters = chain.parameters();
-    let end = timeline(parameters).end(epoch);
+    let end = parameters.timeline().end(epoch);
     let (committed, _) = ticket_logs(chain, epoch).await?;
     let nodes = chain.nodes().await?;
     let nodes = nodes
@@ -90,7 +71,7 @@ pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, Chai
         None => None,
     };
     Ok(EpochFacts {
-        network: network(chain),
+        network: chain.network_id(),
         epoch,
         timeline: parameters.timeline(),
         terms: parameters.terms(),

@@ -9,7 +9,7 @@
 //! Shutdown: stop the turn, finish HTTP answers under way, return.
 
 use crate::audit::check;
-use crate::chain::{EpochFacts, epoch_facts, ticket_logs, timeline};
+use crate::chain::{EpochFacts, epoch_facts, ticket_logs};
 use crate::config::Config;
 use crate::evidence::{Evidence, EvidenceStore, FetchError, StoreError};
 use crate::gather::{Gatherer, LogsMissing, Segments};
@@ -342,7 +342,7 @@ impl Service {
 
     /// What is still waited for before an epoch can be judged.
     async fn not_due(&self, epoch: Epoch) -> Result<Option<String>, TurnError> {
-        let timeline = timeline(self.chain.parameters());
+        let timeline = self.chain.parameters().timeline();
         let now = self.chain.now().await?;
         let end = timeline.end(epoch);
         let due = end.saturating_add(timeline.ticket_tail.into());
@@ -463,7 +463,7 @@ impl Service {
     }
 
     async fn segment_deadline(&self, epoch: Epoch) -> Result<Instant, TurnError> {
-        let timeline = timeline(self.chain.parameters());
+        let timeline = self.chain.parameters().timeline();
         let now = Duration::from_secs(self.chain.now().await?);
         let due = timeline
             .end(epoch)
