@@ -1,6 +1,6 @@
 //! A whole network on one machine: real anvil, real processes, real traffic.
 //!
-//! [`Network`] starts and ends the processes; [`run`] is `quittance testnet`, which drives them through
+//! [`Network`] starts and ends the processes; [`run()`] is `quittance testnet`, which drives them through
 //! publish, deliver, prove, attest, pay and audit, and judges the outcome. The system tests use
 //! [`Network`] too, and break it on purpose.
 

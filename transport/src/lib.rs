@@ -4,7 +4,7 @@
 //! Certificates are raw public keys (RFC 7250): the key *is* the name. A client says which key it
 //! expects; a server that asks for one learns the client's. Nothing is signed by an authority.
 //!
-//! Tuning stands in one place, [`endpoint`], so that every part (and the benchmarks' raw peers) run on
+//! Tuning stands in one place, `endpoint.rs`, so that every part (and the benchmarks' raw peers) run on
 //! the same settings.
 
 mod endpoint;

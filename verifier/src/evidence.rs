@@ -49,7 +49,7 @@ impl From<&RejectedRecord> for RejectionLine {
     }
 }
 
-/// What the files say. That they say it truly is [`crate::judge`]'s to find.
+/// What the files say. That they say it truly is [`crate::judge()`]'s to find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The committed ticket logs, by issuer.

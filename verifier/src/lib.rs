@@ -4,7 +4,7 @@
 //! the *verifier* ([`run`]) judges them, writes the evidence, and posts one root; an *auditor*
 //! ([`audit_epoch`]) recomputes that root to the last unit from chain and evidence.
 //!
-//! Goals: one pure function, [`judge`], decides what an epoch was, for verifier and auditor alike; every
+//! Goals: one pure function, [`judge()`], decides what an epoch was, for verifier and auditor alike; every
 //! signature is checked; nothing is believed that came over a network; a restart at any point neither
 //! loses an epoch nor attests one twice. Non-goals: building proofs (`prover`, which this crate never
 //! imports), parsing configuration (`cli`).
