@@ -9,7 +9,6 @@ mod network;
 mod process;
 mod report;
 mod run;
-mod toolchain;
 mod traffic;
 
 pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};

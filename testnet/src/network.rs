@@ -3,7 +3,6 @@
 //! Everything is done by the commands an operator would type; nothing here is a short cut.
 
 use crate::process::Process;
-use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, bail};
 use contracts::{Address, Chain, ChainConfig, Deployment, PrivateKeySigner};
 use protocol::{IssuerKey, NodeId, NodeInfo};
@@ -16,6 +15,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
+use toolchain::Toolchain;
 
 /// anvil's chain id.
 const CHAIN_ID: u64 = 31_337;

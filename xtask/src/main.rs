@@ -1,6 +1,5 @@
 //! `cargo xtask`: everything a developer or CI runs, one word each.
 
-mod bench;
 mod run;
 mod test;
 
@@ -46,7 +45,7 @@ fn main() -> ExitCode {
         Task::Test => test::all(),
         Task::Lint => test::lint(),
         Task::Vectors => test::write_vectors(),
-        Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
+        Task::Bench(Bench::Delivery { rounds, mib }) => test::bench_delivery(rounds, mib),
     };
     report(outcome)
 }

@@ -1,8 +1,9 @@
 //! All tests, and what CI checks besides.
 
 use crate::run::{cargo, root, run};
-use anyhow::Result;
-use testnet::Toolchain;
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use toolchain::Toolchain;
 
 /// Everything that must be green.
 pub(crate) fn all() -> Result<()> {
@@ -14,19 +15,17 @@ pub(crate) fn all() -> Result<()> {
     run(&forge, &["test"], &contracts)?;
     // One build: what the system tests start is what was tested.
     cargo(&["build", "--workspace", "--all-targets"])?;
-    cargo(&[
-        "run",
-        "-q",
-        "-p",
-        "quittance-prover",
-        "--example",
-        "vectors",
-        "--",
-        "--check",
-    ])?;
-    cargo(&["test", "--workspace", "--exclude", "quittance-tests"])?;
-    // Each of these starts a network of its own: two at a time are what two cores carry.
-    cargo(&["test", "-p", "quittance-tests", "--", "--test-threads=2"])
+    run(built("examples/vectors")?, &["--check"], &root())?;
+    // One selection for building and testing: another would mean other features, and building anew. The
+    // system tests bound by themselves how many networks run at once.
+    cargo(&["test", "--workspace"])
+}
+
+/// A program of this workspace, built beside this one.
+fn built(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let dir = own.parent().context("this program is in no folder")?;
+    Ok(dir.join(name))
 }
 
 /// Format, clippy, docs: warnings are errors.
@@ -67,4 +66,28 @@ pub(crate) fn write_vectors() -> Result<()> {
         "--example",
         "vectors",
     ])
+}
+
+/// Runs `testnet/examples/delivery.rs` on release builds.
+pub(crate) fn bench_delivery(rounds: usize, mib: u64) -> Result<()> {
+    cargo(&["build", "--release", "-p", "quittance"])?;
+    cargo(&[
+        "build",
+        "--release",
+        "-p",
+        "quittance-transport",
+        "--example",
+        "raw",
+    ])?;
+    let (rounds, mib) = (rounds.to_string(), mib.to_string());
+    let example = [
+        "run",
+        "--release",
+        "-p",
+        "quittance-testnet",
+        "--example",
+        "delivery",
+        "--",
+    ];
+    cargo(&[&example[..], &["--rounds", &rounds, "--mib", &mib]].concat())
 }

@@ -118,7 +118,8 @@ async fn what_is_typed_wrong_is_told() {
         .await
         .fails(&["issuer.key", "quittance control init"]);
     fs::write(node.join("node.key"), "hello\n").expect("ours");
-    let served = ["--control", nowhere];
+    let control = ["--control", nowhere];
+    let served = [&control[..], &["--listen", "127.0.0.1:0"]].concat();
     let serve = [&["node", "run"][..], &data, &chain, &served].concat();
     run(&serve)
         .await
@@ -142,7 +143,10 @@ async fn what_is_typed_wrong_is_told() {
     run(&[&serve[..], &small].concat())
         .await
         .fails(&["window", "interval"]);
-    assert_eq!(names(&node), ["node.key"], "nothing was begun");
+    run(&[&["node", "run"][..], &data, &chain, &control].concat())
+        .await
+        .fails(&["can't dial 0.0.0.0", "--public-address"]);
+    assert_eq!(names(&node), ["lock", "node.key"], "nothing was begun");
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -335,7 +339,7 @@ async fn what_cannot_be_run_says_why() {
     run_node(&["--data-dir", text(&other)])
         .await
         .fails(&["not registered", "quittance node init"]);
-    assert_eq!(names(&other), ["node.key"], "nothing was begun");
+    assert_eq!(names(&other), ["lock", "node.key"], "nothing was begun");
 
     // Ports.
     let taken = UdpSocket::bind(&world.nodes[0].address).expect("the node is gone");

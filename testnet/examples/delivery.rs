@@ -1,15 +1,16 @@
 //! `cargo xtask bench delivery`: our delivery against raw quinn, in one run, in turn, in separate
 //! processes on loopback.
+#![allow(clippy::print_stdout)]
 
-use crate::run::{cargo, root};
 use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use quittance_testnet::{Network, NetworkConfig};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
-use testnet::{Network, NetworkConfig};
 
 /// What one side of one round took.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -38,22 +39,30 @@ struct Outcome {
     rounds: Vec<Round>,
 }
 
-/// Runs the benchmark.
-pub(crate) fn delivery(rounds: usize, mib: u64) -> Result<()> {
+/// Verified and receipted delivery against raw quinn; `cargo xtask bench delivery` builds what it needs.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Rounds of each, taken in turn.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// MiB to deliver.
+    #[arg(long, default_value_t = 1024)]
+    mib: u64,
+}
+
+/// The top of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let Args { rounds, mib } = Args::parse();
     ensure!(
         rounds >= 1 && mib >= 1,
         "--rounds and --mib must be at least 1"
     );
-    cargo(&["build", "--release", "-p", "quittance"])?;
-    cargo(&[
-        "build",
-        "--release",
-        "-p",
-        "quittance-transport",
-        "--example",
-        "raw",
-    ])?;
-    tokio::runtime::Runtime::new()?.block_on(measure(rounds, mib))
+    measure(rounds, mib).await
 }
 
 async fn measure(rounds: usize, mib: u64) -> Result<()> {
@@ -213,7 +222,7 @@ fn ours(network: &Network, node: u32, mib: u64) -> Result<Measured> {
 
 struct RawServer {
     child: Child,
-    program: std::path::PathBuf,
+    program: PathBuf,
     address: String,
     key: String,
 }

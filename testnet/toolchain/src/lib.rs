@@ -1,12 +1,14 @@
 //! The pinned EVM tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`.
+//!
+//! A crate of its own, so that `cargo xtask` builds in seconds.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PACKAGE: &str = include_str!("../../contracts/package.json");
-const LOCK: &str = include_str!("../../contracts/package-lock.json");
+const PACKAGE: &str = include_str!("../../../contracts/package.json");
+const LOCK: &str = include_str!("../../../contracts/package-lock.json");
 /// In `node_modules` when everything the lock file names is there.
 const STAMP: &str = ".installed-lock.json";
 
@@ -83,7 +85,7 @@ impl Toolchain {
 
 /// The checkout's `contracts` folder; without a checkout, a folder in the user's cache.
 fn home() -> Result<PathBuf> {
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
     if checkout.join("package-lock.json").is_file() {
         return checkout
             .canonicalize()
