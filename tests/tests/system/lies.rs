@@ -1,8 +1,8 @@
 //! A node that lies: to a client, which finds out at the first wrong byte, goes elsewhere, and signs for
 //! none of them; and to the verifier, which leaves out what no client signed.
 
-use client::{Client, ClientConfig, Fault};
-use protocol::{ContentHash, GROUP_BYTES, Record, Segment};
+use client::{Client, ClientConfig, ControlApi, Fault};
+use protocol::{ClientKey, ContentHash, GROUP_BYTES, Record, RouteRequest, Segment};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise};
 use std::fs::{self, File};
@@ -41,13 +41,20 @@ async fn a_flipped_bit_is_found_left_behind_and_not_paid_for() {
         .await;
     }
     world.epoch_with(6).await;
-    // The liar is the node that clients are sent to first.
-    let liar = Raw::new(&world.control_url).route("film").await.nodes[0].node;
+    // The liar is the node that this client is sent to first.
+    let config = ClientConfig::new(&world.control_url);
+    let request = RouteRequest {
+        collection: "film".into(),
+        client: ClientKey::from(config.key.verifying_key().to_bytes()),
+        exclude: Vec::new(),
+    };
+    let control = ControlApi::new(&world.control_url).expect("a URL");
+    let liar = control.route(&request).await.expect("nodes").nodes[0].node;
     let place = world.nodes.iter().find(|node| node.id == liar);
     let path = cached(&place.expect("one of ours").dir, &content);
     flip(&path, FLIPPED);
 
-    let client = Client::new(ClientConfig::new(&world.control_url)).expect("a socket");
+    let client = Client::new(config).expect("a socket");
     let mut film = Vec::new();
     let fetched = client.fetch("film", "film.ts", None, &mut film).await;
     let fetched = fetched.expect("the other node delivers");
