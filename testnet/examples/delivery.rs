@@ -68,7 +68,10 @@ async fn main() -> Result<()> {
 async fn measure(rounds: usize, mib: u64) -> Result<()> {
     // This program stands in `release/examples`, wherever cargo was told to build.
     let own = std::env::current_exe()?;
-    let release = own.ancestors().nth(2).context("this program is in no folder")?;
+    let release = own
+        .ancestors()
+        .nth(2)
+        .context("this program is in no folder")?;
     let dir = tempfile::Builder::new()
         .prefix("quittance-bench-")
         .tempdir()?;
