@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use toolchain::Toolchain;
 
 /// Clients begin nothing new so close to the last epoch's end: what they fetch belongs to that epoch.
 const LAST_REQUEST: Duration = Duration::from_millis(2500);
@@ -113,6 +114,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<()> {
     if let Some(path) = &options.json {
         File::create(path).with_context(|| format!("cannot write --json {}", path.display()))?;
     }
+    // Before anything is made: a machine without Node.js gets one sentence and nothing to clear away.
+    tokio::task::spawn_blocking(Toolchain::ensure).await??;
     let (dir, temporary) = match &options.data {
         Some(dir) => {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
