@@ -4,13 +4,13 @@ pragma solidity ^0.8.28;
 /// @notice The verifiers' statement for one epoch, as the contract keeps it. Two words of storage.
 /// @param digest `keccak256(nodes ‖ bills ‖ charges ‖ evidence)`, see {Roots}.
 /// @param total Sum of all cumulative rewards, and of all cumulative bills, token units.
-/// @param attestedAt Block time at which the quorum was reached, seconds.
+/// @param activeAt When its challenge window ends, and it stands for good, Unix seconds.
 /// @param epoch The epoch it is for.
 /// @param signers Whose votes made the quorum: bit i is the verifier of index i.
 struct Attestation {
     bytes32 digest;
     uint96 total;
-    uint40 attestedAt;
+    uint40 activeAt;
     uint40 epoch;
     uint64 signers;
 }
