@@ -74,7 +74,7 @@ interface ISettlement is ITerms, IBonds {
     /// @notice Cumulative rewards never decrease.
     error TotalDecreased(uint96 total, uint96 previous);
 
-    /// @notice More charges than a tree of the epoch could have.
+    /// @notice The oldest attestation that is remembered is open to challenge until `activeAt`.
     error TooManyPending(uint64 epoch, uint256 activeAt);
 
     /// @notice The epoch isn't attested.
@@ -104,7 +104,7 @@ interface ISettlement is ITerms, IBonds {
 
     /// @notice Votes for what an epoch came to. With the quorum's last vote it is attested. A verifier may vote
     /// for several statements, once each; it answers for the one that is attested if it voted for that.
-    function attest(Statement calldata statement) external;
+    function attest(Statement calldata s) external;
 
     // ---- What challenges do ----
 
@@ -153,7 +153,7 @@ interface ISettlement is ITerms, IBonds {
     /// the issuer's committed log, and the ticket's client signed it.
     /// @param roots What was attested.
     /// @param shown The record of 140 bytes in its segment, and the segment's charge.
-    /// @param ticket The 174 bytes of its ticket.
+    /// @param ticket The 216 bytes of its ticket.
     /// @param entry Where the ticket stands in the log.
     function verifyReceipt(
         uint64 epoch,

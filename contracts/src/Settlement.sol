@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
+import {Bonds} from "./Bonds.sol";
+import {Terms} from "./Terms.sol";
+import {IEd25519} from "./interfaces/IEd25519.sol";
+import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {IRewardVault} from "./interfaces/IRewardVault.sol";
+import {ISettlement} from "./interfaces/ISettlement.sol";
+import {Leaves} from "./libraries/Leaves.sol";
+import {Element, MerkleProofs} from "./libraries/MerkleProofs.sol";
+import {MerkleSum} from "./libraries/MerkleSum.sol";
+import {Records} from "./libraries/Records.sol";
+import {Tickets} from "./libraries/Tickets.sol";
+import {Attestation, Roots, Statement, Status} from "./types/Attestation.sol";
+import {ChargeLeaf} from "./types/ChargeLeaf.sol";
+import {Config} from "./types/Config.sol";
+import {Issuer} from "./types/Issuer.sol";
+import {NodeLeaf} from "./types/NodeLeaf.sol";
+import {Parameters, Version} from "./types/Parameters.sol";
+import {LogProof, RecordProof} from "./types/Proofs.sol";
+import {Verifier} from "./types/Verifier.sol";
+
+/// @title Where epochs are settled
+contract Settlement is ISettlement, Bonds {
+    using Leaves for NodeLeaf;
+    using Leaves for ChargeLeaf;
+    using Records for bytes;
+    using Tickets for bytes;
+
+    /// @dev What moves with every attestation, in one word.
+    struct Head {
+        /// The epoch to be attested next; all below are.
+        uint40 next;
+        /// Number of the open vote. Attesting, overturning and changing who votes open another.
+        uint40 ballot;
+        /// Votes that attest.
+        uint8 quorum;
+        /// The total of the newest attestation.
+        uint96 total;
+    }
+
+    /// @inheritdoc ISettlement
+    INodeRegistry public immutable registry;
+
+    /// @inheritdoc ISettlement
+    IRewardVault public immutable vault;
+
+    /// @inheritdoc ISettlement
+    IEd25519 public immutable ed25519;
+
+    Head private _head = Head({next: 0, ballot: 1, quorum: 1, total: 0});
+
+    /// @dev A ring: what newer attestations supersede is overwritten, so that a new one costs no new storage.
+    Attestation[HISTORY] private _ring;
+
+    /// @dev Who voted, a bit each, for a ballot's epoch and digest, hashed.
+    mapping(bytes32 subject => uint64 signers) private _votes;
+
+    /// @inheritdoc ISettlement
+    mapping(uint64 epoch => mapping(uint32 issuer => bytes32 root)) public ticketLog;
+
+    /// @param config Its registry and vault must name this contract, whose address they learn beforehand.
+    /// @param first What is agreed on from epoch 0 on.
+    constructor(Config memory config, Parameters memory first)
+        Terms(config.owner, config.genesis, config.changeDelay, first)
+        Bonds(config.token, config.treasury, config.challengers)
+    {
+        if (config.vault.settlement() != this) {
+            revert WrongVault(address(config.vault), address(config.vault.settlement()));
+        }
+        if (config.registry.settlement() != this) {
+            revert WrongRegistry(address(config.registry), address(config.registry.settlement()));
+        }
+        if (address(config.ed25519) == address(0)) revert ZeroAddress();
+        registry = config.registry;
+        vault = config.vault;
+        ed25519 = config.ed25519;
+    }
+
+    // ---- An epoch's course ----
+
+    /// @inheritdoc ISettlement
+    function commitTicketLog(uint64 epoch, uint32 issuer, bytes32 top, uint32 count, uint64 maxBytes)
+        external
+    {
+        Issuer storage by = _issuer(issuer);
+        _requireCommitter(issuer, by);
+        Version storage version = _versionOf(epoch);
+        uint256 end = _end(version, epoch);
+        if (by.addedAt >= end) revert IssuerAddedLater(issuer, by.addedAt, end);
+        if (block.timestamp < end) revert EpochNotOver(epoch, end);
+        uint256 deadline = end + version.parameters.commitWindow;
+        if (block.timestamp > deadline) revert CommitWindowOver(epoch, deadline);
+        if (ticketLog[epoch][issuer] != 0) revert AlreadyCommitted(epoch, issuer, ticketLog[epoch][issuer]);
+        if (maxBytes >= MerkleSum.BYTES_END) revert MaxBytesTooLarge(maxBytes);
+
+        // Mass of a log: (max bytes, tickets, 0).
+        uint120 mass = (uint120(maxBytes) << 64) | (uint120(count) << 32);
+        bytes32 root = MerkleSum.root(mass, count, top);
+        ticketLog[epoch][issuer] = root;
+        emit TicketLogCommitted(epoch, issuer, root, top, count, maxBytes);
+    }
+
+    /// @inheritdoc ISettlement
+    function attest(Statement calldata s) external {
+        Head memory head = _head;
+        if (s.epoch != head.next) revert NotNextEpoch(s.epoch, head.next);
+        Version storage version = _versionOf(s.epoch);
+        uint64 signers = _voter(version);
+        _requireDue(s.epoch, version);
+        if (s.total < head.total) revert TotalDecreased(s.total, head.total);
+
+        Roots memory roots = Roots({
+            nodes: MerkleSum.root(s.total, s.nodes, s.nodesTop),
+            bills: MerkleSum.root(s.total, s.payers, s.billsTop),
+            charges: MerkleSum.root(s.total - head.total, s.charges, s.chargesTop),
+            evidence: s.evidence
+        });
+        bytes32 digest = keccak256(abi.encode(roots));
+        // A quorum of one needs no count of votes.
+        if (head.quorum > 1) {
+            bytes32 subject = keccak256(abi.encode(head.ballot, s.epoch, digest));
+            uint64 earlier = _votes[subject];
+            if (earlier & signers != 0) revert AlreadyVoted(s.epoch, msg.sender);
+            signers |= earlier;
+            uint256 votes = _count(signers);
+            if (votes < head.quorum) {
+                _votes[subject] = signers;
+                emit EpochVoted(s.epoch, msg.sender, digest, votes);
+                return;
+            }
+        }
+        _requireRoom(s.epoch);
+        head.next += 1;
+        head.ballot += 1;
+        head.total = s.total;
+        _head = head;
+        _ring[s.epoch % HISTORY] = Attestation({
+            digest: digest,
+            total: s.total,
+            activeAt: uint40(block.timestamp + version.parameters.challengeWindow),
+            epoch: uint40(s.epoch),
+            signers: signers
+        });
+        emit EpochAttested(
+            s.epoch, msg.sender, roots, s.nodesTop, s.nodes, s.payers, s.charges, s.total
+        );
+    }
+
+    // ---- What challenges do ----
+
+    /// @inheritdoc ISettlement
+    /// @dev However many are pending, the work is the signers': what is above `next` is void, and overwritten
+    /// later.
+    function overturn(uint64 epoch, address challenger) external onlyChallenger {
+        Attestation memory fallen = _attestation(epoch);
+        _requirePending(epoch, fallen.activeAt);
+        uint64 last = _head.next - 1;
+        _head.next = uint40(epoch);
+        _head.total = epoch == 0 ? 0 : _ring[(epoch - 1) % HISTORY].total;
+        _openBallot();
+        emit EpochsOverturned(epoch, last, challenger);
+        _slashSigners(fallen.signers, _versionOf(epoch).parameters.verifierBond, challenger);
+    }
+
+    /// @inheritdoc ISettlement
+    function slashNode(uint32 index, address challenger) external onlyChallenger {
+        _credit(registry.slash(index, type(uint256).max), challenger);
+    }
+
+    // ---- Views ----
+
+    /// @inheritdoc ISettlement
+    function nextEpoch() external view returns (uint64) {
+        return _head.next;
+    }
+
+    /// @notice How many verifiers must agree.
+    function quorum() external view returns (uint8) {
+        return _head.quorum;
+    }
+
+    /// @inheritdoc ISettlement
+    function status(uint64 epoch) external view returns (Status) {
+        if (epoch >= _head.next) return Status.None;
+        Attestation storage entry = _ring[epoch % HISTORY];
+        if (entry.epoch != epoch) return Status.Archived;
+        return block.timestamp < entry.activeAt ? Status.Pending : Status.Active;
+    }
+
+    /// @inheritdoc ISettlement
+    function attestation(uint64 epoch) external view returns (Attestation memory) {
+        return _attestation(epoch);
+    }
+
+    /// @inheritdoc ISettlement
+    function requirePending(uint64 epoch, Roots calldata roots) external view {
+        Attestation storage entry = _attestation(epoch);
+        _requirePending(epoch, entry.activeAt);
+        _requireRoots(epoch, roots, entry.digest);
+    }
+
+    /// @inheritdoc ISettlement
+    function requireActive(uint64 epoch, Roots calldata roots) external view returns (uint96 total) {
+        Attestation storage entry = _attestation(epoch);
+        if (block.timestamp < entry.activeAt) revert NotActive(epoch, entry.activeAt);
+        _requireRoots(epoch, roots, entry.digest);
+        return entry.total;
+    }
+
+    /// @inheritdoc ISettlement
+    function verifyAttestation(
+        uint64 epoch,
+        Roots calldata roots,
+        NodeLeaf calldata leaf,
+        uint256 nodes,
+        bytes calldata proof
+    ) external view returns (bool) {
+        return _isAttested(epoch, roots) && leaf.rootOf(nodes, proof) == roots.nodes;
+    }
+
+    /// @inheritdoc ISettlement
+    function verifyReceipt(
+        uint64 epoch,
+        Roots calldata roots,
+        RecordProof calldata shown,
+        bytes calldata ticket,
+        LogProof calldata entry
+    ) external view returns (bool) {
+        shown.record.requireRecord();
+        ticket.requireTicket();
+        bool counted = _isAttested(epoch, roots)
+            && shown.charge.leaf.rootOf(shown.charge.place, shown.charge.count, shown.charge.proof)
+                == roots.charges
+            && MerkleSum.deliveryRoot(
+                Records.leaf(shown.record), shown.record.mass(), shown.place, shown.count, shown.proof
+            ) == shown.charge.leaf.segmentRoot;
+        return counted && ticket.digest() == shown.record.ticketDigest() && _isLogged(epoch, ticket, entry)
+            && shown.record.signatureFits(ticket.client(), ed25519);
+    }
+
+    // ---- Inside ----
+
+    function _openBallot() internal override {
+        _head.ballot += 1;
+    }
+
+    function _setQuorum(uint8 quorum_) internal override {
+        _head.quorum = quorum_;
+    }
+
+    /// @dev The caller's bit, if it may vote.
+    function _voter(Version storage version) private view returns (uint64) {
+        Verifier memory verifier = _verifiers[msg.sender];
+        if (!verifier.admitted) revert NotVerifier(msg.sender);
+        if (verifier.unbondedAt != 0) revert Unbonding(verifier.unbondedAt);
+        uint96 min = version.parameters.verifierBond;
+        if (verifier.bond < min) revert BondTooSmall(msg.sender, verifier.bond, min);
+        return uint64(1) << verifier.place;
+    }
+
+    /// @dev Tickets have expired, forced commitments are in, and no log can come any more.
+    function _requireDue(uint64 epoch, Version storage version) private view {
+        Parameters storage p = version.parameters;
+        uint256 end = _end(version, epoch);
+        uint256 from = end + p.ticketTail + p.forceWindow;
+        uint256 committed = end + p.commitWindow + 1;
+        if (from < committed) from = committed;
+        if (block.timestamp < from) revert TooEarly(epoch, from);
+    }
+
+    /// @dev The attestation that will be the oldest in the ring must be active. So each pending one stands beside
+    /// the one it follows from.
+    function _requireRoom(uint64 epoch) private view {
+        if (epoch < HISTORY) return;
+        uint64 oldest = epoch + 1 - HISTORY;
+        Attestation storage entry = _ring[oldest % HISTORY];
+        // After an overturn, what stood there is overwritten already, by one that was void since.
+        if (entry.epoch == oldest && block.timestamp < entry.activeAt) {
+            revert TooManyPending(epoch, entry.activeAt);
+        }
+    }
+
+    function _requirePending(uint64 epoch, uint256 activeAt) private view {
+        if (block.timestamp >= activeAt) revert AlreadyActive(epoch, activeAt);
+    }
+
+    function _requireRoots(uint64 epoch, Roots calldata roots, bytes32 attested) private pure {
+        bytes32 digest = keccak256(abi.encode(roots));
+        if (digest != attested) revert WrongRoots(epoch, digest, attested);
+    }
+
+    function _isAttested(uint64 epoch, Roots calldata roots) private view returns (bool) {
+        return keccak256(abi.encode(roots)) == _attestation(epoch).digest;
+    }
+
+    function _isLogged(uint64 epoch, bytes calldata ticket, LogProof calldata entry)
+        private
+        view
+        returns (bool)
+    {
+        if (entry.level != 0 || entry.position != ticket.index() || ticket.epoch() != epoch) return false;
+        bytes32 root = MerkleProofs.rootFrom(
+            Element({hash: Tickets.leaf(ticket), mass: entry.mass}),
+            0,
+            entry.position,
+            entry.count,
+            entry.proof,
+            true
+        );
+        return root == ticketLog[epoch][ticket.issuer()];
+    }
+
+    function _attestation(uint64 epoch) private view returns (Attestation storage entry) {
+        uint64 next = _head.next;
+        if (epoch >= next) revert NotAttested(epoch, next);
+        entry = _ring[epoch % HISTORY];
+        if (entry.epoch != epoch) revert EpochArchived(epoch, next);
+    }
+
+    function _count(uint64 signers) private pure returns (uint256 votes) {
+        for (; signers != 0; signers &= signers - 1) {
+            ++votes;
+        }
+    }
+}
