@@ -68,12 +68,10 @@ contract Settlement is ISettlement, Bonds {
         Terms(config.owner, config.genesis, config.changeDelay, first)
         Bonds(config.token, config.treasury, config.challengers)
     {
-        if (config.vault.settlement() != this) {
-            revert WrongVault(address(config.vault), address(config.vault.settlement()));
-        }
-        if (config.registry.settlement() != this) {
-            revert WrongRegistry(address(config.registry), address(config.registry.settlement()));
-        }
+        address named = address(config.vault.settlement());
+        if (named != address(this)) revert WrongVault(address(config.vault), named);
+        named = address(config.registry.settlement());
+        if (named != address(this)) revert WrongRegistry(address(config.registry), named);
         if (address(config.ed25519) == address(0)) revert ZeroAddress();
         registry = config.registry;
         vault = config.vault;
@@ -238,7 +236,7 @@ contract Settlement is ISettlement, Bonds {
             && MerkleSum.deliveryRoot(
                 Records.leaf(shown.record), shown.record.mass(), shown.place, shown.count, shown.proof
             ) == shown.charge.leaf.segmentRoot;
-        return counted && ticket.digest() == shown.record.ticketDigest() && _isLogged(epoch, ticket, entry)
+        return counted && Tickets.digest(ticket) == shown.record.ticketDigest() && _isLogged(epoch, ticket, entry)
             && shown.record.signatureFits(ticket.client(), ed25519);
     }
 
@@ -302,7 +300,8 @@ contract Settlement is ISettlement, Bonds {
         view
         returns (bool)
     {
-        if (entry.level != 0 || entry.position != ticket.index() || ticket.epoch() != epoch) return false;
+        if (entry.level != 0 || entry.position != Tickets.index(ticket)
+            || Tickets.epoch(ticket) != epoch) return false;
         bytes32 root = MerkleProofs.rootFrom(
             Element({hash: Tickets.leaf(ticket), mass: entry.mass}),
             0,
@@ -311,7 +310,7 @@ contract Settlement is ISettlement, Bonds {
             entry.proof,
             true
         );
-        return root == ticketLog[epoch][ticket.issuer()];
+        return root == ticketLog[epoch][Tickets.issuer(ticket)];
     }
 
     function _attestation(uint64 epoch) private view returns (Attestation storage entry) {

@@ -15,7 +15,7 @@ import {ITerms} from "./ITerms.sol";
 /// what payers owe, and the charges that both follow from. Then anyone may show that something of it is false,
 /// and when the challenge window has passed, the vault pays by it. The contract believes what the quorum says and
 /// checks nothing of it but the order of epochs: every other rule is a challenge's.
-interface ISettlement is ITerms, IBonds {
+interface ISettlement is IBonds, ITerms {
     /// @notice An issuer committed the tickets of an epoch.
     event TicketLogCommitted(
         uint64 indexed epoch, uint32 indexed issuer, bytes32 root, bytes32 top, uint32 count, uint64 maxBytes
