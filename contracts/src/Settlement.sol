@@ -1,35 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-
 import {Bonds} from "./Bonds.sol";
 import {Terms} from "./Terms.sol";
 import {IEd25519} from "./interfaces/IEd25519.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IRewardVault} from "./interfaces/IRewardVault.sol";
 import {ISettlement} from "./interfaces/ISettlement.sol";
-import {Leaves} from "./libraries/Leaves.sol";
-import {Element, MerkleProofs} from "./libraries/MerkleProofs.sol";
 import {MerkleSum} from "./libraries/MerkleSum.sol";
-import {Records} from "./libraries/Records.sol";
-import {Tickets} from "./libraries/Tickets.sol";
 import {Attestation, Roots, Statement, Status} from "./types/Attestation.sol";
-import {ChargeLeaf} from "./types/ChargeLeaf.sol";
 import {Config} from "./types/Config.sol";
 import {Issuer} from "./types/Issuer.sol";
-import {NodeLeaf} from "./types/NodeLeaf.sol";
 import {Parameters, Version} from "./types/Parameters.sol";
-import {LogProof, RecordProof} from "./types/Proofs.sol";
 import {Verifier} from "./types/Verifier.sol";
 
 /// @title Where epochs are settled
 contract Settlement is ISettlement, Bonds {
-    using Leaves for NodeLeaf;
-    using Leaves for ChargeLeaf;
-    using Records for bytes;
-    using Tickets for bytes;
-
     /// @dev What moves with every attestation, in one word.
     struct Head {
         /// The epoch to be attested next; all below are.
@@ -157,6 +143,8 @@ contract Settlement is ISettlement, Bonds {
         Attestation memory fallen = _attestation(epoch);
         _requirePending(epoch, fallen.activeAt);
         uint64 last = _head.next - 1;
+        // It was attested, so it fits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _head.next = uint40(epoch);
         _head.total = epoch == 0 ? 0 : _ring[(epoch - 1) % HISTORY].total;
         _openBallot();
@@ -209,37 +197,6 @@ contract Settlement is ISettlement, Bonds {
         return entry.total;
     }
 
-    /// @inheritdoc ISettlement
-    function verifyAttestation(
-        uint64 epoch,
-        Roots calldata roots,
-        NodeLeaf calldata leaf,
-        uint256 nodes,
-        bytes calldata proof
-    ) external view returns (bool) {
-        return _isAttested(epoch, roots) && leaf.rootOf(nodes, proof) == roots.nodes;
-    }
-
-    /// @inheritdoc ISettlement
-    function verifyReceipt(
-        uint64 epoch,
-        Roots calldata roots,
-        RecordProof calldata shown,
-        bytes calldata ticket,
-        LogProof calldata entry
-    ) external view returns (bool) {
-        shown.record.requireRecord();
-        ticket.requireTicket();
-        bool counted = _isAttested(epoch, roots)
-            && shown.charge.leaf.rootOf(shown.charge.place, shown.charge.count, shown.charge.proof)
-                == roots.charges
-            && MerkleSum.deliveryRoot(
-                Records.leaf(shown.record), shown.record.mass(), shown.place, shown.count, shown.proof
-            ) == shown.charge.leaf.segmentRoot;
-        return counted && Tickets.digest(ticket) == shown.record.ticketDigest() && _isLogged(epoch, ticket, entry)
-            && shown.record.signatureFits(ticket.client(), ed25519);
-    }
-
     // ---- Inside ----
 
     function _openBallot() internal override {
@@ -289,28 +246,6 @@ contract Settlement is ISettlement, Bonds {
     function _requireRoots(uint64 epoch, Roots calldata roots, bytes32 attested) private pure {
         bytes32 digest = keccak256(abi.encode(roots));
         if (digest != attested) revert WrongRoots(epoch, digest, attested);
-    }
-
-    function _isAttested(uint64 epoch, Roots calldata roots) private view returns (bool) {
-        return keccak256(abi.encode(roots)) == _attestation(epoch).digest;
-    }
-
-    function _isLogged(uint64 epoch, bytes calldata ticket, LogProof calldata entry)
-        private
-        view
-        returns (bool)
-    {
-        if (entry.level != 0 || entry.position != Tickets.index(ticket)
-            || Tickets.epoch(ticket) != epoch) return false;
-        bytes32 root = MerkleProofs.rootFrom(
-            Element({hash: Tickets.leaf(ticket), mass: entry.mass}),
-            0,
-            entry.position,
-            entry.count,
-            entry.proof,
-            true
-        );
-        return root == ticketLog[epoch][Tickets.issuer(ticket)];
     }
 
     function _attestation(uint64 epoch) private view returns (Attestation storage entry) {

@@ -2,8 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {Attestation, Roots, Statement, Status} from "../types/Attestation.sol";
-import {NodeLeaf} from "../types/NodeLeaf.sol";
-import {LogProof, RecordProof} from "../types/Proofs.sol";
 import {IBonds} from "./IBonds.sol";
 import {IEd25519} from "./IEd25519.sol";
 import {INodeRegistry} from "./INodeRegistry.sol";
@@ -136,32 +134,6 @@ interface ISettlement is IBonds, ITerms {
     /// @notice Reverts unless these are the epoch's roots, attested for good.
     /// @return total Sum of all cumulative rewards, and of all cumulative bills, token units.
     function requireActive(uint64 epoch, Roots calldata roots) external view returns (uint96 total);
-
-    /// @notice Whether an epoch's attestation states that leaf.
-    /// @param roots What was attested.
-    /// @param nodes Number of leaves of the nodes tree.
-    /// @param proof The leaf's siblings, 47 bytes a level.
-    function verifyAttestation(
-        uint64 epoch,
-        Roots calldata roots,
-        NodeLeaf calldata leaf,
-        uint256 nodes,
-        bytes calldata proof
-    ) external view returns (bool);
-
-    /// @notice Whether an epoch's attestation counts that receipt: it stands in a charge's segment, its ticket in
-    /// the issuer's committed log, and the ticket's client signed it.
-    /// @param roots What was attested.
-    /// @param shown The record of 140 bytes in its segment, and the segment's charge.
-    /// @param ticket The 216 bytes of its ticket.
-    /// @param entry Where the ticket stands in the log.
-    function verifyReceipt(
-        uint64 epoch,
-        Roots calldata roots,
-        RecordProof calldata shown,
-        bytes calldata ticket,
-        LogProof calldata entry
-    ) external view returns (bool);
 
     /// @notice The list of nodes.
     function registry() external view returns (INodeRegistry);

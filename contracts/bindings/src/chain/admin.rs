@@ -58,7 +58,7 @@ impl Chain {
     ) -> Result<Sent, ChainError> {
         let call = Settlement::scheduleCall {
             firstEpoch: first_epoch,
-            p: parameters.try_into()?,
+            parameters: parameters.try_into()?,
         };
         self.send(self.inner.settlement, call).await
     }

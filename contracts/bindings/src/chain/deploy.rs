@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::rpc::Rpc;
 use super::{ChainConfig, ChainError, Parameters};
-use crate::abi::{Ed25519, NodeRegistry, RewardVault, Settlement, TestToken};
+use crate::abi::{
+    Ed25519, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry, RecordChallenges,
+    RewardVault, Settlement, TestToken, TreeChallenges,
+};
 
 /// What a network is to be.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ pub struct Deployment {
     pub money_challenges: Address,
     /// Slashes issuers who break their word.
     pub issuer_challenges: Address,
+    /// Answers whether an attestation states a leaf or counts a receipt.
+    pub inclusion: Address,
     /// The block the settlement contract was deployed in.
     pub block: u64,
 }
@@ -125,6 +130,7 @@ pub async fn deploy(
         tree_challenges: next(),
         money_challenges: next(),
         issuer_challenges: next(),
+        inclusion: next(),
         block: 0,
     };
 
@@ -180,8 +186,27 @@ pub async fn deploy(
     network.block = rpc
         .create("Settlement", settlement, network.settlement)
         .await?;
-    // CHALLENGES: the four contracts come here, in the order of their addresses above, as soon as their
-    // artifacts are there.
+    let settlement_ = network.settlement;
+    let arguments = RecordChallenges::constructorCall { settlement_ };
+    let records = code(&RecordChallenges::BYTECODE, &arguments);
+    rpc.create("RecordChallenges", records, network.record_challenges)
+        .await?;
+    let arguments = TreeChallenges::constructorCall { settlement_ };
+    let trees = code(&TreeChallenges::BYTECODE, &arguments);
+    rpc.create("TreeChallenges", trees, network.tree_challenges)
+        .await?;
+    let arguments = MoneyChallenges::constructorCall { settlement_ };
+    let money = code(&MoneyChallenges::BYTECODE, &arguments);
+    rpc.create("MoneyChallenges", money, network.money_challenges)
+        .await?;
+    let arguments = IssuerChallenges::constructorCall { settlement_ };
+    let issuers = code(&IssuerChallenges::BYTECODE, &arguments);
+    rpc.create("IssuerChallenges", issuers, network.issuer_challenges)
+        .await?;
+    let arguments = Inclusion::constructorCall { settlement_ };
+    let inclusion = code(&Inclusion::BYTECODE, &arguments);
+    rpc.create("Inclusion", inclusion, network.inclusion)
+        .await?;
     Ok(network)
 }
 

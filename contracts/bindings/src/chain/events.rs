@@ -48,7 +48,9 @@ impl Chain {
             Status::None => return Ok(None),
             Status::Archived => self.inner.timeline.attest_from(epoch),
             Status::Pending | Status::Active => match self.attestation(epoch).await? {
-                Some(attestation) => attestation.attested_at,
+                Some(attestation) => {
+                    attestation.active_at - u64::from(self.inner.timeline.challenge_window)
+                }
                 // Overturned a moment ago.
                 None => return Ok(None),
             },

@@ -17,18 +17,23 @@ impl Chain {
         let mut payers = Vec::new();
         let mut next = 0;
         loop {
-            let page = RewardVault::pageCall {
-                first: next,
-                limit: PAGE_SIZE,
-            };
+            let (first, limit) = (next, PAGE_SIZE);
+            let page = RewardVault::pageCall { first, limit };
             let page = self.vault_view(page).await?;
+            let deposits = RewardVault::depositsAtCall {
+                first,
+                limit,
+                time: U256::MAX,
+            };
+            let deposits = self.vault_view(deposits).await?;
             let full = page.len() == PAGE_SIZE as usize;
-            for payer in page {
+            // Who funded between the two calls is in the second only, at its end.
+            for (payer, deposit) in page.into_iter().zip(deposits) {
                 payers.push(Payer {
                     index: next,
                     account: payer.account,
                     registered_at: payer.registeredAt,
-                    deposit: U256::from(payer.deposit),
+                    deposit,
                 });
                 next += 1;
             }
@@ -148,14 +153,24 @@ impl Chain {
 
     /// What a node was ever paid, token units.
     pub async fn claimed(&self, index: u32) -> Result<U256, ChainError> {
-        let claimed = self.vault_view(RewardVault::claimedCall { index }).await?;
+        let claimed = RewardVault::claimedCall { node: index };
+        let claimed = self.vault_view(claimed).await?;
         Ok(U256::from(claimed))
     }
 
     /// All that was ever paid to nodes, token units.
     pub async fn paid(&self) -> Result<U256, ChainError> {
-        let paid = self.vault_view(RewardVault::totalPaidCall {}).await?;
-        Ok(U256::from(paid))
+        let (mut paid, mut first) = (U256::ZERO, 0);
+        let count = self.node_count().await?;
+        while first < count {
+            let limit = PAGE_SIZE.min(count - first);
+            let page = RewardVault::accountsCall { first, limit };
+            for account in self.vault_view(page).await? {
+                paid += account.claimed.to::<U256>();
+            }
+            first += limit;
+        }
+        Ok(paid)
     }
 
     // ---- The token ----

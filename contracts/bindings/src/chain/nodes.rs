@@ -30,16 +30,16 @@ impl Chain {
             let (first, limit) = (next, PAGE_SIZE);
             let page = NodeRegistry::pageCall { first, limit };
             let page = self.registry_view(page).await?;
-            let payouts = RewardVault::payoutsCall { first, limit };
-            let payouts = self.vault_view(payouts).await?;
+            let accounts = RewardVault::accountsCall { first, limit };
+            let accounts = self.vault_view(accounts).await?;
             let full = page.len() == PAGE_SIZE as usize;
             // A node that registered between the two calls is in the second only, at its end.
-            for (node, payout) in page.into_iter().zip(payouts) {
+            for (node, account) in page.into_iter().zip(accounts) {
                 nodes.push(Node {
                     index: next,
                     key: node.key,
                     operator: node.operator,
-                    payout,
+                    payout: account.payout,
                     registered_at: node.registeredAt,
                     stake: node.stake.to(),
                     exit_at: node.exitAt,

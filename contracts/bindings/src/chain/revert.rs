@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn another_contracts_error_is_known_too() {
-        let error = RewardVault::NotSettlement {
+        let error = RewardVault::NotRegistry {
             caller: Address::ZERO,
         };
         let revert = Revert::decode(&error.abi_encode());
         assert_eq!(
             revert.to_string(),
-            "NotSettlement(caller: 0x0000000000000000000000000000000000000000)"
+            "NotRegistry(caller: 0x0000000000000000000000000000000000000000)"
         );
     }
 

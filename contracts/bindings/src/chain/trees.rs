@@ -40,8 +40,8 @@ pub struct Attestation {
     pub digest: B256,
     /// Sum of all cumulative rewards, and of all cumulative bills, token units, below 2^96.
     pub total: u128,
-    /// When the quorum was reached, Unix seconds.
-    pub attested_at: u64,
+    /// When its challenge window ends, and it stands for good, Unix seconds.
+    pub active_at: u64,
     /// Whose votes made the quorum: bit i is the verifier of index i.
     pub signers: u64,
 }
@@ -52,7 +52,7 @@ impl From<Settlement::Attestation> for Attestation {
             epoch: from.epoch.to(),
             digest: from.digest,
             total: from.total.to(),
-            attested_at: from.attestedAt.to(),
+            active_at: from.activeAt.to(),
             signers: from.signers,
         }
     }
