@@ -67,9 +67,7 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
         if (key == 0 || committer == address(0)) revert ZeroAddress();
         issuer = issuerCount();
         _issuers.push(
-            Issuer({
-                key: key, committer: committer, addedAt: uint64(block.timestamp), bond: 0, unbondedAt: 0
-            })
+            Issuer({key: key, committer: committer, addedAt: uint64(block.timestamp), bond: 0, unbondedAt: 0})
         );
         emit IssuerAdded(issuer, key, committer);
     }

@@ -54,10 +54,9 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
     /// @param registry_ May be an address at which the registry is yet to be deployed.
     /// @param settlement_ May be an address at which the settlement contract is yet to be deployed.
     constructor(IERC20 token_, address registry_, ISettlement settlement_) {
-        if (
-            address(token_) == address(0) || registry_ == address(0)
-                || address(settlement_) == address(0)
-        ) revert ZeroAddress();
+        if (address(token_) == address(0) || registry_ == address(0) || address(settlement_) == address(0)) {
+            revert ZeroAddress();
+        }
         token = token_;
         registry = registry_;
         settlement = settlement_;

@@ -129,9 +129,7 @@ contract Settlement is ISettlement, Bonds {
             epoch: uint40(s.epoch),
             signers: signers
         });
-        emit EpochAttested(
-            s.epoch, msg.sender, roots, s.nodesTop, s.nodes, s.payers, s.charges, s.total
-        );
+        emit EpochAttested(s.epoch, msg.sender, roots, s.nodesTop, s.nodes, s.payers, s.charges, s.total);
     }
 
     // ---- What challenges do ----

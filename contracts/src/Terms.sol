@@ -25,9 +25,7 @@ abstract contract Terms is ITerms, Ownable2Step {
     /// @dev By first epoch, ascending; never empty. There are few: each costs the owner a transaction and a delay.
     Version[] private _versions;
 
-    constructor(address owner, uint64 genesis_, uint32 changeDelay_, Parameters memory first)
-        Ownable(owner)
-    {
+    constructor(address owner, uint64 genesis_, uint32 changeDelay_, Parameters memory first) Ownable(owner) {
         if (genesis_ > type(uint40).max) revert TooLate(genesis_);
         _requireSound(first, changeDelay_);
         genesis = genesis_;
@@ -113,9 +111,8 @@ abstract contract Terms is ITerms, Ownable2Step {
     /// @inheritdoc ITerms
     function reward(uint64 epoch, uint56 bytes_, uint32 scorePpm) external view returns (uint128) {
         Version storage version = _versionOf(epoch);
-        return Rewards.reward(
-            bytes_, scorePpm, version.parameters.slaFloorPpm, version.parameters.pricePerGib
-        );
+        return
+            Rewards.reward(bytes_, scorePpm, version.parameters.slaFloorPpm, version.parameters.pricePerGib);
     }
 
     // ---- Inside ----

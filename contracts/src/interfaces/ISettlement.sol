@@ -97,8 +97,7 @@ interface ISettlement is IBonds, ITerms {
     /// @param top Uppermost element of the log's tree.
     /// @param count Number of tickets.
     /// @param maxBytes Sum of the bytes they allow.
-    function commitTicketLog(uint64 epoch, uint32 issuer, bytes32 top, uint32 count, uint64 maxBytes)
-        external;
+    function commitTicketLog(uint64 epoch, uint32 issuer, bytes32 top, uint32 count, uint64 maxBytes) external;
 
     /// @notice Votes for what an epoch came to. With the quorum's last vote it is attested. A verifier may vote
     /// for several statements, once each; it answers for the one that is attested if it voted for that.

@@ -40,6 +40,7 @@ interface Vm {
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
     function toString(uint256 value) external pure returns (string memory);
 
     // Gas.
