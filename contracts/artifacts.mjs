@@ -7,7 +7,18 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const contracts = ["NodeRegistry", "RewardVault", "Settlement", "TestToken"];
+const contracts = [
+  "Ed25519",
+  "Inclusion",
+  "IssuerChallenges",
+  "MoneyChallenges",
+  "NodeRegistry",
+  "RecordChallenges",
+  "RewardVault",
+  "Settlement",
+  "TestToken",
+  "TreeChallenges",
+];
 const here = dirname(fileURLToPath(import.meta.url));
 const check = process.argv.includes("--check");
 

@@ -9,6 +9,7 @@ mod node;
 mod output;
 mod publish;
 mod settings;
+mod settled;
 mod testnet;
 mod verifier;
 

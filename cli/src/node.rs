@@ -1,12 +1,15 @@
-//! `quittance node`: make one, run it, claim what it earned.
+//! `quittance node`: make one, run it, claim what it earned, give it another key, end it.
+
+mod claim;
+mod registered;
 
 use crate::keys::{account, signing_key, signing_key_or_new};
 use crate::output;
 use crate::settings::{folder, load, require, settings};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
-use contracts::{Chain, ChainError, Revert, Status};
-use protocol::{Address, B256, Epoch, EpochTree, NodeId};
+use contracts::{Chain, U256};
+use protocol::{Address, B256, NodeId};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,12 +19,19 @@ const MIB: u64 = 1 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make the node's key and register it on the chain; running it again changes nothing.
+    /// Make the node's key and register it on the chain, with the stake that the network asks for from the
+    /// operator's account; running it again changes nothing.
     Init(InitArgs),
     /// Serve.
     Run(RunArgs),
     /// Collect what the node has earned up to the newest epoch that is past its challenge window.
     Claim(ClaimArgs),
+    /// Give the node another key, for the epochs that begin later.
+    Rotate(RotateArgs),
+    /// Leave the network; the stake is free when nothing the node did can be challenged any more.
+    Exit(ExitArgs),
+    /// Take back the stake of a node that has left.
+    WithdrawStake(WithdrawStakeArgs),
 }
 
 settings! {
@@ -63,9 +73,10 @@ settings! {
 }
 
 macro_rules! node_args {
-    ($name:ident) => {
+    ($name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
         #[derive(Debug, clap::Args)]
         pub(crate) struct $name {
+            $($(#[$field_meta])* $field: $ty,)*
             #[command(flatten)]
             settings: NodeSettings,
             /// TOML file with any of these settings.
@@ -77,15 +88,26 @@ macro_rules! node_args {
         }
     };
 }
-node_args!(InitArgs);
-node_args!(RunArgs);
-node_args!(ClaimArgs);
+node_args!(InitArgs {});
+node_args!(RunArgs {});
+node_args!(ClaimArgs {});
+node_args!(RotateArgs {
+    /// File with the new key, made if it isn't there. When the epoch that the answer names begins, it takes
+    /// the place of node.key in the node's folder, and the node is restarted.
+    #[arg(long, value_name = "FILE")]
+    new_key: PathBuf,
+});
+node_args!(ExitArgs {});
+node_args!(WithdrawStakeArgs {});
 
 pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Init(args) => init(args).await,
         Command::Run(args) => serve(args).await,
-        Command::Claim(args) => claim(args).await,
+        Command::Claim(args) => claim::claim(args).await,
+        Command::Rotate(args) => registered::rotate(args).await,
+        Command::Exit(args) => registered::exit(args).await,
+        Command::WithdrawStake(args) => registered::withdraw_stake(args).await,
     }
 }
 
@@ -113,7 +135,11 @@ async fn init(args: InitArgs) -> Result<()> {
     let payout = settings.payout.unwrap_or(operator.address());
     let tx = match chain.index_of(node.0).await? {
         Some(_) => None,
-        None => Some(chain.register_node(node.0, payout).await?.tx),
+        None => {
+            check_stake(&chain, operator.address()).await?;
+            let proof = chain.key_proof(&key, operator.address());
+            Some(chain.register_node(&proof, payout).await?.tx)
+        }
     };
     let index = chain
         .index_of(node.0)
@@ -136,6 +162,18 @@ async fn init(args: InitArgs) -> Result<()> {
         tx,
     };
     output::print(args.json, &made)
+}
+
+/// Says what is missing, which the token's own refusal may not.
+async fn check_stake(chain: &Chain, operator: Address) -> Result<()> {
+    let stake = U256::from(chain.node_stake().await?);
+    let balance = chain.token_balance(operator).await?;
+    ensure!(
+        balance >= stake,
+        "a node's stake is {stake} token units, and account {operator} has {balance}: send it more of token {}",
+        chain.token()
+    );
+    Ok(())
 }
 
 async fn serve(args: RunArgs) -> Result<()> {
@@ -173,129 +211,4 @@ async fn serve(args: RunArgs) -> Result<()> {
     }
     node.run(stop).await?;
     Ok(())
-}
-
-#[derive(Debug, Serialize)]
-struct Claimed {
-    node: NodeId,
-    payout: Address,
-    /// Up to and with which epoch.
-    epoch: Option<Epoch>,
-    /// Token units, as a decimal string.
-    amount: String,
-    tx: Option<B256>,
-}
-
-async fn claim(args: ClaimArgs) -> Result<()> {
-    let settings = load(args.settings, args.config.as_deref())?;
-    let data_dir = folder(&require(
-        &settings.data_dir,
-        "data_dir",
-        "the node's folder",
-    )?)?;
-    let verifier = require(&settings.verifier, "verifier", "a verifier's URL")?;
-    let operator = account(settings.eth_key_file.as_deref())?;
-    let chain = Chain::connect(&settings.chain()?.with_key(operator)).await?;
-    let node = NodeId::from(
-        signing_key(&data_dir.join("node.key"))?
-            .verifying_key()
-            .to_bytes(),
-    );
-    let index = chain
-        .index_of(node.0)
-        .await?
-        .with_context(|| format!("node {node} is not registered: run `quittance node init`"))?;
-    let entries = chain.nodes_from(index).await?;
-    let payout = entries
-        .first()
-        .context("the registry lost the node")?
-        .payout;
-    let nothing = Claimed {
-        node,
-        payout,
-        epoch: None,
-        amount: "0".into(),
-        tx: None,
-    };
-
-    let Some(epoch) = newest_active(&chain).await? else {
-        return output::print(args.json, &nothing);
-    };
-    let attestation = chain
-        .attestation(epoch)
-        .await?
-        .context("the attestation is gone")?;
-    let tree = fetch_tree(&verifier, epoch).await?;
-    let sums = prover::SumTree::of_epoch(&tree)?;
-    if sums.root().hash() != attestation.root {
-        bail!(
-            "the evidence at {verifier} is not that of epoch {epoch} on the chain; try another verifier"
-        );
-    }
-    let Some(leaf) = tree.leaves.get(index as usize) else {
-        return output::print(
-            args.json,
-            &Claimed {
-                epoch: Some(epoch),
-                ..nothing
-            },
-        );
-    };
-    let proof = sums.proof(index.into()).context("the tree lost the node")?;
-    let before = chain.claimed(index).await?;
-    match chain.claim(epoch, &leaf.into(), &proof.0).await {
-        Ok(sent) => {
-            let amount = contracts::U256::from(leaf.cumulative) - before;
-            let claimed = Claimed {
-                epoch: Some(epoch),
-                amount: amount.to_string(),
-                tx: Some(sent.tx),
-                ..nothing
-            };
-            output::print(args.json, &claimed)
-        }
-        Err(ChainError::Reverted { revert, .. }) if is_nothing(&revert) => output::print(
-            args.json,
-            &Claimed {
-                epoch: Some(epoch),
-                ..nothing
-            },
-        ),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_nothing(revert: &Revert) -> bool {
-    revert.to_string().contains("NothingToClaim")
-}
-
-/// The newest epoch that can be claimed from.
-async fn newest_active(chain: &Chain) -> Result<Option<Epoch>> {
-    let mut epoch = chain.next_epoch().await?;
-    while epoch > 0 {
-        epoch -= 1;
-        if chain.status(epoch).await? == Status::Active {
-            return Ok(Some(epoch));
-        }
-    }
-    Ok(None)
-}
-
-/// An epoch's leaves, from a verifier; the chain's root is what says whether they are true.
-async fn fetch_tree(verifier: &str, epoch: Epoch) -> Result<EpochTree> {
-    let url = format!(
-        "{}/v1/evidence/{epoch}/tree.qtree",
-        verifier.trim_end_matches('/')
-    );
-    let unreachable = || format!("cannot fetch {url}");
-    let answer = reqwest::get(&url).await.with_context(unreachable)?;
-    let mut answer = answer.error_for_status().with_context(unreachable)?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.with_context(unreachable)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > EpochTree::BYTES_MAX {
-            bail!("{url} is larger than any epoch tree");
-        }
-    }
-    EpochTree::from_bytes(&bytes).with_context(|| format!("{url} is not an epoch tree"))
 }

@@ -1,8 +1,11 @@
 //! Settings: defaults, then a TOML file, then the environment, then flags; unknown keys are refused.
 
 use anyhow::{Context, Result, anyhow};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Settings of one subcommand: every one may be absent, and a higher source wins over a lower.
 pub(crate) trait Settings: Sized + DeserializeOwned + Default {
@@ -77,6 +80,34 @@ pub(crate) fn require<T: Clone>(setting: &Option<T>, key: &str, what: &str) -> R
     })
 }
 
+/// An amount in the token's smallest unit. A file gives it as a number or, since TOML's end at 2^63, as a
+/// string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Units(pub(crate) u128);
+
+impl FromStr for Units {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Units {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a number of token units")]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(from)? {
+            Form::Number(number) => Ok(Self(number.into())),
+            Form::Text(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
+}
+
 /// A folder that is made if it isn't there.
 pub(crate) fn folder(path: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(path)
@@ -98,6 +129,21 @@ mod tests {
             /// A word.
             #[arg(long)]
             word: String,
+            /// An amount.
+            #[arg(long)]
+            amount: Units,
+        }
+    }
+
+    #[test]
+    fn a_file_gives_amounts_of_any_size() {
+        let amount = |text: &str| toml::from_str::<Sample>(&format!("amount = {text}"));
+        let parsed = |text: &str| amount(text).unwrap().amount;
+        assert_eq!(parsed("7"), Some(Units(7)));
+        let large = "1000000000000000000000000";
+        assert_eq!(parsed(&format!("\"{large}\"")), Some(Units(10u128.pow(24))));
+        for wrong in ["-1", "1.5", "\"ten\"", "\"-1\""] {
+            assert!(amount(wrong).is_err(), "{wrong}");
         }
     }
 
@@ -108,7 +154,7 @@ mod tests {
         std::fs::write(&path, "number = 1\nword = \"file\"\n").unwrap();
         let given = Sample {
             number: Some(2),
-            word: None,
+            ..Sample::default()
         };
         let loaded = load(given, Some(&path)).unwrap();
         assert_eq!(

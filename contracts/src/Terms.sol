@@ -1,85 +1,105 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ISettlement} from "./interfaces/ISettlement.sol";
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+
+import {ITerms} from "./interfaces/ITerms.sol";
 import {Rewards} from "./libraries/Rewards.sol";
-import {Parameters} from "./types/Parameters.sol";
+import {Parameters, Version} from "./types/Parameters.sol";
 
 /// @title What a network agreed on, and what follows from that alone
-/// @notice Parameters never change; another set of them is another network.
-abstract contract Terms is ISettlement {
+abstract contract Terms is ITerms, Ownable2Step {
     /// @dev How many attestations a settlement contract remembers.
     uint64 internal constant HISTORY = 1024;
 
-    /// @dev A segment states less than 2^56 bytes, so at up to this price a reward, at most
-    /// 2^56 · 2^94 / 2^30, fits 120 bits and no epoch can get stuck.
-    uint128 private constant PRICE_PER_GIB_MAX = (1 << 94) - 1;
+    /// @dev A segment states less than 2^56 bytes, so at up to this price a charge, at most 2^56 · 2^70 / 2^30,
+    /// fits 96 bits.
+    uint96 private constant PRICE_PER_GIB_MAX = (1 << 70) - 1;
 
-    uint64 internal immutable GENESIS;
-    uint32 internal immutable EPOCH_LENGTH;
-    uint32 internal immutable TICKET_TAIL;
-    uint32 internal immutable COMMIT_WINDOW;
-    uint32 internal immutable CHALLENGE_WINDOW;
-    uint32 private immutable SLA_FLOOR_PPM;
-    uint32 private immutable TTFB_MS_MAX;
-    uint64 private immutable THROUGHPUT_MIN;
-    uint128 private immutable PRICE_PER_GIB;
+    /// @inheritdoc ITerms
+    uint64 public immutable genesis;
 
-    constructor(Parameters memory terms) {
-        if (terms.epochLength == 0) revert ZeroEpochLength();
-        if (terms.commitWindow == 0 || terms.challengeWindow == 0) revert ZeroWindow();
-        // At one attestation an epoch, the ring then never waits for a challenge window.
-        uint256 windowMax = uint256(HISTORY - 2) * terms.epochLength;
-        if (terms.challengeWindow > windowMax) {
-            revert ChallengeWindowTooLong(terms.challengeWindow, windowMax);
-        }
-        if (terms.slaFloorPpm > Rewards.PPM) revert SlaFloorTooHigh(terms.slaFloorPpm);
-        if (terms.pricePerGib > PRICE_PER_GIB_MAX) {
-            revert PriceTooHigh(terms.pricePerGib, PRICE_PER_GIB_MAX);
-        }
-        GENESIS = terms.genesis;
-        EPOCH_LENGTH = terms.epochLength;
-        TICKET_TAIL = terms.ticketTail;
-        COMMIT_WINDOW = terms.commitWindow;
-        CHALLENGE_WINDOW = terms.challengeWindow;
-        SLA_FLOOR_PPM = terms.slaFloorPpm;
-        TTFB_MS_MAX = terms.ttfbMsMax;
-        THROUGHPUT_MIN = terms.throughputMin;
-        PRICE_PER_GIB = terms.pricePerGib;
+    /// @inheritdoc ITerms
+    uint32 public immutable changeDelay;
+
+    /// @dev By first epoch, ascending; never empty. There are few: each costs the owner a transaction and a delay.
+    Version[] private _versions;
+
+    constructor(address owner, uint64 genesis_, uint32 changeDelay_, Parameters memory first) Ownable(owner) {
+        if (genesis_ > type(uint40).max) revert TooLate(genesis_);
+        _requireSound(first, changeDelay_);
+        genesis = genesis_;
+        changeDelay = changeDelay_;
+        _versions.push(Version({firstEpoch: 0, start: genesis_, parameters: first}));
+        emit VersionScheduled(0, genesis_, first);
     }
 
-    /// @inheritdoc ISettlement
-    function parameters() external view returns (Parameters memory) {
-        return Parameters({
-            genesis: GENESIS,
-            epochLength: EPOCH_LENGTH,
-            ticketTail: TICKET_TAIL,
-            commitWindow: COMMIT_WINDOW,
-            challengeWindow: CHALLENGE_WINDOW,
-            slaFloorPpm: SLA_FLOOR_PPM,
-            ttfbMsMax: TTFB_MS_MAX,
-            throughputMin: THROUGHPUT_MIN,
-            pricePerGib: PRICE_PER_GIB
-        });
+    /// @inheritdoc ITerms
+    function schedule(uint64 firstEpoch, Parameters calldata parameters) external onlyOwner {
+        _requireSound(parameters, changeDelay);
+        Version storage newest = _versions[_versions.length - 1];
+        if (firstEpoch <= newest.firstEpoch) revert VersionOutOfOrder(firstEpoch, newest.firstEpoch);
+        uint256 start = _start(newest, firstEpoch);
+        if (start > type(uint40).max) revert TooLate(start);
+        uint256 earliest = block.timestamp + changeDelay;
+        if (start < earliest) revert VersionTooSoon(start, earliest);
+        // Checked above.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _versions.push(Version({firstEpoch: firstEpoch, start: uint64(start), parameters: parameters}));
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit VersionScheduled(firstEpoch, uint64(start), parameters);
     }
 
-    /// @inheritdoc ISettlement
-    function epochAt(uint256 timestamp) external view returns (uint256) {
-        if (timestamp < GENESIS) revert BeforeGenesis(timestamp, GENESIS);
-        return (timestamp - GENESIS) / EPOCH_LENGTH;
+    // ---- Views ----
+
+    /// @inheritdoc ITerms
+    function versionCount() external view returns (uint256) {
+        return _versions.length;
     }
 
-    /// @inheritdoc ISettlement
-    function epochStart(uint64 epoch) public view returns (uint256) {
-        return GENESIS + uint256(epoch) * EPOCH_LENGTH;
+    /// @inheritdoc ITerms
+    function versionAt(uint256 index) external view returns (Version memory) {
+        if (index >= _versions.length) revert UnknownVersion(index, _versions.length);
+        return _versions[index];
     }
 
-    /// @inheritdoc ISettlement
-    function epochEnd(uint64 epoch) public view returns (uint256) {
-        return epochStart(epoch) + EPOCH_LENGTH;
+    /// @inheritdoc ITerms
+    function parametersAt(uint64 epoch) external view returns (Version memory) {
+        return _versionOf(epoch);
     }
 
-    /// @inheritdoc ISettlement
+    /// @inheritdoc ITerms
+    function epochStart(uint64 epoch) external view returns (uint256) {
+        return _start(_versionOf(epoch), epoch);
+    }
+
+    /// @inheritdoc ITerms
+    function epochEnd(uint64 epoch) external view returns (uint256) {
+        return _end(_versionOf(epoch), epoch);
+    }
+
+    /// @inheritdoc ITerms
+    function epochAt(uint256 time) external view returns (uint64) {
+        if (time < genesis) revert BeforeGenesis(time, genesis);
+        Version storage version = _versionAt(time);
+        uint256 epoch = version.firstEpoch + (time - version.start) / version.parameters.epochLength;
+        if (epoch > type(uint64).max) revert TooLate(time);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return uint64(epoch);
+    }
+
+    /// @inheritdoc ITerms
+    function nodeStake() external view returns (uint96) {
+        return _versionAt(block.timestamp).parameters.nodeStake;
+    }
+
+    /// @inheritdoc ITerms
+    function unbonding() public view returns (uint256) {
+        Parameters memory p = _versionAt(block.timestamp).parameters;
+        return uint256(p.epochLength) + p.ticketTail + p.forceWindow + 2 * uint256(p.challengeWindow);
+    }
+
+    /// @inheritdoc ITerms
     function score(uint32 deliveries, uint32 within, uint32 probes, uint32 probesOk)
         external
         pure
@@ -88,8 +108,52 @@ abstract contract Terms is ISettlement {
         return Rewards.score(deliveries, within, probes, probesOk);
     }
 
-    /// @inheritdoc ISettlement
-    function reward(uint56 bytes_, uint32 scorePpm) external view returns (uint128) {
-        return Rewards.reward(bytes_, scorePpm, SLA_FLOOR_PPM, PRICE_PER_GIB);
+    /// @inheritdoc ITerms
+    function reward(uint64 epoch, uint56 bytes_, uint32 scorePpm) external view returns (uint128) {
+        Version storage version = _versionOf(epoch);
+        return
+            Rewards.reward(bytes_, scorePpm, version.parameters.slaFloorPpm, version.parameters.pricePerGib);
+    }
+
+    // ---- Inside ----
+
+    /// @dev From the newest on: what is asked for is mostly now.
+    function _versionOf(uint64 epoch) internal view returns (Version storage version) {
+        uint256 i = _versions.length - 1;
+        version = _versions[i];
+        while (version.firstEpoch > epoch) {
+            version = _versions[--i];
+        }
+    }
+
+    /// @dev The first one, if none has begun.
+    function _versionAt(uint256 time) internal view returns (Version storage version) {
+        uint256 i = _versions.length - 1;
+        version = _versions[i];
+        while (i != 0 && version.start > time) {
+            version = _versions[--i];
+        }
+    }
+
+    function _start(Version storage version, uint64 epoch) internal view returns (uint256) {
+        return version.start + uint256(epoch - version.firstEpoch) * version.parameters.epochLength;
+    }
+
+    function _end(Version storage version, uint64 epoch) internal view returns (uint256) {
+        return _start(version, epoch) + version.parameters.epochLength;
+    }
+
+    function _requireSound(Parameters memory p, uint32 delay) private pure {
+        if (p.epochLength == 0) revert ZeroEpochLength();
+        if (p.commitWindow == 0 || p.challengeWindow == 0) revert ZeroWindow();
+        uint256 settling = uint256(p.ticketTail) + p.forceWindow;
+        if (p.commitWindow > settling) revert CommitWindowTooLong(p.commitWindow, settling);
+        // At one attestation an epoch, the ring then never waits for a challenge window.
+        uint256 windowMax = uint256(HISTORY - 2) * p.epochLength;
+        if (p.challengeWindow > windowMax) revert ChallengeWindowTooLong(p.challengeWindow, windowMax);
+        uint256 delayMin = settling + p.challengeWindow + 1;
+        if (delay < delayMin) revert ChangeDelayTooShort(delay, delayMin);
+        if (p.slaFloorPpm > Rewards.PPM) revert SlaFloorTooHigh(p.slaFloorPpm);
+        if (p.pricePerGib > PRICE_PER_GIB_MAX) revert PriceTooHigh(p.pricePerGib, PRICE_PER_GIB_MAX);
     }
 }

@@ -68,6 +68,18 @@ pub enum StartError {
         /// As configured.
         account: Address,
     },
+    /// Whoever is to pay has never deposited: no verifier would count a receipt for its tickets.
+    #[error(
+        "account {payer} is to pay for deliveries and never deposited into vault {vault} on chain {chain_id}: run `quittance contracts fund` with its key, or name another payer"
+    )]
+    NotAPayer {
+        /// As configured.
+        payer: Address,
+        /// Where it must deposit.
+        vault: Address,
+        /// Where that stands.
+        chain_id: u64,
+    },
     /// Another process works there.
     #[error("{} is in use by another control plane: stop it, or choose another data directory", .0.display())]
     InUse(PathBuf),
@@ -124,6 +136,7 @@ struct Tasks {
     join: Task,
     commit: Task,
     registry: Task,
+    payers: Task,
 }
 
 struct Task {
@@ -180,15 +193,21 @@ impl Control {
             settlement,
         };
         let parameters = chain.parameters();
-        let (timeline, terms, targets) = (
-            parameters.timeline(),
-            parameters.terms(),
-            parameters.targets(),
-        );
+        let (timeline, terms, targets) =
+            (chain.timeline(), parameters.terms(), parameters.targets());
         let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
         let seat = find_seat(&chain, issuer_key, config.key.address()).await?;
         let registry = Arc::new(Registry::new());
         registry.load(&chain).await?;
+        let payers = Arc::new(Registry::new());
+        payers.load(&chain).await?;
+        if !payers.knows(&config.payer) {
+            return Err(StartError::NotAPayer {
+                payer: config.payer,
+                vault: chain.vault(),
+                chain_id,
+            });
+        }
 
         let clock = clock::system();
         let issuer_config = IssuerConfig {
@@ -239,6 +258,7 @@ impl Control {
             catalogue: opened.catalogue,
             store: opened.store,
             members: Members::new(config.node_timeout),
+            payers: payers.clone(),
             issuer: opened.issuer.clone(),
             metrics: metrics.clone(),
         });
@@ -250,10 +270,11 @@ impl Control {
             clock,
             metrics,
         );
-        let following = registry.clone();
+        let (following, payers_chain) = (registry.clone(), chain.clone());
         let (token, blob_bytes_max) = (config.admin_token, config.blob_bytes_max);
         let tasks = Tasks {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
+            payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
             http: Task::spawn(|stop| http::serve(listener, core, token, blob_bytes_max, stop)),
@@ -280,7 +301,7 @@ impl Control {
     /// 1. HTTP: no new connections, open requests end: no ticket is asked for any more.
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
     /// 3. Commitments: one under way is finished, no new one begins.
-    /// 4. The registry's mirror.
+    /// 4. The mirrors of registry and payers.
     /// 5. The ticket log: what is queued becomes durable, the thread ends.
     /// 6. The data directory is free.
     pub async fn run_until(mut self, shutdown: CancellationToken) {
@@ -292,11 +313,13 @@ impl Control {
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
+            _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
         }
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.join.end("join", JOIN_GRACE).await;
         tasks.commit.end("commit", COMMIT_GRACE).await;
         tasks.registry.end("registry", JOIN_GRACE).await;
+        tasks.payers.end("payers", JOIN_GRACE).await;
         let issuer = self.issuer.clone();
         let stopping = tokio::task::spawn_blocking(move || issuer.stop());
         if stopping.await.is_err() {

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::Members;
 use crate::metrics::Metrics;
+use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
     Address, CollectionId, IssuerKey, Network, RewardTerms, RouteAnswer, RouteRequest, RoutedNode,
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) members: Members,
+    pub(crate) payers: Arc<Registry<Address>>,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -44,10 +46,32 @@ pub(crate) enum RouteError {
     #[error("every healthy node is among those to be excluded")]
     AllExcluded,
     #[error(transparent)]
+    Payer(#[from] PayerError),
+    #[error(transparent)]
     Issue(#[from] IssueError),
 }
 
+/// Why an account can't pay for deliveries: a verifier would refuse every receipt for its tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PayerError {
+    #[error(
+        "account {0} is to pay and never deposited into the vault: it must run `quittance contracts fund` first"
+    )]
+    Unknown(Address),
+    #[error("the chain can't be asked at the moment whether account {0} can pay")]
+    Undecided(Address),
+}
+
 impl Core {
+    /// Whether an account is registered as a payer. Cancel safe.
+    pub(crate) async fn check_payer(&self, payer: Address) -> Result<(), PayerError> {
+        match self.payers.standing(&payer).await {
+            Standing::Registered => Ok(()),
+            Standing::Unknown => Err(PayerError::Unknown(payer)),
+            Standing::Undecided => Err(PayerError::Undecided(payer)),
+        }
+    }
+
     /// Chooses nodes and issues a ticket for each. Cancel safe.
     pub(crate) async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, RouteError> {
         let wanted = &request.collection;
@@ -59,6 +83,7 @@ impl Core {
         if self.timeline.epoch_at_ms((self.clock)()).is_none() {
             return Err(IssueError::BeforeGenesis.into());
         }
+        self.check_payer(collection.payer).await?;
         let now = Instant::now();
         let count = self.tickets_per_route;
         let chosen = self.members.choose_for(

@@ -10,6 +10,7 @@ const TIMELINE: Timeline = Timeline {
     epoch_length: 10,
     ticket_tail: 2,
     commit_window: 5,
+    force_window: 3,
     challenge_window: 5,
 };
 

@@ -51,7 +51,7 @@ const ADDRESS_BYTES_MAX: usize = 259;
 
 struct Shared {
     core: Arc<Core>,
-    registry: Arc<Registry>,
+    registry: Arc<Registry<NodeId>>,
     fills: Semaphore,
 }
 
@@ -59,7 +59,7 @@ struct Shared {
 pub(crate) async fn serve(
     endpoint: Endpoint,
     core: Arc<Core>,
-    registry: Arc<Registry>,
+    registry: Arc<Registry<NodeId>>,
     stop: CancellationToken,
 ) {
     let shared = Arc::new(Shared {

@@ -2,7 +2,7 @@
 
 use crate::ticket_log::Seal;
 use contracts::{Chain, ChainError};
-use protocol::{B256, Epoch, NodeId};
+use protocol::{Address, B256, Epoch, NodeId};
 use std::future::Future;
 
 /// The calls that membership and commitments need. Reads are cancel safe; sending is not, and harmless
@@ -34,6 +34,12 @@ pub(crate) trait Ledger: Clone + Send + Sync + 'static {
         &self,
         first: u32,
     ) -> impl Future<Output = Result<Vec<NodeId>, ChainError>> + Send;
+
+    /// Accounts of the registered payers from payer index `first` on.
+    fn payers_from(
+        &self,
+        first: u32,
+    ) -> impl Future<Output = Result<Vec<Address>, ChainError>> + Send;
 }
 
 impl Ledger for Chain {
@@ -60,5 +66,11 @@ impl Ledger for Chain {
     async fn nodes_from(&self, first: u32) -> Result<Vec<NodeId>, ChainError> {
         let nodes = Chain::nodes_from(self, first).await?;
         Ok(nodes.into_iter().map(|node| NodeId(node.key)).collect())
+    }
+
+    async fn payers_from(&self, first: u32) -> Result<Vec<Address>, ChainError> {
+        let payers = Chain::payers(self).await?.into_iter();
+        let payers = payers.skip_while(|payer| payer.index < first);
+        Ok(payers.map(|payer| payer.account).collect())
     }
 }

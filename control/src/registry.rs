@@ -1,13 +1,15 @@
-//! A mirror of the chain's node registry: who may be a member.
+//! Mirrors of what is registered on the chain: nodes, which may be members, and payers, who may be billed.
 //!
-//! One task reads the chain: new nodes when somebody unknown shows up (at most once in
+//! One task a mirror reads the chain: new entries when somebody unknown shows up (at most once in
 //! [`REFRESH_PAUSE`], whoever asks meanwhile shares the answer), all of them now and then, so that a
 //! reorganised chain is followed.
 
 use crate::ledger::Ledger;
 use contracts::ChainError;
-use protocol::NodeId;
+use protocol::{Address, NodeId};
 use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -22,7 +24,36 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 /// Longest that a stranger waits to be looked up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Whether a node is registered.
+/// What a mirror holds: entries of a list on chain that only grows.
+pub(crate) trait Registered: Copy + Eq + Hash + Debug + Send + Sync + 'static {
+    /// What the list is called.
+    const LIST: &'static str;
+
+    /// The entries from index `first` on.
+    fn read(
+        ledger: &impl Ledger,
+        first: u32,
+    ) -> impl Future<Output = Result<Vec<Self>, ChainError>> + Send;
+}
+
+impl Registered for NodeId {
+    const LIST: &'static str = "node registry";
+
+    async fn read(ledger: &impl Ledger, first: u32) -> Result<Vec<Self>, ChainError> {
+        ledger.nodes_from(first).await
+    }
+}
+
+/// A payer's account.
+impl Registered for Address {
+    const LIST: &'static str = "vault's list of payers";
+
+    async fn read(ledger: &impl Ledger, first: u32) -> Result<Vec<Self>, ChainError> {
+        ledger.payers_from(first).await
+    }
+}
+
+/// Whether a node or payer is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Registered,
@@ -38,33 +69,42 @@ struct Round {
     failed: bool,
 }
 
-/// The registered nodes, as far as they were read.
+/// What is registered, as far as it was read.
 #[derive(Debug)]
-pub(crate) struct Registry {
-    nodes: RwLock<HashSet<NodeId>>,
+pub(crate) struct Registry<T> {
+    known: RwLock<HashSet<T>>,
     requested: AtomicU64,
     wanted: Notify,
     rounds: watch::Sender<Round>,
 }
 
-impl Registry {
+impl<T: Registered> Registry<T> {
     pub(crate) fn new() -> Self {
         Self {
-            nodes: RwLock::default(),
+            known: RwLock::default(),
             requested: AtomicU64::new(0),
             wanted: Notify::new(),
             rounds: watch::Sender::default(),
         }
     }
 
-    fn knows(&self, node: &NodeId) -> bool {
-        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-        nodes.contains(node)
+    /// With these to begin with.
+    #[cfg(test)]
+    pub(crate) fn of(known: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            known: RwLock::new(known.into_iter().collect()),
+            ..Self::new()
+        }
     }
 
-    /// Whether a node is registered; if it isn't known, the chain is asked first. Cancel safe.
-    pub(crate) async fn standing(&self, node: &NodeId) -> Standing {
-        if self.knows(node) {
+    pub(crate) fn knows(&self, one: &T) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.contains(one)
+    }
+
+    /// Whether somebody is registered; if that isn't known, the chain is asked first. Cancel safe.
+    pub(crate) async fn standing(&self, one: &T) -> Standing {
+        if self.knows(one) {
             return Standing::Registered;
         }
         let mut rounds = self.rounds.subscribe();
@@ -75,7 +115,7 @@ impl Registry {
             Ok(Ok(round)) => round.failed,
             Ok(Err(_)) | Err(_) => true,
         };
-        match (self.knows(node), failed) {
+        match (self.knows(one), failed) {
             (true, _) => Standing::Registered,
             (false, false) => Standing::Unknown,
             (false, true) => Standing::Undecided,
@@ -84,20 +124,20 @@ impl Registry {
 
     /// Reads everything. For the start; later the task does.
     pub(crate) async fn load(&self, ledger: &impl Ledger) -> Result<(), ChainError> {
-        let all = ledger.nodes_from(0).await?;
-        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        *nodes = all.into_iter().collect();
+        let all = T::read(ledger, 0).await?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = all.into_iter().collect();
         Ok(())
     }
 
     async fn load_new(&self, ledger: &impl Ledger) -> Result<(), ChainError> {
-        let known = {
-            let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
-            nodes.len() as u32
+        let count = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.len() as u32
         };
-        let new = ledger.nodes_from(known).await?;
-        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
-        nodes.extend(new);
+        let new = T::read(ledger, count).await?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(new);
         Ok(())
     }
 
@@ -123,7 +163,7 @@ impl Registry {
                 result = read => result,
             };
             if let Err(error) = &result {
-                tracing::warn!(%error, "cannot read the node registry");
+                tracing::warn!(%error, "cannot read the {}", T::LIST);
             }
             if reload {
                 reload_at = Instant::now() + RELOAD_INTERVAL;

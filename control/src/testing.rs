@@ -11,6 +11,7 @@ use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::Members;
 use crate::metrics::Metrics;
+use crate::registry::Registry;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
 use contracts::{ChainError, Revert};
@@ -29,6 +30,7 @@ pub(crate) const TIMELINE: Timeline = Timeline {
     epoch_length: 10,
     ticket_tail: 2,
     commit_window: 5,
+    force_window: 3,
     challenge_window: 5,
 };
 pub(crate) const NETWORK: Network = Network {
@@ -101,6 +103,7 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
         store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
         // Tests don't race the machine's clock.
         members: Members::new(Duration::from_secs(3600)),
+        payers: Arc::new(Registry::of([PAYER])),
         issuer: Arc::new(issuer.unwrap()),
         metrics: Arc::new(Metrics::default()),
     })
@@ -112,6 +115,7 @@ pub(crate) struct FakeState {
     pub(crate) next_epoch: Epoch,
     pub(crate) logs: BTreeMap<Epoch, B256>,
     pub(crate) nodes: Vec<NodeId>,
+    pub(crate) payers: Vec<Address>,
     /// Calls that go well before one that fails.
     pub(crate) fail_at: Option<usize>,
     /// Commitments that are mined although the answer gets lost.
@@ -202,6 +206,13 @@ impl Ledger for FakeLedger {
                 .get(first as usize..)
                 .unwrap_or_default()
                 .to_vec()
+        })
+    }
+
+    async fn payers_from(&self, first: u32) -> Result<Vec<Address>, ChainError> {
+        self.answer(|state| {
+            let payers = state.payers.get(first as usize..);
+            payers.unwrap_or_default().to_vec()
         })
     }
 }

@@ -5,8 +5,8 @@ use contracts::{
     Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
 use protocol::{
-    Address, B256, ContentHash, Entry, Manifest, NetworkInfo, PublishRequest, RouteAnswer,
-    SigningKey, TicketLog,
+    B256, ContentHash, Entry, Manifest, NetworkInfo, PublishRequest, RouteAnswer, SigningKey,
+    TicketLog,
 };
 use quittance_control::{Config, Control, StartError};
 use std::io::{BufRead, BufReader};
@@ -91,16 +91,20 @@ async fn network(rpc: &str) -> Chain {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let config = DeployConfig {
         parameters: Parameters {
-            genesis: now.as_secs(),
             epoch_length: 5,
             ticket_tail: 2,
             commit_window: 60,
+            force_window: 58,
             challenge_window: 5,
             sla_floor_ppm: 0,
             ttfb_ms_max: 500,
             throughput_min: 1,
             price_per_gib: 1,
+            verifier_bond: 1,
+            issuer_bond: 1,
+            node_stake: 1,
         },
+        genesis: now.as_secs(),
         token: TokenConfig::Test {
             name: "Test".into(),
             symbol: "T".into(),
@@ -108,7 +112,8 @@ async fn network(rpc: &str) -> Chain {
             supply: U256::from(1_000_000u64),
         },
         owner: None,
-        challenges: None,
+        treasury: None,
+        change_delay: 66,
     };
     let deployed = deploy(rpc, account(), &config).await.unwrap();
     let config = ChainConfig::new(rpc, deployed.settlement).with_key(account());
@@ -117,7 +122,7 @@ async fn network(rpc: &str) -> Chain {
 
 fn config(rpc: &str, chain: &Chain, dir: &Path) -> Config {
     let any = (Ipv4Addr::LOCALHOST, 0).into();
-    let payer = Address::repeat_byte(1);
+    let payer = account().address();
     let settlement = chain.network().1;
     let mut config = Config::new(
         rpc,
@@ -245,16 +250,20 @@ async fn a_control_plane_commits_what_it_issued() {
     other.key = account();
     let refused = Control::start(other).await.err();
     assert!(matches!(refused, Some(StartError::NotCommitter { .. })));
+    let refused = Control::start(config(rpc, &chain, dir.path())).await.err();
+    let refused = refused.expect("nobody has deposited");
+    assert!(matches!(refused, StartError::NotAPayer { .. }));
+    let said = refused.to_string();
+    assert!(said.contains(&account().address().to_string()), "{said}");
+    chain.fund(U256::from(1000)).await.unwrap();
     let first = start(config(rpc, &chain, dir.path())).await;
     let refused = Control::start(config(rpc, &chain, dir.path())).await.err();
     assert!(matches!(refused, Some(StartError::InUse(_))), "{refused:?}");
 
     let node_key = SigningKey::from_bytes(&[7; 32]);
-    let registered = B256::from(node_key.verifying_key().to_bytes());
-    chain
-        .register_node(registered, account().address())
-        .await
-        .unwrap();
+    let us = account().address();
+    let proof = chain.key_proof(&node_key, us);
+    chain.register_node(&proof, us).await.unwrap();
     let http = reqwest::Client::new();
     publish(&http, &first.url).await;
     let member = node(&first.join, &node_key).await;

@@ -155,7 +155,7 @@ impl Node {
             return Err(StartError::NotRegistered(id));
         }
         let network = chain.network_id();
-        let timeline = chain.parameters().timeline();
+        let timeline = chain.timeline();
         let endpoint = server_endpoint(
             config.listen,
             &config.key,

@@ -208,6 +208,7 @@ mod tests {
             epoch_length: 10,
             ticket_tail: 0,
             commit_window: 0,
+            force_window: 0,
             challenge_window: 0,
         };
         let ticket = Ticket {

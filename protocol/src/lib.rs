@@ -2,15 +2,17 @@
 //!
 //! Participants: an *issuer* (control plane) grants [`Ticket`]s, *clients* sign cumulative [`Receipt`]s
 //! over what they verified, *nodes* keep the newest [`Record`] of each ticket and seal them into
-//! [`Segment`]s, *verifiers* recompute everything and attest an [`epoch tree`](NodeLeaf).
+//! [`Segment`]s, *verifiers* recompute everything and attest the three [trees of an epoch](EpochTrees).
 //!
 //! Goals: one place for every layout, digest, limit and rounding; peers' bytes never panic; what was
 //! verified has a type of its own. Non-goals: sockets, files, clocks and randomness. Time and keys come
 //! in as arguments.
 
 mod api;
+mod attestation;
 mod code;
 pub mod decimal;
+mod epoch_tree;
 mod frame;
 mod ids;
 mod layout;
@@ -18,7 +20,7 @@ mod manifest;
 mod mass;
 mod merkle;
 mod money;
-mod node_leaf;
+mod payers;
 mod record;
 mod segment;
 mod signature;
@@ -30,7 +32,12 @@ pub use api::{
     CollectionSummary, NO_VIEWER_TOKEN, NetworkInfo, NodeInfo, PublishRequest, RouteAnswer,
     RouteRequest, RoutedNode, ServiceTargets,
 };
+pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;
+pub use epoch_tree::{
+    BILL_LEAF_BYTES, BillLeaf, BillTree, CHARGE_LEAF_BYTES, ChargeLeaf, ChargeTree, EpochLeaf,
+    EpochTree, EpochTrees, NODE_LEAF_BYTES, NodeLeaf, NodeTree,
+};
 pub use frame::{
     ControlRequest, FRAME_BYTES_MAX, FetchReply, FrameError, GROUP_BYTES, Heartbeat, OrderFrame,
     ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
@@ -43,21 +50,24 @@ pub use layout::{LayoutError, RECORDS_MAX};
 pub use manifest::{Entry, Manifest, ManifestError};
 pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
 pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
-pub use money::{GIB, MoneyError, PPM, Ppm, RewardTerms, reward, score};
-pub use node_leaf::{EpochTree, NODE_LEAF_BYTES, NodeLeaf};
+pub use money::{
+    AMOUNT_END, GIB, MoneyError, PPM, PRICE_END, Ppm, RewardTerms, charge, reward, score,
+};
+pub use payers::Payers;
 pub use record::{
     RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, Rejection, UnverifiedReceipt,
     VerifiedReceipt, VerifiedRecord,
 };
 pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError};
 pub use signature::{
-    PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding, sign, verify,
+    PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding,
+    registration_digest, sign, verify,
 };
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
 pub use ticket_log::{LOG_HEADER_BYTES, TicketLog, TicketLogError};
 pub use timeline::Timeline;
 
-pub use alloy_primitives::{Address, B256, keccak256};
+pub use alloy_primitives::{Address, B256, FixedBytes, keccak256};
 /// The secret half of a node's, client's or issuer's key.
 pub use ed25519_dalek::SigningKey;
 

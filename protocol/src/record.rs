@@ -3,6 +3,7 @@
 use crate::layout::{LayoutError, Reader};
 use crate::mass::{DeliveryMass, MassOverflow};
 use crate::merkle::{Element, leaf_hash};
+use crate::payers::Payers;
 use crate::signature::{Signature, Tag, sign, verify};
 use crate::ticket::{Ticket, VerifiedTicket};
 use crate::ticket_log::TicketLog;
@@ -69,11 +70,14 @@ pub enum Rejection {
     /// The committed ticket's times or limit are impossible.
     #[error("malformed_ticket: the ticket's times or limit are not those of its epoch")]
     MalformedTicket = 11,
+    /// Nobody the vault knows.
+    #[error("unknown_payer: the ticket's payer was not registered before the epoch's end")]
+    UnknownPayer = 12,
 }
 
 impl Rejection {
     /// All of them, in the order of their codes.
-    pub const ALL: [Rejection; 11] = [
+    pub const ALL: [Rejection; 12] = [
         Self::UnknownTicket,
         Self::WrongTicket,
         Self::WrongNetwork,
@@ -85,6 +89,7 @@ impl Rejection {
         Self::BadSignature,
         Self::NotMonotonic,
         Self::MalformedTicket,
+        Self::UnknownPayer,
     ];
 
     /// The code of SPEC section 5.
@@ -149,7 +154,7 @@ impl Receipt {
         }
     }
 
-    /// The checks 2 to 9 of SPEC section 5, except for the places a caller knows anyway (3 and 4).
+    /// The checks of SPEC section 5 from `over_limit` on: what ticket and receipt tell by themselves.
     fn check(
         &self,
         ticket: &Ticket,
@@ -270,6 +275,8 @@ pub struct RecordContext<'a> {
     pub timeline: Timeline,
     /// The committed logs of the epoch.
     pub logs: &'a [TicketLog],
+    /// The payers registered before the epoch's end.
+    pub payers: &'a Payers,
 }
 
 impl Record {
@@ -342,20 +349,33 @@ impl Record {
         if ticket.check_form(&context.timeline).is_err() {
             return Err(Rejection::MalformedTicket);
         }
+        let payer = context.payers.index_of(&ticket.payer);
+        let payer = payer.ok_or(Rejection::UnknownPayer)?;
         self.receipt
             .check(&ticket, &self.receipt.digest(), &self.signature)?;
-        Ok(VerifiedRecord(self))
+        Ok(VerifiedRecord {
+            record: self,
+            payer,
+        })
     }
 }
 
 /// A record that counts. Only [`Record::verify`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VerifiedRecord(Record);
+pub struct VerifiedRecord {
+    record: Record,
+    payer: u32,
+}
 
 impl VerifiedRecord {
     /// The record.
     pub fn record(&self) -> &Record {
-        &self.0
+        &self.record
+    }
+
+    /// Payer index of its ticket's payer.
+    pub fn payer(&self) -> u32 {
+        self.payer
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signatures: what is signed, and the one rule of validity. SPEC section 3.
 
-use alloy_primitives::{B256, FixedBytes, keccak256};
+use alloy_primitives::{Address, B256, FixedBytes, keccak256};
 use ed25519_dalek::{Signer, SigningKey};
 
 /// An ed25519 public key as it stands in tickets and registries; not yet known to be a point.
@@ -21,6 +21,8 @@ pub enum Tag {
     Receipt,
     /// A client binds its session to one TLS connection.
     Binding,
+    /// A node shows its operator that it has the key being registered.
+    Registration,
 }
 
 impl Tag {
@@ -29,6 +31,7 @@ impl Tag {
             Tag::Ticket => b"quittance/tick1",
             Tag::Receipt => b"quittance/rcpt1",
             Tag::Binding => b"quittance/bind1",
+            Tag::Registration => b"quittance/node1",
         }
     }
 }
@@ -129,6 +132,16 @@ pub fn exporter_binding(ticket_digest: &B256, exporter: &[u8; 32]) -> B256 {
     let mut body = [0; 64];
     body[..32].copy_from_slice(ticket_digest.as_slice());
     body[32..].copy_from_slice(exporter);
+    keccak256(body)
+}
+
+/// Body digest of a key's registration by an operator: the key signs it with [`Tag::Registration`], so that
+/// nobody registers a key it doesn't have.
+pub fn registration_digest(chain_id: u64, registry: Address, operator: Address) -> B256 {
+    let mut body = [0; 48];
+    body[..8].copy_from_slice(&chain_id.to_be_bytes());
+    body[8..28].copy_from_slice(registry.as_slice());
+    body[28..].copy_from_slice(operator.as_slice());
     keccak256(body)
 }
 
@@ -248,6 +261,24 @@ mod tests {
                 assert!(ed25519_zebra::VerificationKey::try_from(point).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn a_registration_is_for_one_operator_of_one_registry() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let public = key.verifying_key().to_bytes();
+        let (registry, operator) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let digest = registration_digest(1, registry, operator);
+        let proof = sign(&key, Tag::Registration, &digest);
+        assert!(verify(&public, Tag::Registration, &digest, &proof).is_ok());
+        for other in [
+            registration_digest(2, registry, operator),
+            registration_digest(1, operator, operator),
+            registration_digest(1, registry, registry),
+        ] {
+            assert!(verify(&public, Tag::Registration, &other, &proof).is_err());
+        }
+        assert!(verify(&public, Tag::Binding, &digest, &proof).is_err());
     }
 
     proptest! {

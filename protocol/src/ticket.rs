@@ -210,7 +210,7 @@ mod tests {
             let bytes: [u8; TICKET_BYTES] = parts.concat().try_into().unwrap();
             let ticket = Ticket::from_bytes(&bytes);
             prop_assert_eq!(ticket.to_bytes(), bytes);
-            let timeline = Timeline { genesis, epoch_length, ticket_tail, commit_window: 0, challenge_window: 0 };
+            let timeline = Timeline { genesis, epoch_length, ticket_tail, commit_window: 0, force_window: 0, challenge_window: 0 };
             // Times near the end of time saturate.
             let _ = ticket.check_form(&timeline);
             let _ = ticket.leaf();

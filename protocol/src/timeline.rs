@@ -14,6 +14,8 @@ pub struct Timeline {
     pub ticket_tail: u32,
     /// Seconds after an epoch's end in which issuers commit their logs.
     pub commit_window: u32,
+    /// Seconds after the ticket tail in which nodes may force commitments and nobody attests.
+    pub force_window: u32,
     /// Seconds from an attestation until it is active.
     pub challenge_window: u32,
 }
@@ -37,6 +39,15 @@ impl Timeline {
             .saturating_mul(1000)
     }
 
+    /// First second at which an epoch may be attested: ticket tail and force window are over, and so is the
+    /// commit window, of which the last second still takes a log.
+    pub fn attest_from(&self, epoch: Epoch) -> u64 {
+        let end = self.end(epoch);
+        let committed = u64::from(self.commit_window) + 1;
+        let forced = u64::from(self.ticket_tail) + u64::from(self.force_window);
+        end.saturating_add(committed.max(forced))
+    }
+
     /// The epoch of a moment; `None` before the genesis.
     pub fn epoch_at_ms(&self, now: UnixMillis) -> Option<Epoch> {
         (now / 1000)
@@ -56,6 +67,7 @@ mod tests {
             epoch_length: 15,
             ticket_tail: 3,
             commit_window: 10,
+            force_window: 7,
             challenge_window: 5,
         };
         assert_eq!(timeline.epoch_at_ms(99_999), None);
@@ -64,6 +76,13 @@ mod tests {
         assert_eq!(timeline.epoch_at_ms(115_000), Some(1));
         assert_eq!(timeline.end(1), 130);
         assert_eq!(timeline.tickets_end_ms(1), 133_000);
+        assert_eq!(timeline.attest_from(1), 141, "130 + 10 still takes a log");
+        let longer = Timeline {
+            force_window: 20,
+            ..timeline
+        };
+        assert_eq!(longer.attest_from(1), 153);
+        assert_eq!(timeline.attest_from(u64::MAX), u64::MAX);
         assert_eq!(timeline.end(u64::MAX), u64::MAX);
     }
 }

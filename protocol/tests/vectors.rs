@@ -1,13 +1,15 @@
 //! The golden vectors of `tests/vectors`, recomputed from their fields by this crate alone. The contracts'
-//! tests read `merkle.json` and `epoch.json` as well: what both agree on is the protocol.
+//! tests read `merkle.json`, `epoch.json` and the leaves as well: what both agree on is the protocol.
 
 use alloy_primitives::hex;
 use quittance_protocol::{
-    Address, B256, ClientKey, CollectionId, ContentHash, DeliveryMass, Element, Entry, EpochTree,
-    IssuerKey, Manifest, ManifestError, Mass, Network, NodeId, NodeLeaf, Proof, Receipt, Record,
-    RecordContext, Rejection, RewardTerms, Root, Segment, SignedTicket, SigningKey, Ticket,
-    TicketId, TicketInvalid, TicketLog, Timeline, TreeTop, UnverifiedReceipt, ValueMass, leaf_hash,
-    reward, score,
+    Address, B256, BillLeaf, BillTree, ChargeLeaf, ChargeTree, ClientKey, CollectionId,
+    ContentHash, DeliveryMass, Element, Entry, EpochLeaf, EpochRoots, EpochTree, IssuerKey,
+    Manifest, ManifestError, Mass, Network, NodeId, NodeLeaf, NodeTree, Payers, Proof, Receipt,
+    Record, RecordContext, Rejection, RewardTerms, Root, Roots, Segment, SignedTicket, SigningKey,
+    Statement, Tag, Ticket, TicketId, TicketInvalid, TicketLog, Timeline, TreeTop,
+    UnverifiedReceipt, ValueMass, charge, leaf_hash, registration_digest, reward, score, sign,
+    verify,
 };
 use serde_json::Value;
 use std::str::FromStr;
@@ -110,73 +112,277 @@ fn trees() {
     assert!(list(&vectors["delivery"]).len() > 8 && list(&vectors["value"]).len() > 8);
 }
 
+fn terms(vectors: &Value) -> RewardTerms {
+    RewardTerms {
+        price_per_gib: decimal(&vectors["price_per_gib"]),
+        sla_floor_ppm: number(&vectors["sla_floor_ppm"]),
+    }
+}
+
 #[test]
 fn scores_and_rewards() {
     let vectors = load("epoch");
-    let terms = RewardTerms {
-        price_per_gib: decimal(&vectors["price_per_gib"]),
-        sla_floor_ppm: number(&vectors["sla_floor_ppm"]),
-    };
     for case in list(&vectors["rewards"]) {
         let [deliveries, within, probes, probes_ok] =
             ["deliveries", "within", "probes", "probes_ok"].map(|field| number(&case[field]));
         let mass = DeliveryMass::new(decimal(&case["bytes"]), deliveries, within).unwrap();
         let score = score(deliveries, within, probes, probes_ok);
         assert_eq!(score, number(&case["score"]), "{case}");
-        let reward = reward(&terms, mass, score).unwrap();
+        let reward = reward(&terms(&vectors), mass, score).unwrap();
         assert_eq!(reward, decimal(&case["reward"]), "{case}");
     }
     assert!(list(&vectors["rewards"]).len() > 10);
 }
 
+fn mass(value: &Value) -> DeliveryMass {
+    DeliveryMass::from_bytes(array(value))
+}
+
+fn node_leaf(stated: &Value) -> NodeLeaf {
+    NodeLeaf {
+        index: number(&stated["index"]),
+        node: NodeId::from(array::<32>(&stated["node"])),
+        mass: mass(&stated["mass"]),
+        probes: number(&stated["probes"]),
+        probes_ok: number(&stated["probes_ok"]),
+        sla_ppm: number(&stated["sla_ppm"]),
+        last: number(&stated["last"]),
+        reward: decimal(&stated["reward"]),
+        cumulative: decimal(&stated["cumulative"]),
+    }
+}
+
+fn bill_leaf(stated: &Value) -> BillLeaf {
+    BillLeaf {
+        index: number(&stated["index"]),
+        payer: Address::from(array(&stated["payer"])),
+        last: number(&stated["last"]),
+        bill: decimal(&stated["bill"]),
+        cumulative: decimal(&stated["cumulative"]),
+    }
+}
+
+fn charge_leaf(stated: &Value) -> ChargeLeaf {
+    ChargeLeaf {
+        payer: number(&stated["payer"]),
+        node: number(&stated["node"]),
+        segment_root: array(&stated["segment_root"]).into(),
+        mass: mass(&stated["mass"]),
+        amount: decimal(&stated["amount"]),
+        billed: decimal(&stated["billed"]),
+        earned: decimal(&stated["earned"]),
+        served: mass(&stated["served"]),
+        previous: number(&stated["previous"]),
+    }
+}
+
+fn check_leaves<L: EpochLeaf>(leaves: &Value, read: impl Fn(&Value) -> L) -> Vec<L> {
+    let check = |stated: &Value| {
+        let leaf = read(stated);
+        assert_eq!(leaf.to_bytes().as_ref(), bytes(&stated["encoding"]));
+        assert_eq!(L::from_bytes(&leaf.to_bytes()), leaf);
+        let hash = B256::from(array(&stated["hash"]));
+        assert_eq!(leaf.leaf().unwrap().hash, hash);
+        leaf
+    };
+    list(leaves).iter().map(check).collect()
+}
+
 #[test]
-fn the_epoch_tree() {
-    let vectors = load("epoch");
-    let terms = RewardTerms {
-        price_per_gib: decimal(&vectors["price_per_gib"]),
-        sla_floor_ppm: number(&vectors["sla_floor_ppm"]),
+fn leaves() {
+    let nodes = check_leaves(&load("node_leaf")["leaves"], node_leaf);
+    let bills = check_leaves(&load("bill_leaf")["leaves"], bill_leaf);
+    let charges = check_leaves(&load("charge_leaf")["leaves"], charge_leaf);
+    assert_eq!([nodes.len(), bills.len(), charges.len()], [3; 3]);
+}
+
+#[test]
+fn an_attestations_digest() {
+    let vectors = load("attestation");
+    let [nodes, bills, charges, evidence] =
+        ["nodes", "bills", "charges", "evidence"].map(|name| array(&vectors[name]).into());
+    let roots = Roots {
+        nodes,
+        bills,
+        charges,
+        evidence,
     };
-    let leaves: Vec<_> = list(&vectors["leaves"])
-        .iter()
-        .map(|stated| {
-            let leaf = NodeLeaf {
-                index: number(&stated["index"]),
-                node: NodeId::from(array::<32>(&stated["node"])),
-                segment_root: array(&stated["segment_root"]).into(),
-                mass: DeliveryMass::from_bytes(array(&stated["mass"])),
-                probes: number(&stated["probes"]),
-                probes_ok: number(&stated["probes_ok"]),
-                sla_ppm: number(&stated["sla_ppm"]),
-                reward: decimal(&stated["reward"]),
-                cumulative: decimal(&stated["cumulative"]),
-            };
-            assert_eq!(leaf.to_bytes(), array(&stated["encoding"]));
-            assert_eq!(NodeLeaf::from_bytes(&leaf.to_bytes()), leaf);
-            let hash = B256::from(array(&stated["hash"]));
-            assert_eq!(leaf.leaf().unwrap().hash, hash);
-            let (mass, probes) = (leaf.mass, (leaf.probes, leaf.probes_ok));
-            let ppm = score(mass.deliveries(), mass.within(), probes.0, probes.1);
-            assert_eq!(leaf.sla_ppm, ppm);
-            assert_eq!(leaf.reward, reward(&terms, mass, ppm).unwrap());
-            leaf
-        })
-        .collect();
-    let tree = EpochTree {
-        network: Network {
-            chain_id: 1,
-            settlement: Address::ZERO,
-        },
-        epoch: 0,
-        leaves,
-    };
+    assert_eq!(roots.digest(), B256::from(array(&vectors["digest"])));
+}
+
+#[test]
+fn registrations() {
+    let vectors = load("registration");
+    for proof in list(&vectors["proofs"]) {
+        let [registry, operator] = ["registry", "operator"].map(|name| array(&proof[name]).into());
+        let digest = registration_digest(decimal(&proof["chain_id"]), registry, operator);
+        assert_eq!(digest, B256::from(array(&proof["digest"])));
+        let (key, signature) = (array(&proof["key"]), array(&proof["signature"]).into());
+        assert!(verify(&key, Tag::Registration, &digest, &signature).is_ok());
+        let other = sign(
+            &SigningKey::from_bytes(&[1; 32]),
+            Tag::Registration,
+            &digest,
+        );
+        assert!(verify(&key, Tag::Registration, &digest, &other).is_err());
+    }
+    assert!(list(&vectors["proofs"]).len() > 2);
+}
+
+/// Leaves, file, root and proofs of one of an epoch's trees.
+fn check_epoch_tree<L: EpochLeaf>(
+    stated: &Value,
+    read: impl Fn(&Value) -> L,
+) -> (EpochTree<L>, Root<ValueMass>) {
+    let file = bytes(&stated["encoding"]);
+    let tree = EpochTree::<L>::from_bytes(&file).unwrap();
+    assert_eq!(tree.to_bytes(), file);
+    assert_eq!(check_leaves(&stated["leaves"], read), tree.leaves);
     let root = tree.root().unwrap();
-    assert_eq!(root.count, vectors["count"].as_u64().unwrap());
-    assert_eq!(root.top.hash, B256::from(array(&vectors["top"])));
-    assert_eq!(root.mass().amount(), decimal(&vectors["total"]));
-    assert_eq!(root.hash(), B256::from(array(&vectors["root"])));
-    for (leaf, stated) in tree.leaves.iter().zip(list(&vectors["leaves"])) {
-        let element = leaf.leaf().unwrap();
-        check_proof(&root, leaf.index.into(), element, &stated["proof"]);
+    assert_eq!(root.count, stated["count"].as_u64().unwrap());
+    assert_eq!(root.top.hash, B256::from(array(&stated["top"])));
+    assert_eq!(root.mass().amount(), decimal(&stated["total"]));
+    assert_eq!(root.hash(), B256::from(array(&stated["root"])));
+    for ((place, leaf), stated) in (0u64..).zip(&tree.leaves).zip(list(&stated["leaves"])) {
+        check_proof(&root, place, leaf.leaf().unwrap(), &stated["proof"]);
+    }
+    (tree, root)
+}
+
+/// An epoch as its file states it.
+struct Example {
+    vectors: Value,
+    deposits: Vec<u128>,
+    nodes: NodeTree,
+    bills: BillTree,
+    charges: ChargeTree,
+    roots: EpochRoots,
+    nodes_before: NodeTree,
+    bills_before: BillTree,
+}
+
+fn example() -> Example {
+    let vectors = load("epoch");
+    let (nodes, nodes_root) = check_epoch_tree(&vectors["nodes"], node_leaf);
+    let (bills, bills_root) = check_epoch_tree(&vectors["bills"], bill_leaf);
+    let (charges, charges_root) = check_epoch_tree(&vectors["charges"], charge_leaf);
+    let (nodes_before, _) = check_epoch_tree(&vectors["previous"]["nodes"], node_leaf);
+    let (bills_before, _) = check_epoch_tree(&vectors["previous"]["bills"], bill_leaf);
+    let deposits = list(&vectors["payers"]).iter();
+    Example {
+        deposits: deposits.map(|payer| decimal(&payer["deposit"])).collect(),
+        roots: EpochRoots {
+            nodes: nodes_root,
+            bills: bills_root,
+            charges: charges_root,
+        },
+        vectors,
+        nodes,
+        bills,
+        charges,
+        nodes_before,
+        bills_before,
+    }
+}
+
+#[test]
+fn a_whole_epochs_money() {
+    let epoch = example();
+    let terms = terms(&epoch.vectors);
+    for (place, leaf) in epoch.charges.leaves.iter().enumerate() {
+        let node = &epoch.nodes.leaves[leaf.node as usize];
+        let before = &epoch.charges.leaves[..place];
+        let billed = before.iter().rev().find(|b| b.payer == leaf.payer);
+        let billed = billed.map_or(
+            epoch.bills_before.leaves[leaf.payer as usize].cumulative,
+            |before| before.billed,
+        );
+        let deposit = epoch.deposits[leaf.payer as usize];
+        let amount = charge(&terms, leaf.mass, node.sla_ppm, deposit, billed).unwrap();
+        assert_eq!((leaf.amount, leaf.billed), (amount, billed + amount));
+        let previous = leaf
+            .previous
+            .checked_sub(1)
+            .map(|place| before[place as usize]);
+        let (earned, served) = previous.map_or((0, DeliveryMass::ZERO), |p| {
+            assert_eq!(p.node, leaf.node);
+            (p.earned, p.served)
+        });
+        assert_eq!(leaf.earned, earned + amount);
+        assert_eq!(leaf.served, served.checked_add(leaf.mass).unwrap());
+    }
+    for leaf in &epoch.nodes.leaves {
+        let last = epoch.charges.leaves[leaf.last as usize - 1];
+        assert_eq!(
+            (last.node, last.earned, last.served),
+            (leaf.index, leaf.reward, leaf.mass)
+        );
+        let before = epoch.nodes_before.leaves.get(leaf.index as usize);
+        let before = before.map_or(0, |before| before.cumulative);
+        assert_eq!(leaf.cumulative, before + leaf.reward);
+        let (d, w) = (leaf.mass.deliveries(), leaf.mass.within());
+        assert_eq!(leaf.sla_ppm, score(d, w, leaf.probes, leaf.probes_ok));
+    }
+    for leaf in &epoch.bills.leaves {
+        let last = epoch.charges.leaves[leaf.last as usize - 1];
+        assert_eq!((last.payer, last.billed), (leaf.index, leaf.cumulative));
+        let before = epoch.bills_before.leaves[leaf.index as usize].cumulative;
+        assert_eq!(leaf.cumulative, before + leaf.bill);
+        assert!(leaf.cumulative <= epoch.deposits[leaf.index as usize]);
+    }
+    assert_eq!(epoch.roots.nodes.mass(), epoch.roots.bills.mass());
+    let statement = Statement {
+        epoch: epoch.nodes.epoch,
+        trees: epoch.roots,
+        evidence: array(&epoch.vectors["evidence"]).into(),
+    };
+    assert_eq!(statement.total(), decimal(&epoch.vectors["total"]));
+    let digest = B256::from(array(&epoch.vectors["digest"]));
+    assert_eq!(statement.roots().digest(), digest);
+}
+
+#[test]
+fn a_whole_epochs_records() {
+    let epoch = example();
+    let vectors = &epoch.vectors;
+    let log = TicketLog::from_bytes(&bytes(&vectors["log"]["encoding"])).unwrap();
+    check_root(&log.root().unwrap(), &vectors["log"]);
+    let payers = epoch.bills.leaves.iter().map(|leaf| leaf.payer);
+    let payers = Payers::new(payers);
+    let stated = list(&vectors["charges"]["leaves"]);
+    for (leaf, file) in epoch.nodes.leaves.iter().zip(list(&vectors["segments"])) {
+        let segment = Segment::from_bytes(&bytes(file)).unwrap();
+        assert_eq!(segment.root().unwrap().mass(), leaf.mass);
+        let context = RecordContext {
+            network: segment.network(),
+            epoch: segment.epoch(),
+            node: leaf.node,
+            timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
+            logs: std::slice::from_ref(&log),
+            payers: &payers,
+        };
+        let verify = |record: &Record| record.verify(&context).unwrap();
+        let records: Vec<_> = segment.records().iter().map(verify).collect();
+        let charges = epoch.charges.leaves.iter().zip(stated);
+        for (charge, stated) in charges.filter(|(charge, _)| charge.node == leaf.index) {
+            let own = records.iter().filter(|r| r.payer() == charge.payer);
+            let own = own.map(|record| *record.record()).collect();
+            let part = Segment::new(context.network, context.epoch, leaf.node, own).unwrap();
+            let root = part.root().unwrap();
+            assert_eq!(
+                (root.hash(), root.mass()),
+                (charge.segment_root, charge.mass)
+            );
+            for (record, stated) in part
+                .records()
+                .iter()
+                .zip(list(&stated["segment"]["records"]))
+            {
+                assert_eq!(record.to_bytes(), array(&stated["encoding"]));
+                let index = stated["index"].as_u64().unwrap();
+                check_proof(&root, index, record.leaf().unwrap(), &stated["proof"]);
+            }
+        }
     }
 }
 
@@ -228,6 +434,11 @@ fn tickets() {
     }
 }
 
+fn payers(vectors: &Value) -> Payers {
+    let payers = list(&vectors["payers"]).iter();
+    Payers::new(payers.map(|account| array(account).into()))
+}
+
 fn record(value: &Value) -> Record {
     let record = Record::from_bytes(&array(value));
     assert_eq!(record.to_bytes(), array(value));
@@ -238,6 +449,7 @@ fn record(value: &Value) -> Record {
 fn receipts() {
     let vectors = load("receipt");
     let logs = [TicketLog::from_bytes(&bytes(&vectors["log"])).unwrap()];
+    let payers = payers(&vectors);
     assert_eq!(logs[0].to_bytes(), bytes(&vectors["log"]));
     let context = RecordContext {
         network: network(&vectors["network"]),
@@ -245,6 +457,7 @@ fn receipts() {
         node: NodeId::from(array::<32>(&vectors["node"])),
         timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
         logs: &logs,
+        payers: &payers,
     };
     for case in list(&vectors["accepted"]) {
         let fields = &case["fields"];
@@ -344,6 +557,7 @@ fn a_whole_segment() {
         node: segment.node(),
         timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
         logs: &[log],
+        payers: &payers(&vectors),
     };
     let stated = list(&segment_case["records"]);
     assert_eq!(segment.records().len(), stated.len());

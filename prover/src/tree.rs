@@ -7,7 +7,8 @@
 use merkle_light::hash::Algorithm;
 use merkle_light::merkle::MerkleTree;
 use protocol::{
-    Element, EpochTree, Mass, MassOverflow, Proof, Root, Segment, TicketLog, depth, parent,
+    Element, EpochLeaf, EpochTree, Mass, MassOverflow, Proof, Root, Segment, TicketLog, depth,
+    parent,
 };
 use std::fmt;
 use std::hash::Hasher;
@@ -153,12 +154,13 @@ impl SumTree<protocol::DeliveryMass> {
 }
 
 impl SumTree<protocol::ValueMass> {
-    /// The epoch tree: leaf i is registry index i. Its proofs are what operators claim with.
+    /// One of an epoch's three trees. Proofs in the nodes tree are what operators claim with, in the bills
+    /// tree what payers withdraw with, in the charges tree what challengers challenge with.
     ///
     /// # Errors
-    /// If a cumulative reward or their sum overflows.
-    pub fn of_epoch(tree: &EpochTree) -> Result<Self, MassOverflow> {
-        let leaves = tree.leaves.iter().map(protocol::NodeLeaf::leaf);
+    /// If an amount or their sum overflows.
+    pub fn of_epoch<L: EpochLeaf>(tree: &EpochTree<L>) -> Result<Self, MassOverflow> {
+        let leaves = tree.leaves.iter().map(EpochLeaf::leaf);
         Self::new(leaves.collect::<Result<_, _>>()?)
     }
 }

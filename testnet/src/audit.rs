@@ -1,9 +1,9 @@
 //! An epoch as the chain and `quittance audit` see it, for the report.
 
 use crate::network::Network;
-use crate::report::{EpochLine, NodeLine};
+use crate::report::{EpochLine, NodeLine, PayerLine};
 use anyhow::{Context, Result};
-use contracts::{B256, Chain};
+use contracts::{Address, B256, Chain, Roots};
 use protocol::{Epoch, NodeId};
 use serde::Deserialize;
 
@@ -11,20 +11,35 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 struct Audited {
     verdict: String,
-    recomputed_root: Option<B256>,
+    attestation: Option<AuditedAttestation>,
+    recomputed_roots: Option<Roots>,
     signatures: u64,
     nodes: Vec<AuditedNode>,
+    payers: Vec<AuditedPayer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AuditedAttestation {
+    digest: B256,
+    roots: Roots,
 }
 
 #[derive(Debug, Deserialize)]
 struct AuditedNode {
     node: NodeId,
-    segment_root: B256,
     bytes: u64,
     deliveries: u32,
     within: u32,
     sla_ppm: u32,
     reward: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct AuditedPayer {
+    account: Address,
+    deposit: String,
+    bill: String,
+    cumulative: String,
 }
 
 /// Audits an epoch; gives its line, the receipts that were checked, and whether all is true.
@@ -69,7 +84,6 @@ pub(crate) async fn audit_epoch(
         .into_iter()
         .map(|node| NodeLine {
             node: node.node,
-            segment_root: node.segment_root,
             bytes: node.bytes,
             deliveries: node.deliveries,
             within_sla: node.within,
@@ -77,6 +91,12 @@ pub(crate) async fn audit_epoch(
             reward: node.reward,
         })
         .collect();
+    let payers = audited.payers.into_iter().map(|payer| PayerLine {
+        payer: payer.account,
+        deposit: payer.deposit,
+        bill: payer.bill,
+        cumulative: payer.cumulative,
+    });
     // The reward of an epoch is what its total adds to the one before: from the chain, not the audit.
     let before = match epoch.checked_sub(1) {
         Some(before) => chain
@@ -87,14 +107,22 @@ pub(crate) async fn audit_epoch(
     };
     let line = EpochLine {
         epoch,
-        root: attested.root,
+        digest: attested.digest,
+        roots: tx.roots,
         attest_tx: tx.tx,
         total_bytes: nodes.iter().map(|node| node.bytes).sum(),
         total_reward: (attested.total - before).to_string(),
         nodes,
+        payers: payers.collect(),
     };
+    // What the contract keeps is a digest; that its event's roots are those it is of, is checked here.
+    let of_chain = tx.roots.digest() == attested.digest
+        && audited
+            .attestation
+            .is_some_and(|audited| audited.digest == attested.digest && audited.roots == tx.roots);
     let ok = out.status.success()
         && audited.verdict == "true"
-        && audited.recomputed_root == Some(attested.root);
+        && of_chain
+        && audited.recomputed_roots == Some(tx.roots);
     Ok((line, audited.signatures, ok))
 }

@@ -1,6 +1,6 @@
 //! The outcome: as JSON for programs, as a table for people.
 
-use contracts::{Address, B256};
+use contracts::{Address, B256, Roots};
 use protocol::{ContentHash, Epoch, NodeId};
 use serde::Serialize;
 use std::fmt;
@@ -54,8 +54,10 @@ pub struct Deliveries {
 pub struct EpochLine {
     /// Which.
     pub epoch: Epoch,
-    /// Its root.
-    pub root: B256,
+    /// What the contract keeps: hash of the roots and of the evidence's.
+    pub digest: B256,
+    /// Roots of its three trees, and hash of the evidence.
+    pub roots: Roots,
     /// The transaction that attested it.
     pub attest_tx: B256,
     /// Bytes of all nodes.
@@ -64,6 +66,8 @@ pub struct EpochLine {
     pub total_reward: String,
     /// Each node.
     pub nodes: Vec<NodeLine>,
+    /// Each payer.
+    pub payers: Vec<PayerLine>,
 }
 
 /// A node in an epoch.
@@ -71,8 +75,6 @@ pub struct EpochLine {
 pub struct NodeLine {
     /// Which.
     pub node: NodeId,
-    /// Root of its segment.
-    pub segment_root: B256,
     /// Bytes delivered.
     pub bytes: u64,
     /// Requests that ended.
@@ -83,6 +85,19 @@ pub struct NodeLine {
     pub sla_ppm: u32,
     /// Reward.
     pub reward: String,
+}
+
+/// A payer in an epoch.
+#[derive(Debug, Clone, Serialize)]
+pub struct PayerLine {
+    /// Whose bill.
+    pub payer: Address,
+    /// Deposit at the epoch's end, bills not deducted.
+    pub deposit: String,
+    /// Bill of the epoch.
+    pub bill: String,
+    /// Bills of all epochs so far.
+    pub cumulative: String,
 }
 
 /// A payout.
@@ -156,6 +171,8 @@ impl Report {
                 number(&epoch.total_reward),
                 reward,
             );
+            let bills: u128 = epoch.payers.iter().map(|payer| number(&payer.bill)).sum();
+            compare(&format!("rewards and bills of epoch {name}"), reward, bills);
         }
         let rewards: u128 = self
             .epochs
@@ -215,26 +232,25 @@ impl fmt::Display for Report {
         for epoch in &self.epochs {
             writeln!(
                 f,
-                "\nepoch {}      root {}   attested in {}",
+                "\nepoch {}      digest {}   attested in {}",
                 epoch.epoch,
-                short(&epoch.root),
+                short(&epoch.digest),
                 short(&epoch.attest_tx)
             )?;
             writeln!(
                 f,
-                "  {:<12} {:>12} {:>11} {:>8} {:>12}   segment root",
+                "  {:<12} {:>12} {:>11} {:>8} {:>12}",
                 "node", "delivered", "deliveries", "SLA", "reward QTT"
             )?;
             for node in &epoch.nodes {
                 writeln!(
                     f,
-                    "  {:<12} {:>12} {:>11} {:>8} {:>12}   {}",
+                    "  {:<12} {:>12} {:>11} {:>8} {:>12}",
                     node.node.short(),
                     mib(node.bytes),
                     node.deliveries,
                     percent(node.sla_ppm),
-                    tokens(&node.reward),
-                    short(&node.segment_root)
+                    tokens(&node.reward)
                 )?;
             }
             writeln!(
@@ -246,6 +262,15 @@ impl fmt::Display for Report {
                 "",
                 tokens(&epoch.total_reward)
             )?;
+            for payer in &epoch.payers {
+                writeln!(
+                    f,
+                    "  billed {} QTT to {}, of {} deposited",
+                    tokens(&payer.bill),
+                    payer.payer,
+                    tokens(&payer.deposit)
+                )?;
+            }
         }
         writeln!(f, "\nclaimed")?;
         for claim in &self.claims {

@@ -216,7 +216,7 @@ fn show_stay(network: &Network, report: &Report) {
     }
     println!("Try:");
     println!(
-        "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint120,uint32,uint40,uint64))' {epoch}",
+        "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint96,uint40,uint40,uint64))' {epoch}",
         network.rpc, report.chain.settlement
     );
 }
@@ -228,7 +228,7 @@ async fn deliver_and_settle(
     network: &mut Network,
 ) -> Result<Report> {
     let chain = network.chain().await?;
-    let timeline = chain.parameters().timeline();
+    let timeline = chain.timeline();
 
     let mut collections = Vec::new();
     for path in contents(options, dir)? {

@@ -2,7 +2,10 @@
 
 use crate::{Ran, eventually, now_ms, run};
 use contracts::{Chain, Status};
-use protocol::{Epoch, EpochTree, NodeId, Segment, TicketLog, Timeline};
+use protocol::{
+    BillTree, ChargeTree, Epoch, EpochLeaf, EpochTree, NodeId, NodeTree, Segment, TicketLog,
+    Timeline,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,7 +80,11 @@ impl DerefMut for World {
 #[derive(Debug)]
 pub struct Evidence {
     /// The node leaves.
-    pub tree: EpochTree,
+    pub tree: NodeTree,
+    /// The payer leaves.
+    pub bills: BillTree,
+    /// What both are made of.
+    pub charges: ChargeTree,
     /// Issuer 0's log.
     pub log: TicketLog,
     /// The segments, by registry index.
@@ -86,8 +93,12 @@ pub struct Evidence {
     pub rejections: Vec<Value>,
 }
 
+fn tree<L: EpochLeaf>(bytes: &[u8]) -> EpochTree<L> {
+    EpochTree::from_bytes(bytes).expect("an epoch tree")
+}
+
 impl World {
-    /// A network of so many nodes: epochs of 8 s, a ticket tail and a challenge window of 2 s, unless `change` says otherwise.
+    /// A network of so many nodes: epochs of 8 s, a ticket tail, a force and a challenge window of 2 s, unless `change` says otherwise.
     ///
     /// # Panics
     /// If it doesn't come up.
@@ -104,7 +115,7 @@ impl World {
             .await
             .unwrap_or_else(|error| panic!("the network doesn't start: {error:#}"));
         let chain = network.chain().await.expect("anvil answers");
-        let timeline = chain.parameters().timeline();
+        let timeline = chain.timeline();
         Self {
             network,
             chain,
@@ -209,13 +220,22 @@ impl World {
             let path = dir.join(name);
             fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
-        let tree = EpochTree::from_bytes(&read("tree.qtree")).expect("an epoch tree");
+        let tree: NodeTree = tree(&read("tree.qtree"));
+        let bills: BillTree = self::tree(&read("bills.qbil"));
+        let charges: ChargeTree = self::tree(&read("charges.qchg"));
         let attested = self.chain.attestation_tx(epoch).await;
         let attested = attested.expect("anvil answers");
         let attested = attested.unwrap_or_else(|| panic!("no event of epoch {epoch}"));
         let root = tree.root().expect("amounts fit");
-        assert_eq!(root.hash(), attested.root, "epoch {epoch}");
+        assert_eq!(root.hash(), attested.roots.nodes, "epoch {epoch}");
         assert_eq!(root.mass().amount(), attested.total, "epoch {epoch}");
+        let billed = bills.root().expect("amounts fit");
+        assert_eq!(billed.hash(), attested.roots.bills, "epoch {epoch}");
+        assert_eq!(billed.mass().amount(), attested.total, "epoch {epoch}");
+        let charged = charges.root().expect("amounts fit");
+        assert_eq!(charged.hash(), attested.roots.charges, "epoch {epoch}");
+        let rewards: u128 = tree.leaves.iter().map(|leaf| leaf.reward).sum();
+        assert_eq!(charged.mass().amount(), rewards, "epoch {epoch}");
         let segments = (0..tree.leaves.len() as u32).filter_map(|index| {
             let path = dir.join(format!("segment-{index}.qseg"));
             let bytes = fs::read(path).ok()?;
@@ -226,6 +246,8 @@ impl World {
             log: TicketLog::from_bytes(&read("tickets-0.qlog")).expect("a ticket log"),
             rejections: serde_json::from_slice(&read("rejections.json")).expect("JSON"),
             tree,
+            bills,
+            charges,
         }
     }
 

@@ -1,11 +1,14 @@
 //! Checking an attestation from chain and evidence, without trusting who made it.
 
 use crate::chain::{EpochFacts, epoch_facts};
-use crate::evidence::{Evidence, EvidenceSource};
-use crate::judge::{EpochInputs, Judgement, judge};
-use crate::report::{NodeLine, count_by_index, node_lines};
+use crate::evidence::{Evidence, EvidenceSource, RejectionLine};
+use crate::judge::{EpochInputs, Judgement, Previous, judge};
+use crate::report::{NodeLine, PayerLine, count_by_index, node_lines, payer_lines};
 use contracts::{AttestationTx, Chain};
-use protocol::{Address, B256, Epoch};
+use protocol::{
+    Address, B256, BillLeaf, ChargeLeaf, Epoch, EpochTree, NodeLeaf, Payers, RecordContext, Roots,
+    Statement,
+};
 use serde::Serialize;
 
 /// Faults that are told one by one; a bad epoch can have millions.
@@ -32,14 +35,18 @@ pub struct AuditedAttestation {
     pub block: u64,
     /// The verifier whose vote it was.
     pub verifier: Address,
-    /// Root of the epoch tree.
-    pub root: B256,
+    /// What the contract keeps: hash of the roots and the evidence's.
+    pub digest: B256,
+    /// Roots of the three trees, and BLAKE3 of the evidence bundle.
+    pub roots: Roots,
     /// Number of nodes.
     pub nodes: u32,
+    /// Number of payers.
+    pub payers: u32,
+    /// Number of charges.
+    pub charges: u32,
     /// Sum of all cumulative rewards, token units.
     pub total: String,
-    /// BLAKE3 of the evidence bundle.
-    pub evidence: B256,
 }
 
 /// An audit.
@@ -57,14 +64,16 @@ pub struct AuditReport {
     pub reasons: Vec<String>,
     /// What was attested, if anything.
     pub attestation: Option<AuditedAttestation>,
-    /// The root as recomputed, if it could be.
-    pub recomputed_root: Option<B256>,
+    /// The roots as recomputed, if they could be.
+    pub recomputed_roots: Option<Roots>,
     /// Sum of all cumulative rewards as recomputed, token units.
     pub recomputed_total: Option<String>,
     /// Signatures that were checked.
     pub signatures: u64,
     /// Each node, as recomputed.
     pub nodes: Vec<NodeLine>,
+    /// Each payer, as recomputed.
+    pub payers: Vec<PayerLine>,
 }
 
 /// Evidence against chain: the judgement that follows from both, and what is wrong with the evidence.
@@ -73,25 +82,37 @@ pub(crate) struct Checked {
     pub(crate) judgement: Option<Judgement>,
     pub(crate) faults: Vec<String>,
     pub(crate) nodes: Vec<NodeLine>,
+    pub(crate) payers: Vec<PayerLine>,
 }
 
 /// Judges an epoch anew from its evidence. Pure; uses all cores.
 pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
     let mut faults = Vec::new();
-    if (evidence.network(), evidence.epoch()) != (facts.network, facts.epoch) {
-        faults.push("tree.qtree is of another network or epoch".to_owned());
+    let place = (facts.network, facts.epoch);
+    let trees = &evidence.trees;
+    for (file, found) in [
+        ("tree.qtree", (trees.nodes.network, trees.nodes.epoch)),
+        ("bills.qbil", (trees.bills.network, trees.bills.epoch)),
+        ("charges.qchg", (trees.charges.network, trees.charges.epoch)),
+    ] {
+        if found != place {
+            faults.push(format!("{file} is of another network or epoch"));
+        }
     }
     let previous = evidence.previous.as_ref();
-    let previous_root = previous.map(|tree| tree.root().map(|root| root.hash()));
-    match (previous_root, facts.previous_root) {
-        (None, None) => {}
-        (Some(Ok(found)), Some(attested)) if found == attested => {}
-        (found, attested) => faults.push(format!(
-            "previous.qtree has root {}, attested for the epoch before is {}",
-            found.map_or("none".into(), |root| root
-                .map_or("none".into(), |r| r.to_string())),
-            attested.map_or("none".into(), |root| root.to_string()),
-        )),
+    let attested = facts.previous.map(|roots| (roots.nodes, roots.bills));
+    if previous.map(Previous::hashes) != attested.map(Some) {
+        let tell = |roots: Option<(B256, B256)>| {
+            roots.map_or("none".to_owned(), |(nodes, bills)| {
+                format!("{nodes} and {bills}")
+            })
+        };
+        let found = tell(previous.and_then(Previous::hashes));
+        faults.push(format!(
+            "previous.qtree and previous-bills.qbil have the roots {found}, attested for the epoch \
+             before are {}",
+            tell(attested)
+        ));
     }
     let inputs = EpochInputs {
         network: facts.network,
@@ -99,6 +120,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
         timeline: facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
+        payers: &facts.payers,
         committed: &facts.committed,
         logs: &evidence.logs,
         segments: &evidence.segments,
@@ -113,42 +135,36 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
                 judgement: None,
                 faults,
                 nodes: Vec::new(),
+                payers: Vec::new(),
             };
         }
     };
     let rejected = count_by_index(evidence.rejections.iter().map(|line| line.index));
     let mut nodes = node_lines(&judgement, &rejected);
+    let mut payers = payer_lines(&judgement, &facts.payers);
     for (index, refusal) in &judgement.refusals {
         faults.push(format!("segment-{index}.qseg: {refusal}"));
     }
     for bad in &judgement.rejections {
-        let (index, ticket) = (bad.index, bad.ticket);
+        let (index, ticket) = (bad.index, bad.record.id);
         let reason = bad.rejection;
         faults.push(format!("segment-{index}.qseg, ticket {ticket}: {reason}"));
     }
-    let (stated, computed) = (&evidence.tree.leaves, &judgement.tree.leaves);
-    if stated.len() != computed.len() {
-        let (stated, computed) = (stated.len(), computed.len());
-        faults.push(format!(
-            "tree.qtree has {stated} nodes, registered were {computed}"
-        ));
-    }
-    for (line, leaf) in nodes.iter_mut().zip(computed) {
-        let stated = stated.get(leaf.index as usize);
-        if stated == Some(leaf) {
-            continue;
+    faults.extend(wrong_refusals(facts, evidence));
+    for (place, reason) in differences(&trees.nodes, &judgement.trees.nodes, tell_node) {
+        faults.push(format!("tree.qtree, node {place}: {reason}"));
+        if let Some(line) = nodes.get_mut(place) {
+            (line.ok, line.reason) = (false, Some(reason));
         }
-        let reason = stated.map_or("tree.qtree leaves it out".to_owned(), |stated| {
-            let (score, reward, sum) = (stated.sla_ppm, stated.reward, stated.cumulative);
-            let bytes = stated.mass.bytes();
-            format!(
-                "attested: {bytes} bytes, score {score}, reward {reward}, cumulative {sum}; \
-                 recomputed: {} bytes, score {}, reward {}, cumulative {}",
-                line.bytes, line.sla_ppm, line.reward, line.cumulative
-            )
-        });
-        faults.push(format!("node {}: {reason}", leaf.index));
-        (line.ok, line.reason) = (false, Some(reason));
+    }
+    for (place, reason) in differences(&trees.bills, &judgement.trees.bills, tell_bill) {
+        faults.push(format!("bills.qbil, payer {place}: {reason}"));
+        if let Some(line) = payers.get_mut(place) {
+            (line.ok, line.reason) = (false, Some(reason));
+        }
+    }
+    for (place, reason) in differences(&trees.charges, &judgement.trees.charges, tell_charge) {
+        faults.push(format!("charges.qchg, charge {place}: {reason}"));
     }
     for line in &mut nodes {
         let bad = judgement.refusals.contains_key(&line.index)
@@ -167,7 +183,109 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
         judgement: Some(judgement),
         faults,
         nodes,
+        payers,
     }
+}
+
+/// Records that the attester left out with another reason than they give, or though they count.
+fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence) -> Vec<String> {
+    let payers = Payers::new(facts.payers.iter().map(|payer| payer.account));
+    let wrong = |line: &RejectionLine| {
+        let (index, ticket) = (line.index, line.ticket);
+        let found = match facts.nodes.get(index as usize) {
+            None => "there is no such node".to_owned(),
+            Some(node) => {
+                let context = RecordContext {
+                    network: facts.network,
+                    epoch: facts.epoch,
+                    node: *node,
+                    timeline: facts.timeline,
+                    logs: &evidence.logs,
+                    payers: &payers,
+                };
+                match line.record.verify(&context) {
+                    Err(found)
+                        if (found.code(), found.name()) == (line.code, line.reason.clone()) =>
+                    {
+                        return None;
+                    }
+                    Err(found) => found.to_string(),
+                    Ok(_) => "the record counts".to_owned(),
+                }
+            }
+        };
+        let stated = &line.reason;
+        Some(format!(
+            "rejections.json, node {index}, ticket {ticket}: stated {stated}; found: {found}"
+        ))
+    };
+    evidence.rejections.iter().filter_map(wrong).collect()
+}
+
+/// Leaves that aren't the same in both trees, by place, with what each says.
+fn differences<L: PartialEq>(
+    stated: &EpochTree<L>,
+    computed: &EpochTree<L>,
+    tell: impl Fn(&L) -> String,
+) -> Vec<(usize, String)> {
+    let (stated, computed) = (&stated.leaves, &computed.leaves);
+    let tell = |leaf: Option<&L>| leaf.map_or("nothing".to_owned(), &tell);
+    (0..stated.len().max(computed.len()))
+        .map(|place| (place, stated.get(place), computed.get(place)))
+        .filter(|(_, stated, computed)| stated != computed)
+        .map(|(place, stated, computed)| {
+            let (stated, computed) = (tell(stated), tell(computed));
+            (place, format!("attested: {stated}; recomputed: {computed}"))
+        })
+        .collect()
+}
+
+fn tell_node(leaf: &NodeLeaf) -> String {
+    let NodeLeaf {
+        node,
+        mass,
+        probes,
+        probes_ok,
+        sla_ppm,
+        last,
+        reward,
+        cumulative,
+        ..
+    } = leaf;
+    let node = node.short();
+    format!(
+        "key {node}, {mass:?}, probes {probes_ok} of {probes}, score {sla_ppm}, reward {reward}, \
+         cumulative {cumulative}, last {last}"
+    )
+}
+
+fn tell_bill(leaf: &BillLeaf) -> String {
+    let BillLeaf {
+        payer,
+        last,
+        bill,
+        cumulative,
+        ..
+    } = leaf;
+    format!("account {payer}, bill {bill}, cumulative {cumulative}, last {last}")
+}
+
+fn tell_charge(leaf: &ChargeLeaf) -> String {
+    let ChargeLeaf {
+        payer,
+        node,
+        segment_root,
+        mass,
+        amount,
+        billed,
+        earned,
+        served,
+        previous,
+    } = leaf;
+    format!(
+        "payer {payer} at node {node}, {mass:?}, segment root {segment_root}, amount {amount}, \
+         billed {billed}, earned {earned}, served {served:?}, previous {previous}"
+    )
 }
 
 /// Audits an attested epoch: reads from the chain what was attested and what it must follow from, reads the
@@ -183,10 +301,11 @@ pub async fn audit_epoch(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -
         verdict: Verdict::NotJudged,
         reasons: Vec::new(),
         attestation: None,
-        recomputed_root: None,
+        recomputed_roots: None,
         recomputed_total: None,
         signatures: 0,
         nodes: Vec::new(),
+        payers: Vec::new(),
     };
     match audit(chain, source, epoch, &mut report).await {
         Ok(faults) if faults.is_empty() => report.verdict = Verdict::True,
@@ -213,13 +332,15 @@ async fn audit(
         tx: attested.tx,
         block: attested.block,
         verifier: attested.verifier,
-        root: attested.root,
+        digest: attested.roots.digest(),
+        roots: attested.roots,
         nodes: attested.nodes,
+        payers: attested.payers,
+        charges: attested.charges,
         total: attested.total.to_string(),
-        evidence: attested.evidence,
     });
     let facts = epoch_facts(chain, epoch).await.map_err(text)?;
-    let read = source.read(facts.network, epoch, Some(attested.evidence));
+    let read = source.read(facts.network, epoch, Some(attested.roots.evidence));
     let (evidence, _) = match read.await {
         Ok(read) => read,
         // The attested bytes themselves: nobody can have better ones.
@@ -233,27 +354,39 @@ async fn audit(
 
 fn conclude(checked: Checked, attested: &AttestationTx, report: &mut AuditReport) -> Vec<String> {
     let mut faults = checked.faults;
-    report.nodes = checked.nodes;
+    (report.nodes, report.payers) = (checked.nodes, checked.payers);
     if let Some(judgement) = checked.judgement {
-        let root = judgement.root;
-        report.recomputed_root = Some(root.hash());
-        report.recomputed_total = Some(root.mass().amount().to_string());
+        let statement = Statement {
+            epoch: attested.epoch,
+            trees: judgement.roots,
+            evidence: attested.roots.evidence,
+        };
+        let roots = statement.roots();
+        report.recomputed_roots = Some(roots);
+        report.recomputed_total = Some(statement.total().to_string());
         report.signatures = judgement
             .segments
             .values()
             .map(|segment| segment.records().len() as u64)
             .sum();
-        if root.hash() != attested.root {
-            let (found, attested) = (root.hash(), attested.root);
-            faults.push(format!(
-                "the recomputed root is {found}, attested is {attested}"
-            ));
+        for (tree, found, attested) in [
+            ("nodes", roots.nodes, attested.roots.nodes),
+            ("bills", roots.bills, attested.roots.bills),
+            ("charges", roots.charges, attested.roots.charges),
+        ] {
+            if found != attested {
+                faults.push(format!(
+                    "the recomputed root of the {tree} tree is {found}, attested is {attested}"
+                ));
+            }
         }
-        let same = root.mass().amount() == attested.total
-            && root.count == u64::from(attested.nodes)
-            && root.top.hash == attested.top;
-        if !same && root.hash() == attested.root {
-            faults.push("top, nodes or total of the attestation are not its root's".into());
+        let trees = statement.trees;
+        let counts = [trees.nodes.count, trees.bills.count, trees.charges.count];
+        let same = counts == [attested.nodes, attested.payers, attested.charges].map(u64::from)
+            && statement.total() == attested.total
+            && trees.nodes.top.hash == attested.nodes_top;
+        if !same && roots == attested.roots {
+            faults.push("top, counts or total of the attestation are not its roots'".into());
         }
     }
     faults

@@ -1,8 +1,13 @@
 //! What the chain says of an epoch, in the protocol's types.
 
-use contracts::{Chain, ChainError};
-use protocol::{B256, Epoch, Network, NodeId, RewardTerms, Timeline};
+use crate::judge::Payer;
+use contracts::{Chain, ChainError, Node};
+use futures::{StreamExt, TryStreamExt, stream};
+use protocol::{B256, Epoch, Network, NodeId, RewardTerms, Roots, Timeline};
 use std::collections::BTreeMap;
+
+/// Questions to the chain that are open at a time.
+const QUESTIONS_AT_ONCE: usize = 16;
 
 /// Everything on chain that an epoch is judged by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,40 +20,63 @@ pub struct EpochFacts {
     pub timeline: Timeline,
     /// Price and score floor.
     pub terms: RewardTerms,
-    /// The nodes registered before the epoch's end, by registry index.
+    /// The nodes registered before the epoch's end, by registry index, by their keys in the epoch.
     pub nodes: Vec<NodeId>,
+    /// The payers registered before the epoch's end, by payer index, with their deposits then.
+    pub payers: Vec<Payer>,
     /// Roots of the committed ticket logs, by issuer.
     pub committed: BTreeMap<u32, B256>,
-    /// The attested root of the epoch before; `None` in epoch 0, or if it isn't attested.
-    pub previous_root: Option<B256>,
+    /// What was attested for the epoch before; `None` in epoch 0, or if it isn't attested.
+    pub previous: Option<Roots>,
 }
 
-/// Roots of the committed logs by issuer, and the issuers of the epoch that have committed none.
-pub(crate) async fn ticket_logs(
+/// Roots of the committed logs, by issuer. One that isn't committed is empty.
+async fn ticket_logs(
     chain: &Chain,
     epoch: Epoch,
-) -> Result<(BTreeMap<u32, B256>, Vec<u32>), ChainError> {
-    let end = chain.parameters().timeline().end(epoch);
-    let (mut committed, mut missing) = (BTreeMap::new(), Vec::new());
+    end: u64,
+) -> Result<BTreeMap<u32, B256>, ChainError> {
+    let mut committed = BTreeMap::new();
     for issuer in chain.issuers().await? {
         if issuer.added_at >= end {
             continue;
         }
-        match chain.ticket_log(epoch, issuer.index).await? {
-            Some(root) => drop(committed.insert(issuer.index, root)),
-            None => missing.push(issuer.index),
+        if let Some(root) = chain.ticket_log(epoch, issuer.index).await? {
+            committed.insert(issuer.index, root);
         }
     }
-    Ok((committed, missing))
+    Ok(committed)
 }
 
-/// The attested root of an epoch, whether the contract still has it or only its event.
-pub(crate) async fn attested_root(chain: &Chain, epoch: Epoch) -> Result<Option<B256>, ChainError> {
-    if let Some(attestation) = chain.attestation(epoch).await? {
-        return Ok(Some(attestation.root));
-    }
-    let attested = chain.attestation_tx(epoch).await?;
-    Ok(attested.map(|attested| attested.root))
+/// The nodes of an epoch by the keys they have in it: the newest from before its start, or their first.
+async fn nodes(chain: &Chain, start: u64, end: u64) -> Result<Vec<NodeId>, ChainError> {
+    let nodes = chain.nodes().await?.into_iter();
+    // Registration times never decrease with the index.
+    let nodes = nodes.take_while(|node| node.registered_at < end);
+    let key = async |node: Node| {
+        // A key set in the very second of the start is for the epochs after it.
+        let key = chain.key_at(node.index, start.saturating_sub(1)).await?;
+        Ok(NodeId(key))
+    };
+    let keys = stream::iter(nodes.map(key)).buffered(QUESTIONS_AT_ONCE);
+    keys.try_collect().await
+}
+
+/// The payers of an epoch, with their deposits at its end.
+async fn payers(chain: &Chain, end: u64) -> Result<Vec<Payer>, ChainError> {
+    let payers = chain.payers().await?.into_iter();
+    // As with nodes.
+    let payers = payers.take_while(|payer| payer.registered_at < end);
+    let deposit = async |payer: contracts::Payer| {
+        let deposit = chain.deposit_at(payer.account, end).await?;
+        Ok(Payer {
+            account: payer.account,
+            // No amount comes near 2^128: more than that is as good as that.
+            deposit: deposit.saturating_to(),
+        })
+    };
+    let deposits = stream::iter(payers.map(deposit)).buffered(QUESTIONS_AT_ONCE);
+    deposits.try_collect().await
 }
 
 /// Reads what the chain says of an epoch. Cancel safe.
@@ -56,27 +84,20 @@ pub(crate) async fn attested_root(chain: &Chain, epoch: Epoch) -> Result<Option<
 /// # Errors
 /// If the chain can't be asked.
 pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, ChainError> {
-    let parameters = chain.parameters();
-    let end = parameters.timeline().end(epoch);
-    let (committed, _) = ticket_logs(chain, epoch).await?;
-    let nodes = chain.nodes().await?;
-    let nodes = nodes
-        .into_iter()
-        // Registration times never decrease with the index.
-        .take_while(|node| node.registered_at < end)
-        .map(|node| NodeId(node.key))
-        .collect();
-    let previous_root = match epoch.checked_sub(1) {
-        Some(before) => attested_root(chain, before).await?,
+    let timeline = chain.timeline();
+    let (start, end) = (timeline.start(epoch), timeline.end(epoch));
+    let previous = match epoch.checked_sub(1) {
+        Some(before) => chain.attestation_tx(before).await?,
         None => None,
     };
     Ok(EpochFacts {
         network: chain.network_id(),
         epoch,
-        timeline: parameters.timeline(),
-        terms: parameters.terms(),
-        nodes,
-        committed,
-        previous_root,
+        timeline,
+        terms: chain.parameters_at(epoch).await?.terms(),
+        nodes: nodes(chain, start, end).await?,
+        payers: payers(chain, end).await?,
+        committed: ticket_logs(chain, epoch, end).await?,
+        previous: previous.map(|attested| attested.roots),
     })
 }

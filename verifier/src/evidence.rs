@@ -14,13 +14,20 @@ pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, is_file_name};
 pub use source::{EvidenceSource, FetchError};
 pub use store::{EvidenceStore, StoreError};
 
-use crate::judge::{Judgement, ProbeCount, RejectedRecord};
-use protocol::{Epoch, EpochTree, Network, Segment, TicketId, TicketLog};
+use crate::judge::{Judgement, Previous, ProbeCount, RejectedRecord};
+use protocol::{
+    Epoch, EpochLeaf, EpochTree, EpochTrees, Network, RECORD_BYTES, Record, Segment, TicketId,
+    TicketLog,
+};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const TREE_FILE: &str = "tree.qtree";
+const BILLS_FILE: &str = "bills.qbil";
+const CHARGES_FILE: &str = "charges.qchg";
 const PREVIOUS_FILE: &str = "previous.qtree";
+const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
 const PROBES_FILE: &str = "probes.json";
 const REJECTIONS_FILE: &str = "rejections.json";
 
@@ -36,15 +43,35 @@ pub struct RejectionLine {
     pub code: u16,
     /// Its name.
     pub reason: String,
+    /// The record's 140 bytes, with which the refusal can be checked.
+    #[serde(with = "record_bytes")]
+    pub record: Record,
+}
+
+/// A record as hexadecimal digits.
+mod record_bytes {
+    use super::{RECORD_BYTES, Record};
+    use protocol::FixedBytes;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(record: &Record, to: S) -> Result<S::Ok, S::Error> {
+        FixedBytes(record.to_bytes()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Record, D::Error> {
+        let bytes = FixedBytes::<RECORD_BYTES>::deserialize(from)?;
+        Ok(Record::from_bytes(&bytes.0))
+    }
 }
 
 impl From<&RejectedRecord> for RejectionLine {
     fn from(rejected: &RejectedRecord) -> Self {
         Self {
             index: rejected.index,
-            ticket: rejected.ticket,
+            ticket: rejected.record.id,
             code: rejected.rejection.code(),
             reason: rejected.rejection.name(),
+            record: rejected.record,
         }
     }
 }
@@ -56,10 +83,10 @@ pub struct Evidence {
     pub logs: Vec<TicketLog>,
     /// Segment files, by registry index: the records that count.
     pub segments: BTreeMap<u32, Vec<u8>>,
-    /// The node leaves.
-    pub tree: EpochTree,
-    /// The node leaves of the epoch before; `None` in epoch 0.
-    pub previous: Option<EpochTree>,
+    /// The epoch's trees.
+    pub trees: EpochTrees,
+    /// The trees of the epoch before; `None` in epoch 0.
+    pub previous: Option<Previous>,
     /// Probes, by registry index.
     pub probes: Vec<ProbeCount>,
     /// Records that don't count.
@@ -96,7 +123,7 @@ impl Evidence {
     pub fn of(
         judgement: &Judgement,
         mut logs: Vec<TicketLog>,
-        previous: Option<EpochTree>,
+        previous: Option<Previous>,
         probes: Vec<ProbeCount>,
     ) -> Self {
         logs.sort_by_key(TicketLog::issuer);
@@ -104,7 +131,7 @@ impl Evidence {
         Self {
             logs,
             segments: segments.map(|(i, s)| (*i, Segment::to_bytes(s))).collect(),
-            tree: judgement.tree.clone(),
+            trees: judgement.trees.clone(),
             previous,
             probes,
             rejections: judgement.rejections.iter().map(Into::into).collect(),
@@ -113,12 +140,12 @@ impl Evidence {
 
     /// The epoch.
     pub fn epoch(&self) -> Epoch {
-        self.tree.epoch
+        self.trees.nodes.epoch
     }
 
     /// The network.
     pub fn network(&self) -> Network {
-        self.tree.network
+        self.trees.nodes.network
     }
 
     /// All files but `bundle.json`, by name.
@@ -126,7 +153,9 @@ impl Evidence {
         let json =
             |lines: serde_json::Result<Vec<u8>>| lines.expect("numbers and strings are JSON");
         let mut files = BTreeMap::from([
-            (TREE_FILE.to_owned(), self.tree.to_bytes()),
+            (TREE_FILE.to_owned(), self.trees.nodes.to_bytes()),
+            (BILLS_FILE.to_owned(), self.trees.bills.to_bytes()),
+            (CHARGES_FILE.to_owned(), self.trees.charges.to_bytes()),
             (
                 PROBES_FILE.to_owned(),
                 json(serde_json::to_vec(&self.probes)),
@@ -136,8 +165,9 @@ impl Evidence {
                 json(serde_json::to_vec(&self.rejections)),
             ),
         ]);
-        if let Some(previous) = &self.previous {
-            files.insert(PREVIOUS_FILE.to_owned(), previous.to_bytes());
+        if let Some(Previous { nodes, bills }) = &self.previous {
+            files.insert(PREVIOUS_FILE.to_owned(), nodes.to_bytes());
+            files.insert(PREVIOUS_BILLS_FILE.to_owned(), bills.to_bytes());
         }
         for log in &self.logs {
             files.insert(format!("tickets-{}.qlog", log.issuer()), log.to_bytes());
@@ -153,23 +183,33 @@ impl Evidence {
     /// # Errors
     /// If a file is missing or is not what its name says.
     pub(crate) fn from_files(mut files: BTreeMap<String, Vec<u8>>) -> Result<Self, EvidenceError> {
-        let mut take = |name: &'static str| files.remove(name);
-        let tree = take(TREE_FILE).ok_or(EvidenceError::Missing(TREE_FILE))?;
-        let probes = take(PROBES_FILE).ok_or(EvidenceError::Missing(PROBES_FILE))?;
-        let rejections = take(REJECTIONS_FILE).ok_or(EvidenceError::Missing(REJECTIONS_FILE))?;
-        let previous = take(PREVIOUS_FILE);
+        let trees = EpochTrees {
+            nodes: tree(&mut files, TREE_FILE)?,
+            bills: tree(&mut files, BILLS_FILE)?,
+            charges: tree(&mut files, CHARGES_FILE)?,
+        };
+        let has_previous =
+            files.contains_key(PREVIOUS_FILE) || files.contains_key(PREVIOUS_BILLS_FILE);
+        // One without the other is missing the other.
+        let previous = has_previous.then(|| {
+            Ok(Previous {
+                nodes: tree(&mut files, PREVIOUS_FILE)?,
+                bills: tree(&mut files, PREVIOUS_BILLS_FILE)?,
+            })
+        });
         let mut evidence = Self {
             logs: Vec::new(),
             segments: BTreeMap::new(),
-            tree: EpochTree::from_bytes(&tree).map_err(|e| unreadable(TREE_FILE, e))?,
-            previous: previous
-                .map(|bytes| EpochTree::from_bytes(&bytes))
-                .transpose()
-                .map_err(|e| unreadable(PREVIOUS_FILE, e))?,
-            probes: serde_json::from_slice(&probes).map_err(|e| unreadable(PROBES_FILE, e))?,
-            rejections: serde_json::from_slice(&rejections)
-                .map_err(|e| unreadable(REJECTIONS_FILE, e))?,
+            trees,
+            previous: previous.transpose()?,
+            probes: json(&mut files, PROBES_FILE)?,
+            rejections: json(&mut files, REJECTIONS_FILE)?,
         };
+        let contradicts = |line: &RejectionLine| line.ticket != line.record.id;
+        if evidence.rejections.iter().any(contradicts) {
+            let source = "a ticket that is not its record's";
+            return Err(unreadable(REJECTIONS_FILE, source));
+        }
         for (name, bytes) in files {
             if let Some(issuer) = bundle::numbered(&name, "tickets-", ".qlog") {
                 let log = TicketLog::from_bytes(&bytes).map_err(|e| unreadable(&name, e))?;
@@ -185,6 +225,23 @@ impl Evidence {
         evidence.logs.sort_by_key(TicketLog::issuer);
         Ok(evidence)
     }
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn take(files: &mut Files, name: &'static str) -> Result<Vec<u8>, EvidenceError> {
+    files.remove(name).ok_or(EvidenceError::Missing(name))
+}
+
+fn tree<L: EpochLeaf>(
+    files: &mut Files,
+    name: &'static str,
+) -> Result<EpochTree<L>, EvidenceError> {
+    EpochTree::from_bytes(&take(files, name)?).map_err(|error| unreadable(name, error))
+}
+
+fn json<T: DeserializeOwned>(files: &mut Files, name: &'static str) -> Result<T, EvidenceError> {
+    serde_json::from_slice(&take(files, name)?).map_err(|error| unreadable(name, error))
 }
 
 fn unreadable(

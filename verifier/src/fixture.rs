@@ -1,11 +1,13 @@
 //! A small network for this crate's tests: issuers, nodes, clients, one epoch of honest deliveries.
 
 use crate::evidence::Evidence;
-use crate::judge::{EpochInputs, Judgement, ProbeCount, judge};
+use crate::judge::{EpochInputs, Judgement, Payer, Previous, ProbeCount, judge};
 use protocol::{
-    Address, B256, ClientKey, CollectionId, Epoch, EpochTree, Network, NodeId, Receipt, Record,
-    RewardTerms, Segment, SigningKey, Ticket, TicketId, TicketLog, Timeline, keccak256,
+    Address, B256, ClientKey, CollectionId, Epoch, EpochTree, EpochTrees, Network, NodeId, Receipt,
+    Record, RewardTerms, Roots, Segment, SigningKey, Ticket, TicketId, TicketLog, Timeline,
+    keccak256,
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(crate) const EPOCH: Epoch = 5;
@@ -25,16 +27,21 @@ pub(crate) fn client(issuer: u32, index: u32) -> SigningKey {
     SigningKey::from_bytes(&keccak256(format!("client {issuer} {index}")).0)
 }
 
-/// A ticket that names node `index % nodes`.
 /// Epochs of 100 s from the beginning of time.
 pub(crate) const TIMELINE: Timeline = Timeline {
     genesis: 0,
     epoch_length: 100,
     ticket_tail: 10,
     commit_window: 10,
+    force_window: 20,
     challenge_window: 10,
 };
 
+pub(crate) fn payer(index: u32) -> Address {
+    Address::from_slice(&keccak256(format!("payer {index}"))[12..])
+}
+
+/// A ticket that names node `index % nodes`, and each of two payers in turn.
 pub(crate) fn ticket(epoch: Epoch, issuer: u32, index: u32, nodes: u32) -> Ticket {
     Ticket {
         network: network(),
@@ -46,7 +53,7 @@ pub(crate) fn ticket(epoch: Epoch, issuer: u32, index: u32, nodes: u32) -> Ticke
         node: node(index % nodes),
         client: ClientKey::from(client(issuer, index).verifying_key().to_bytes()),
         collection: CollectionId::from([3; 32]),
-        payer: Address::ZERO,
+        payer: payer(index / nodes % 2),
         viewer_token: B256::ZERO,
         bytes_max: 1 << 30,
         issued_at: TIMELINE.start(epoch) * 1000 + 1_000,
@@ -80,10 +87,11 @@ pub(crate) struct World {
     pub(crate) epoch: Epoch,
     pub(crate) terms: RewardTerms,
     pub(crate) nodes: Vec<NodeId>,
+    pub(crate) payers: Vec<Payer>,
     pub(crate) committed: BTreeMap<u32, B256>,
     pub(crate) logs: Vec<TicketLog>,
     pub(crate) segments: BTreeMap<u32, Vec<u8>>,
-    pub(crate) previous: Option<EpochTree>,
+    pub(crate) previous: Option<Previous>,
     pub(crate) probes: Vec<ProbeCount>,
 }
 
@@ -91,14 +99,17 @@ impl World {
     /// Honest nodes that redeemed every ticket of two issuers; epoch 5 follows an epoch 4 in which half of
     /// the nodes were there.
     pub(crate) fn honest(nodes: u32, tickets: u32) -> Self {
-        let mut tree = Self::of(0, nodes.div_ceil(2), tickets).judge().tree;
-        tree.epoch = EPOCH - 1;
+        let mut trees = Self::of(0, nodes.div_ceil(2), tickets).judge().trees;
+        (trees.nodes.epoch, trees.bills.epoch) = (EPOCH - 1, EPOCH - 1);
         let mut world = Self::of(EPOCH, nodes, tickets);
-        world.previous = Some(tree);
+        world.previous = Some(Previous {
+            nodes: trees.nodes,
+            bills: trees.bills,
+        });
         world
     }
 
-    /// Without a tree before.
+    /// Without trees before.
     pub(crate) fn of(epoch: Epoch, nodes: u32, tickets: u32) -> Self {
         let logs: Vec<_> = (0..2)
             .map(|issuer| {
@@ -113,6 +124,12 @@ impl World {
                 sla_floor_ppm: 500_000,
             },
             nodes: (0..nodes).map(node).collect(),
+            payers: (0..2)
+                .map(|index| Payer {
+                    account: payer(index),
+                    deposit: 10u128.pow(24),
+                })
+                .collect(),
             committed: BTreeMap::new(),
             logs,
             segments: BTreeMap::new(),
@@ -154,6 +171,7 @@ impl World {
             timeline: TIMELINE,
             terms: self.terms,
             nodes: &self.nodes,
+            payers: &self.payers,
             committed: &self.committed,
             logs: &self.logs,
             segments: &self.segments,
@@ -166,8 +184,110 @@ impl World {
         judge(&self.inputs()).unwrap()
     }
 
+    /// As if the trees before were attested.
+    pub(crate) fn previous_roots(&self) -> Option<Roots> {
+        let (nodes, bills) = self.previous.as_ref()?.hashes().unwrap();
+        Some(Roots {
+            nodes,
+            bills,
+            charges: B256::ZERO,
+            evidence: B256::ZERO,
+        })
+    }
+
     pub(crate) fn evidence(&self) -> Evidence {
         let (logs, previous) = (self.logs.clone(), self.previous.clone());
         Evidence::of(&self.judge(), logs, previous, self.probes.clone())
     }
+}
+
+/// `tests/vectors/epoch.json`: an epoch of three nodes and two payers, of whom one runs out of money.
+pub(crate) struct Golden {
+    timeline: Timeline,
+    terms: RewardTerms,
+    payers: Vec<Payer>,
+    log: TicketLog,
+    segments: BTreeMap<u32, Vec<u8>>,
+    previous: Previous,
+    probes: Vec<ProbeCount>,
+    pub(crate) trees: EpochTrees,
+    pub(crate) evidence: B256,
+    pub(crate) digest: B256,
+}
+
+impl Golden {
+    pub(crate) fn load() -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/epoch.json");
+        let vectors: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let read = |value: &Value| hex_bytes(value.as_str().unwrap());
+        let file = |tree: &Value| read(&tree["encoding"]);
+        let decimal = |value: &Value| value.as_str().unwrap().parse().unwrap();
+        let hash = |value: &Value| B256::from_slice(&read(value));
+        let before = &vectors["previous"];
+        let segments = vectors["segments"].as_array().unwrap().iter().map(read);
+        let payers = vectors["payers"].as_array().unwrap().iter();
+        Self {
+            timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
+            terms: RewardTerms {
+                price_per_gib: decimal(&vectors["price_per_gib"]),
+                sla_floor_ppm: vectors["sla_floor_ppm"].as_u64().unwrap() as u32,
+            },
+            payers: payers
+                .map(|payer| Payer {
+                    account: Address::from_slice(&read(&payer["account"])),
+                    deposit: decimal(&payer["deposit"]),
+                })
+                .collect(),
+            log: TicketLog::from_bytes(&file(&vectors["log"])).unwrap(),
+            segments: (0..).zip(segments).collect(),
+            previous: Previous {
+                nodes: EpochTree::from_bytes(&file(&before["nodes"])).unwrap(),
+                bills: EpochTree::from_bytes(&file(&before["bills"])).unwrap(),
+            },
+            probes: serde_json::from_value(vectors["probes"].clone()).unwrap(),
+            trees: EpochTrees {
+                nodes: EpochTree::from_bytes(&file(&vectors["nodes"])).unwrap(),
+                bills: EpochTree::from_bytes(&file(&vectors["bills"])).unwrap(),
+                charges: EpochTree::from_bytes(&file(&vectors["charges"])).unwrap(),
+            },
+            evidence: hash(&vectors["evidence"]),
+            digest: hash(&vectors["digest"]),
+        }
+    }
+
+    pub(crate) fn judge(&self) -> Judgement {
+        let nodes: Vec<_> = self
+            .trees
+            .nodes
+            .leaves
+            .iter()
+            .map(|leaf| leaf.node)
+            .collect();
+        let committed = BTreeMap::from([(self.log.issuer(), self.log.root().unwrap().hash())]);
+        let inputs = EpochInputs {
+            network: self.trees.nodes.network,
+            epoch: self.trees.nodes.epoch,
+            timeline: self.timeline,
+            terms: self.terms,
+            nodes: &nodes,
+            payers: &self.payers,
+            committed: &committed,
+            logs: std::slice::from_ref(&self.log),
+            segments: &self.segments,
+            previous: Some(&self.previous),
+            probes: &self.probes,
+        };
+        judge(&inputs).unwrap()
+    }
+
+    pub(crate) fn files(&self) -> Evidence {
+        let (logs, previous) = (vec![self.log.clone()], Some(self.previous.clone()));
+        Evidence::of(&self.judge(), logs, previous, self.probes.clone())
+    }
+}
+
+fn hex_bytes(text: &str) -> Vec<u8> {
+    let digits = text.strip_prefix("0x").unwrap().as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
 }

@@ -1,8 +1,8 @@
 //! Checks what nodes say they delivered, attests it on chain, and lets anyone check the attestation.
 //!
 //! Participants: *issuers* publish the ticket logs whose roots they committed, *nodes* hand in segments,
-//! the *verifier* ([`run`]) judges them, writes the evidence, and posts one root; an *auditor*
-//! ([`audit_epoch`]) recomputes that root to the last unit from chain and evidence.
+//! the *verifier* ([`run`]) judges them, writes the evidence, and posts the roots of three trees; an
+//! *auditor* ([`audit_epoch`]) recomputes these to the last unit from chain and evidence.
 //!
 //! Goals: one pure function, [`judge()`], decides what an epoch was, for verifier and auditor alike; every
 //! signature is checked; nothing is believed that came over a network; a restart at any point neither
@@ -30,8 +30,8 @@ pub use evidence::{
     EvidenceStore, FetchError, RejectionLine, StoreError, is_file_name,
 };
 pub use judge::{
-    EpochInputs, JudgeError, Judgement, ProbeCount, RejectedRecord, SegmentRefusal, judge,
-    segment_bytes_max, tickets_by_node,
+    EpochInputs, JudgeError, Judgement, Payer, Previous, ProbeCount, RejectedRecord,
+    SegmentRefusal, judge, segment_bytes_max, tickets_by_node,
 };
-pub use report::{AttestedEpoch, NodeLine, ServiceError, Status};
+pub use report::{AttestedEpoch, NodeLine, PayerLine, ServiceError, Status};
 pub use service::{RunError, run};

@@ -1,7 +1,7 @@
 //! What verifier and auditor tell people and programs, as JSON. Amounts are decimal strings of token units.
 
-use crate::judge::Judgement;
-use protocol::{Address, B256, Epoch, NodeId, NodeLeaf};
+use crate::judge::{Judgement, Payer};
+use protocol::{Address, B256, BillLeaf, Epoch, NodeId, NodeLeaf};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -32,8 +32,6 @@ pub struct NodeLine {
     pub records: u64,
     /// Records that don't.
     pub rejected: u64,
-    /// Root of the records that count; zero where there are none.
-    pub segment_root: B256,
     /// In an audit: whether what was attested for the node is right. In a verifier's status: whether its
     /// segment is there, or nobody granted it a ticket.
     pub ok: bool,
@@ -59,11 +57,44 @@ pub(crate) fn node_lines(judgement: &Judgement, rejected: &HashMap<u32, u64>) ->
             .get(&leaf.index)
             .map_or(0, |segment| segment.records().len() as u64),
         rejected: rejected.get(&leaf.index).copied().unwrap_or(0),
-        segment_root: leaf.segment_root,
         ok: true,
         reason: None,
     };
-    judgement.tree.leaves.iter().map(line).collect()
+    judgement.trees.nodes.leaves.iter().map(line).collect()
+}
+
+/// One payer in one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PayerLine {
+    /// Payer index.
+    pub index: u32,
+    /// The account.
+    pub account: Address,
+    /// Deposit at the epoch's end, token units.
+    pub deposit: String,
+    /// Bill of the epoch, token units.
+    pub bill: String,
+    /// Bills of all epochs so far, token units.
+    pub cumulative: String,
+    /// Whether what was attested for the payer is right.
+    pub ok: bool,
+    /// Why it isn't.
+    pub reason: Option<String>,
+}
+
+/// Lines of all payers, without anything to complain of.
+pub(crate) fn payer_lines(judgement: &Judgement, payers: &[Payer]) -> Vec<PayerLine> {
+    let line = |(leaf, payer): (&BillLeaf, &Payer)| PayerLine {
+        index: leaf.index,
+        account: leaf.payer,
+        deposit: payer.deposit.to_string(),
+        bill: leaf.bill.to_string(),
+        cumulative: leaf.cumulative.to_string(),
+        ok: true,
+        reason: None,
+    };
+    let bills = judgement.trees.bills.leaves.iter();
+    bills.zip(payers).map(line).collect()
 }
 
 /// How often each index occurs.
@@ -80,8 +111,8 @@ pub(crate) fn count_by_index(indices: impl IntoIterator<Item = u32>) -> HashMap<
 pub struct AttestedEpoch {
     /// The epoch.
     pub epoch: Epoch,
-    /// Its root.
-    pub root: B256,
+    /// What its roots and its evidence hash to.
+    pub digest: B256,
     /// Sum of all cumulative rewards, token units.
     pub total: String,
 }

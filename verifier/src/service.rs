@@ -8,16 +8,19 @@
 //!
 //! Shutdown: stop the turn, finish HTTP answers under way, return.
 
+mod outcome;
+
 use crate::audit::check;
-use crate::chain::{EpochFacts, epoch_facts, ticket_logs};
+use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
 use crate::evidence::{Evidence, EvidenceStore, FetchError, StoreError};
-use crate::gather::{Gatherer, LogsMissing, Segments};
-use crate::judge::{EpochInputs, JudgeError, Judgement, judge};
-use crate::report::{AttestedEpoch, NodeLine, ServiceError, count_by_index, node_lines};
+use crate::gather::{Gatherer, LogsMissing};
+use crate::judge::{JudgeError, Previous};
+use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
-use contracts::{Chain, ChainConfig, ChainError, U256};
-use protocol::{B256, Epoch, EpochTree, Root, TicketLog, ValueMass};
+use contracts::{Chain, ChainConfig, ChainError};
+use outcome::judge_and_write;
+use protocol::{B256, Epoch, EpochRoots, Statement};
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -85,11 +88,6 @@ enum TurnError {
     Store(#[from] StoreError),
     #[error("cannot read own evidence: {0}")]
     Evidence(#[from] FetchError),
-    #[error(
-        "the vault is underfunded: rewards of {total} token units are due, payers funded {funded}; \
-         the epoch is attested when they add funds"
-    )]
-    Underfunded { total: u128, funded: U256 },
     #[error("the chain changed while epoch {0} was judged; judging it again")]
     Changed(Epoch),
     #[error("a worker failed: {0}")]
@@ -113,7 +111,7 @@ enum Turn {
 /// An epoch that is judged and whose evidence is on disk.
 struct Prepared {
     facts: EpochFacts,
-    root: Root<ValueMass>,
+    roots: EpochRoots,
     evidence: B256,
 }
 
@@ -333,7 +331,7 @@ impl Service {
             status.epochs_attested = next;
             status.last = attestation.map(|attested| AttestedEpoch {
                 epoch: last,
-                root: attested.root,
+                digest: attested.digest,
                 total: attested.total.to_string(),
             });
         });
@@ -342,34 +340,22 @@ impl Service {
 
     /// What is still waited for before an epoch can be judged.
     async fn not_due(&self, epoch: Epoch) -> Result<Option<String>, TurnError> {
-        let timeline = self.chain.parameters().timeline();
+        let due = self.chain.timeline().attest_from(epoch);
         let now = self.chain.now().await?;
-        let end = timeline.end(epoch);
-        let due = end.saturating_add(timeline.ticket_tail.into());
-        if now < due {
-            return Ok(Some(format!("epoch {epoch} is due in {} s", due - now)));
-        }
-        let (_, missing) = ticket_logs(&self.chain, epoch).await?;
-        // The contract takes logs up to and including this second.
-        let last = end.saturating_add(timeline.commit_window.into());
-        if !missing.is_empty() && now <= last {
-            let left = last - now;
-            return Ok(Some(format!(
-                "epoch {epoch} waits for the ticket logs of issuers {missing:?}, up to {left} s"
-            )));
-        }
-        Ok(None)
+        // No log is committed, by its issuer or by force, from then on.
+        let waiting = due.checked_sub(now).filter(|left| *left > 0);
+        Ok(waiting.map(|left| format!("epoch {epoch} is due in {left} s")))
     }
 
     async fn prepare(&self, facts: EpochFacts) -> Result<Prepared, TurnError> {
         let epoch = facts.epoch;
         let facts = Arc::new(facts);
-        if let Some((root, evidence)) = self.prepared_before(&facts).await? {
+        if let Some((roots, evidence)) = self.prepared_before(&facts).await? {
             info!(epoch, %evidence, "using the evidence written before");
             let facts = Arc::unwrap_or_clone(facts);
             return Ok(Prepared {
                 facts,
-                root,
+                roots,
                 evidence,
             });
         }
@@ -378,18 +364,18 @@ impl Service {
         let deadline = self.segment_deadline(epoch).await?;
         let segments = self.gatherer.segments(&facts, &logs, deadline).await;
         let (store, judged) = (self.store.clone(), facts.clone());
-        let (root, evidence, nodes) = tokio::task::spawn_blocking(move || {
+        let (roots, evidence, nodes) = tokio::task::spawn_blocking(move || {
             judge_and_write(&store, &judged, logs, segments, previous)
         })
         .await??;
-        info!(epoch, root = %root.hash(), %evidence, "judged");
+        info!(epoch, nodes = %roots.nodes.hash(), %evidence, "judged");
         self.status.update(|status| {
             (status.judged_epoch, status.nodes) = (Some(epoch), nodes);
         });
         let facts = Arc::unwrap_or_clone(facts);
         Ok(Prepared {
             facts,
-            root,
+            roots,
             evidence,
         })
     }
@@ -398,7 +384,7 @@ impl Service {
     async fn prepared_before(
         &self,
         facts: &Arc<EpochFacts>,
-    ) -> Result<Option<(Root<ValueMass>, B256)>, TurnError> {
+    ) -> Result<Option<(EpochRoots, B256)>, TurnError> {
         let epoch = facts.epoch;
         if !self.store.contains(epoch) {
             return Ok(None);
@@ -417,7 +403,7 @@ impl Service {
                         self.status.update(|status| {
                             (status.judged_epoch, status.nodes) = (Some(epoch), checked.nodes);
                         });
-                        return Ok(Some((judgement.root, hash)));
+                        return Ok(Some((judgement.roots, hash)));
                     }
                     _ => checked.faults,
                 }
@@ -432,8 +418,8 @@ impl Service {
         Ok(None)
     }
 
-    /// The epoch tree before: our own if it is the attested one, or else another verifier's.
-    async fn previous(&self, facts: &EpochFacts) -> Result<Option<EpochTree>, TurnError> {
+    /// The trees before: our own if they are the attested ones, or else another verifier's.
+    async fn previous(&self, facts: &EpochFacts) -> Result<Option<Previous>, TurnError> {
         let Some(epoch) = facts.epoch.checked_sub(1) else {
             return Ok(None);
         };
@@ -442,13 +428,17 @@ impl Service {
         let sources = own
             .into_iter()
             .chain(peers.map(crate::EvidenceSource::Verifier));
+        let attested = facts.previous.map(|roots| (roots.nodes, roots.bills));
         let mut details = Vec::new();
         for source in sources {
             match source.read(facts.network, epoch, None).await {
-                Ok((Evidence { tree, .. }, _)) => {
-                    let root = tree.root().ok().map(|root| root.hash());
-                    if root.is_some() && root == facts.previous_root {
-                        return Ok(Some(tree));
+                Ok((Evidence { trees, .. }, _)) => {
+                    let previous = Previous {
+                        nodes: trees.nodes,
+                        bills: trees.bills,
+                    };
+                    if facts.previous.is_some() && previous.hashes() == attested {
+                        return Ok(Some(previous));
                     }
                     details.push(format!("{source:?} is not the attested one"));
                 }
@@ -463,11 +453,8 @@ impl Service {
     }
 
     async fn segment_deadline(&self, epoch: Epoch) -> Result<Instant, TurnError> {
-        let timeline = self.chain.parameters().timeline();
         let now = Duration::from_secs(self.chain.now().await?);
-        let due = timeline
-            .end(epoch)
-            .saturating_add(timeline.ticket_tail.into());
+        let due = self.chain.timeline().attest_from(epoch);
         let deadline = Duration::from_secs(due).saturating_add(self.config.segment_deadline);
         let grace = GRACE_MAX.min(self.config.segment_deadline);
         Ok(Instant::now() + deadline.saturating_sub(now).max(grace))
@@ -482,20 +469,16 @@ impl Service {
             self.prepared = None;
             return Err(TurnError::Changed(epoch));
         }
-        let (root, evidence) = (prepared.root, prepared.evidence);
-        let total = root.mass().amount();
-        let funded = self.chain.funded().await?;
-        if U256::from(total) > funded {
-            return Err(TurnError::Underfunded { total, funded });
-        }
-        let nodes = root.count as u32;
-        let sent = self
-            .chain
-            .attest(epoch, root.top.hash, nodes, total, evidence)
-            .await;
+        let statement = Statement {
+            epoch,
+            trees: prepared.roots,
+            evidence: prepared.evidence,
+        };
+        let sent = self.chain.attest(&(&statement).into()).await;
         match sent {
             Ok(sent) => {
-                info!(epoch, tx = %sent.tx, gas = sent.gas_used, root = %root.hash(), "posted");
+                let digest = statement.roots().digest();
+                info!(epoch, tx = %sent.tx, gas = sent.gas_used, %digest, "posted");
                 self.status.update(|status| status.posted += 1);
                 Ok(Turn::Done)
             }
@@ -505,50 +488,10 @@ impl Service {
                 Some("AlreadyVoted") => Ok(Turn::Waiting(format!(
                     "voted for epoch {epoch}, waiting for others"
                 ))),
-                Some("TotalAboveFunded") => Err(TurnError::Underfunded { total, funded }),
                 _ => Err(error.into()),
             },
         }
     }
-}
-
-/// Judges, and makes the outcome durable. Blocks, and uses all cores.
-fn judge_and_write(
-    store: &EvidenceStore,
-    facts: &EpochFacts,
-    logs: Vec<TicketLog>,
-    segments: Segments,
-    previous: Option<EpochTree>,
-) -> Result<(Root<ValueMass>, B256, Vec<NodeLine>), TurnError> {
-    let epoch = facts.epoch;
-    let inputs = EpochInputs {
-        network: facts.network,
-        epoch,
-        timeline: facts.timeline,
-        terms: facts.terms,
-        nodes: &facts.nodes,
-        committed: &facts.committed,
-        logs: &logs,
-        segments: &segments.files,
-        previous: previous.as_ref(),
-        probes: &[],
-    };
-    let judgement = judge(&inputs).map_err(|source| TurnError::Judge { epoch, source })?;
-    let nodes = lines(&judgement, &segments);
-    let evidence = Evidence::of(&judgement, logs, previous, Vec::new());
-    let hash = store.write(&evidence)?;
-    Ok((judgement.root, hash, nodes))
-}
-
-fn lines(judgement: &Judgement, segments: &Segments) -> Vec<NodeLine> {
-    let rejected = count_by_index(judgement.rejections.iter().map(|bad| bad.index));
-    let mut lines = node_lines(judgement, &rejected);
-    for line in &mut lines {
-        let refusal = judgement.refusals.get(&line.index).map(ToString::to_string);
-        line.reason = refusal.or_else(|| segments.missing.get(&line.index).cloned());
-        line.ok = line.reason.is_none();
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The verifier on a real chain, with a control plane and a node that answer over HTTP and QUIC: two epochs,
-//! an empty vault, a restart, and audits of what was attested.
+//! a bond that is missing, a deposit that isn't enough, a restart, and audits of what was attested.
 
 use axum::extract::Path as UrlPath;
 use axum::http::StatusCode;
@@ -9,8 +9,8 @@ use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
 use protocol::{
-    ALPN_NODE, Address, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo,
-    Receipt, Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
+    ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo, Receipt,
+    Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
 };
 use quittance_verifier::{Config, EvidenceSource, Verdict, audit_epoch, run};
 use std::io::{BufRead, BufReader};
@@ -29,7 +29,13 @@ const DEV_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 const LENGTH: u32 = 1_000;
 const TAIL: u32 = 100;
 const COMMIT_WINDOW: u32 = 200;
+const FORCE_WINDOW: u32 = 150;
+const CHALLENGE_WINDOW: u32 = 500;
 const PRICE: u128 = 1_000_000_000;
+const VERIFIER_BOND: u128 = 1_000;
+const NODE_STAKE: u128 = 10;
+/// The payer deposits less than the 3 · [`PRICE`] that were delivered.
+const DEPOSIT: u128 = 2 * PRICE;
 
 /// An anvil process on a port of its own; it ends with the value.
 struct Anvil {
@@ -106,23 +112,30 @@ fn public(key: &SigningKey) -> [u8; 32] {
 }
 
 fn parameters() -> Parameters {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Parameters {
-        genesis: now.as_secs() - 10,
         epoch_length: LENGTH,
         ticket_tail: TAIL,
         commit_window: COMMIT_WINDOW,
-        challenge_window: 500,
+        force_window: FORCE_WINDOW,
+        challenge_window: CHALLENGE_WINDOW,
         sla_floor_ppm: 500_000,
         ttfb_ms_max: 500,
         throughput_min: 1_000_000,
         price_per_gib: PRICE,
+        verifier_bond: VERIFIER_BOND,
+        issuer_bond: 0,
+        node_stake: NODE_STAKE,
     }
 }
 
-async fn network(anvil: &Anvil, parameters: Parameters) -> Chain {
+/// A network whose epoch 0 has begun, with three nodes, one payer, and one verifier that hasn't posted its
+/// bond.
+async fn network(anvil: &Anvil) -> Chain {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let genesis = now.as_secs() + 600;
     let config = DeployConfig {
-        parameters,
+        parameters: parameters(),
+        genesis,
         token: TokenConfig::Test {
             name: "Test".into(),
             symbol: "TEST".into(),
@@ -130,7 +143,8 @@ async fn network(anvil: &Anvil, parameters: Parameters) -> Chain {
             supply: U256::from(10).pow(U256::from(20)),
         },
         owner: None,
-        challenges: None,
+        treasury: None,
+        change_delay: 2 * (CHALLENGE_WINDOW + TAIL + FORCE_WINDOW),
     };
     let deployment = deploy(&anvil.url, account(), &config).await.unwrap();
     let config = ChainConfig::new(&anvil.url, deployment.settlement).with_key(account());
@@ -140,13 +154,14 @@ async fn network(anvil: &Anvil, parameters: Parameters) -> Chain {
         .add_issuer(B256::from(public(&key(200))), us)
         .await
         .unwrap();
-    chain.set_verifier(us, true).await.unwrap();
+    // Before the genesis that takes effect at once.
+    chain.admit_verifier(us).await.unwrap();
     for node in 0..3 {
-        chain
-            .register_node(B256::from(public(&key(node))), us)
-            .await
-            .unwrap();
+        let proof = chain.key_proof(&key(node), us);
+        chain.register_node(&proof, us).await.unwrap();
     }
+    chain.fund(U256::from(DEPOSIT)).await.unwrap();
+    anvil.warp(genesis + 10).await;
     chain
 }
 
@@ -162,7 +177,7 @@ fn log(network: Network, genesis: u64) -> TicketLog {
         node: NodeId::from(public(&key(node))),
         client: ClientKey::from(public(&key(100 + index as u8))),
         collection: CollectionId::from([1; 32]),
-        payer: Address::ZERO,
+        payer: account().address(),
         viewer_token: B256::ZERO,
         bytes_max: 4 << 30,
         issued_at: genesis * 1000 + 20_000,
@@ -303,9 +318,8 @@ impl Running {
 async fn two_epochs_a_restart_and_audits() {
     contracts::install_crypto_provider();
     let anvil = Anvil::start();
-    let parameters = parameters();
-    let genesis = parameters.genesis;
-    let chain = network(&anvil, parameters).await;
+    let chain = network(&anvil).await;
+    let genesis = chain.timeline().genesis;
     let (chain_id, settlement) = chain.network();
     let network = Network {
         chain_id,
@@ -323,23 +337,27 @@ async fn two_epochs_a_restart_and_audits() {
         .until(|status| doing(status, "epoch 0 is due in"))
         .await;
     let end = genesis + u64::from(LENGTH);
-    anvil.warp(end + u64::from(TAIL)).await;
-    verifier
-        .until(|status| doing(status, "waits for the ticket logs of issuers [0]"))
-        .await;
+    anvil.warp(end).await;
     let root = log.root().unwrap();
     let (top, count, bytes) = (root.top.hash, root.count as u32, root.mass().bytes());
     chain
         .commit_ticket_log(0, 0, top, count, bytes)
         .await
         .unwrap();
+    // Nothing is attested while somebody may still force a commitment.
+    let due = end + u64::from(TAIL + FORCE_WINDOW);
+    anvil.warp(due - 1).await;
+    verifier
+        .until(|status| doing(status, "epoch 0 is due in 1 s"))
+        .await;
+    anvil.warp(due).await;
 
-    // Nobody has paid yet: it says so, and goes on when somebody does.
+    // Nothing is at stake yet: it says so, and goes on when something is.
     let poor = verifier
         .until(|s| {
             s["last_error"]["message"]
                 .as_str()
-                .is_some_and(|m| m.contains("underfunded"))
+                .is_some_and(|m| m.contains("refused `attest"))
         })
         .await;
     assert_eq!(poor["epochs_attested"], 0);
@@ -347,7 +365,8 @@ async fn two_epochs_a_restart_and_audits() {
     verifier.stop().await;
     let bundle = data_dir.join("evidence/0/bundle.json");
     let written = std::fs::metadata(&bundle).unwrap().modified().unwrap();
-    chain.fund(U256::from(100 * PRICE)).await.unwrap();
+    chain.post_bond(U256::from(VERIFIER_BOND)).await.unwrap();
+    assert!(chain.is_verifier(account().address()).await.unwrap());
     let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
     let status = verifier
         .until(|status| status["epochs_attested"] == 1)
@@ -356,8 +375,8 @@ async fn two_epochs_a_restart_and_audits() {
         std::fs::metadata(&bundle).unwrap().modified().unwrap(),
         written
     );
-    // 4 GiB at 750,000 ppm.
-    let due = (3 * PRICE).to_string();
+    // 4 GiB at 750,000 ppm are 3 · PRICE: more than the payer has, and nobody pays beyond that.
+    let due = DEPOSIT.to_string();
     assert_eq!(status["last"]["total"], due.as_str());
     assert_eq!(status["nodes"][0]["reward"], due.as_str());
     assert_eq!(status["nodes"][0]["rejected"], 1);
@@ -370,7 +389,12 @@ async fn two_epochs_a_restart_and_audits() {
         assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
         assert_eq!((report.signatures, report.nodes.len()), (2, 3));
         let attested = report.attestation.unwrap();
-        assert_eq!(report.recomputed_root, Some(attested.root));
+        let recomputed = report.recomputed_roots.unwrap();
+        assert_eq!(recomputed, attested.roots);
+        assert_eq!(recomputed.digest(), attested.digest);
+        assert_eq!((attested.payers, attested.charges), (1, 1));
+        let payer = &report.payers[0];
+        assert_eq!((payer.account, &payer.bill), (account().address(), &due));
         assert_eq!(
             (attested.total, report.nodes[1].reward.as_str()),
             (due.clone(), "0")
@@ -382,7 +406,7 @@ async fn two_epochs_a_restart_and_audits() {
     // The next epoch passes without any ticket: nobody commits, what was earned stands.
     verifier.stop().await;
     anvil
-        .warp(end + u64::from(LENGTH + COMMIT_WINDOW) + 1)
+        .warp(end + u64::from(LENGTH + TAIL + FORCE_WINDOW))
         .await;
     let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
     let status = verifier

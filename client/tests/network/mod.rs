@@ -33,6 +33,7 @@ const TIMELINE: Timeline = Timeline {
     epoch_length: u32::MAX,
     ticket_tail: 60,
     commit_window: 60,
+    force_window: 60,
     challenge_window: 60,
 };
 

@@ -8,8 +8,43 @@ use alloy::sol;
 sol!(
     #[sol(rpc)]
     #[derive(Debug, PartialEq, Eq)]
+    Ed25519,
+    "../artifacts/Ed25519.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    Inclusion,
+    "../artifacts/Inclusion.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    IssuerChallenges,
+    "../artifacts/IssuerChallenges.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    MoneyChallenges,
+    "../artifacts/MoneyChallenges.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
     NodeRegistry,
     "../artifacts/NodeRegistry.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    RecordChallenges,
+    "../artifacts/RecordChallenges.json"
 );
 
 sol!(
@@ -31,4 +66,11 @@ sol!(
     #[derive(Debug, PartialEq, Eq)]
     TestToken,
     "../artifacts/TestToken.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    TreeChallenges,
+    "../artifacts/TreeChallenges.json"
 );

@@ -1,7 +1,8 @@
 //! The one module that talks RPC.
 //!
 //! [`Chain`] stands for one network: a settlement contract on a chain, with the registry, vault and token
-//! it names. Reading needs no key. Sending does, and keeps to three rules:
+//! it names. Its calls are in a file for each matter: `nodes`, `money`, `bonds`, `epochs`,
+//! `versions`, and `admin` for the owner's. Reading needs no key. Sending does, and keeps to three rules:
 //!
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
 //!   and costs nothing;
@@ -13,28 +14,37 @@
 //! because providers put their access keys in the rest.
 
 mod admin;
+mod bonds;
 mod deploy;
+mod epochs;
 mod error;
 mod events;
+mod money;
+mod nodes;
+mod revert;
 mod rpc;
-mod send;
+mod trees;
 mod types;
+mod versions;
 
 use std::sync::Arc;
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
+use protocol::Timeline;
 
 pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy};
-pub use error::{ChainError, Revert};
+pub use error::ChainError;
 pub use events::AttestationTx;
+pub use revert::Revert;
 pub use rpc::{Sent, install_crypto_provider};
-pub use types::{Attestation, ChainConfig, Issuer, Node, NodeLeaf, Parameters, Status};
+pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};
+pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Settled, Version};
 
-use crate::abi::{NodeRegistry, RewardVault, Settlement, TestToken};
+use crate::abi::Settlement;
 use rpc::Rpc;
 
-/// Nodes read in one call: about 40 kB of answer.
+/// Nodes or payers read in one call: about 40 kB of answer.
 const PAGE_SIZE: u32 = 256;
 
 /// A network's contracts, and an account if a key was given. Cheap to clone; clones share the account and
@@ -51,7 +61,10 @@ struct Inner {
     registry: Address,
     vault: Address,
     token: Address,
-    parameters: Parameters,
+    timeline: Timeline,
+    versions: Vec<Version>,
+    /// Which of them had begun last when connecting.
+    current: usize,
 }
 
 impl Chain {
@@ -77,11 +90,21 @@ impl Chain {
         }
         let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
         let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
-        let parameters = rpc
-            .view(settlement, Settlement::parametersCall {})
-            .await?
-            .into();
-        let token = rpc.view(vault, RewardVault::tokenCall {}).await?;
+        let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
+        let genesis = rpc.view(settlement, Settlement::genesisCall {}).await?;
+        let versions = versions::read(&rpc, settlement).await?;
+        // The constructor makes the first version.
+        let Some(first) = versions.first() else {
+            return Err(ChainError::NoContract {
+                address: settlement,
+                chain_id,
+            });
+        };
+        let timeline = first.parameters.timeline(genesis);
+        for version in &versions {
+            versions::follows(&timeline, version)?;
+        }
+        let now = rpc.latest_block().await?.timestamp;
         let inner = Inner {
             rpc,
             chain_id,
@@ -89,7 +112,9 @@ impl Chain {
             registry,
             vault,
             token,
-            parameters,
+            timeline,
+            current: versions::newest_begun(&versions, now),
+            versions,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -121,11 +146,6 @@ impl Chain {
         self.inner.rpc.account()
     }
 
-    /// What the network agreed on; it never changes.
-    pub fn parameters(&self) -> &Parameters {
-        &self.inner.parameters
-    }
-
     // ---- Reading ----
     //
     // Cancel-safe, all of them.
@@ -148,147 +168,24 @@ impl Chain {
                 key: issuer.key,
                 committer: issuer.committer,
                 added_at: issuer.addedAt,
+                bond: issuer.bond.to(),
             });
         }
         Ok(issuers)
-    }
-
-    /// Number of registered nodes.
-    pub async fn node_count(&self) -> Result<u32, ChainError> {
-        self.view(self.inner.registry, NodeRegistry::countCall {})
-            .await
-    }
-
-    /// All registered nodes, by index, read a page at a time.
-    pub async fn nodes(&self) -> Result<Vec<Node>, ChainError> {
-        self.nodes_from(0).await
-    }
-
-    /// The registered nodes from index `first` on: what is new to one who knows the others. Payout accounts
-    /// of known ones may have changed.
-    pub async fn nodes_from(&self, first: u32) -> Result<Vec<Node>, ChainError> {
-        let mut nodes = Vec::new();
-        let mut next = first;
-        loop {
-            let page = NodeRegistry::pageCall {
-                first: next,
-                limit: PAGE_SIZE,
-            };
-            let page = self.view(self.inner.registry, page).await?;
-            let full = page.len() == PAGE_SIZE as usize;
-            for node in page {
-                nodes.push(Node {
-                    index: next,
-                    key: node.key,
-                    operator: node.operator,
-                    payout: node.payout,
-                    registered_at: node.registeredAt,
-                });
-                next += 1;
-            }
-            if !full {
-                return Ok(nodes);
-            }
-        }
-    }
-
-    /// Registry index of the node with that key, if it is registered.
-    pub async fn index_of(&self, key: B256) -> Result<Option<u32>, ChainError> {
-        let index = self
-            .view(self.inner.registry, NodeRegistry::indexOfCall { key })
-            .await;
-        none_if(index, &["UnknownNode"])
-    }
-
-    /// Root of an issuer's ticket log of an epoch, if it is committed.
-    pub async fn ticket_log(&self, epoch: u64, issuer: u32) -> Result<Option<B256>, ChainError> {
-        let root = self
-            .settlement(Settlement::ticketLogCall { epoch, issuer })
-            .await?;
-        // No root is zero: it is a keccak-256 digest.
-        Ok((!root.is_zero()).then_some(root))
-    }
-
-    /// The epoch to be attested next; all below are.
-    pub async fn next_epoch(&self) -> Result<u64, ChainError> {
-        self.settlement(Settlement::nextEpochCall {}).await
-    }
-
-    /// Where an epoch stands.
-    pub async fn status(&self, epoch: u64) -> Result<Status, ChainError> {
-        Ok(self
-            .settlement(Settlement::statusCall { epoch })
-            .await?
-            .into())
-    }
-
-    /// What was attested for an epoch, pending or active. `None` if it isn't, or so long ago that the
-    /// contract has let go of it; [`Self::attestation_tx`] still finds it then.
-    pub async fn attestation(&self, epoch: u64) -> Result<Option<Attestation>, ChainError> {
-        let found = self.settlement(Settlement::attestationCall { epoch }).await;
-        Ok(none_if(found, &["NotAttested", "EpochArchived"])?.map(Attestation::from))
-    }
-
-    /// All that payers ever funded, token units.
-    pub async fn funded(&self) -> Result<U256, ChainError> {
-        self.view(self.inner.vault, RewardVault::totalFundedCall {})
-            .await
-    }
-
-    /// All that was ever paid to nodes, token units.
-    pub async fn paid(&self) -> Result<U256, ChainError> {
-        self.view(self.inner.vault, RewardVault::totalPaidCall {})
-            .await
-    }
-
-    /// What a payer ever funded, token units.
-    pub async fn deposit_of(&self, payer: Address) -> Result<U256, ChainError> {
-        self.view(self.inner.vault, RewardVault::depositsCall { payer })
-            .await
-    }
-
-    /// What a node was ever paid, token units.
-    pub async fn claimed(&self, index: u32) -> Result<U256, ChainError> {
-        self.settlement(Settlement::claimedCall { index }).await
-    }
-
-    /// What [`Self::claim`] would pay now, token units; 0 if all is paid.
-    pub async fn claimable(
-        &self,
-        epoch: u64,
-        leaf: &NodeLeaf,
-        proof: &[u8],
-    ) -> Result<U256, ChainError> {
-        let proof = Bytes::copy_from_slice(proof);
-        self.settlement(Settlement::claimableCall {
-            epoch,
-            leaf: leaf.into(),
-            proof,
-        })
-        .await
-    }
-
-    /// An account's balance of the network's token, token units.
-    pub async fn token_balance(&self, account: Address) -> Result<U256, ChainError> {
-        self.view(self.inner.token, TestToken::balanceOfCall { account })
-            .await
-    }
-
-    /// Decimal places and symbol of the network's token.
-    pub async fn token_unit(&self) -> Result<(u8, String), ChainError> {
-        let decimals = self
-            .view(self.inner.token, TestToken::decimalsCall {})
-            .await?;
-        let symbol = self
-            .view(self.inner.token, TestToken::symbolCall {})
-            .await?;
-        Ok((decimals, symbol))
     }
 
     // ---- Inside ----
 
     async fn view<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return, ChainError> {
         self.inner.rpc.view(to, call).await
+    }
+
+    async fn registry_view<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {
+        self.view(self.inner.registry, call).await
+    }
+
+    async fn vault_view<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {
+        self.view(self.inner.vault, call).await
     }
 
     async fn settlement<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {

@@ -10,6 +10,8 @@ mod rules;
 pub use alloy::primitives::{Address, B256, U256};
 pub use alloy::signers::local::PrivateKeySigner;
 pub use chain::{
-    Attestation, AttestationTx, Chain, ChainConfig, ChainError, DeployConfig, Deployment, Issuer,
-    Node, NodeLeaf, Parameters, Revert, Sent, Status, TokenConfig, deploy, install_crypto_provider,
+    Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError, DeployConfig, Deployment,
+    Issuer, KeyProof, Node, NodeLeaf, Parameters, Payer, Revert, Sent, Settled, Statement, Status,
+    TokenConfig, Version, deploy, install_crypto_provider,
 };
+pub use protocol::Roots;

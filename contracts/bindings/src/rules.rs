@@ -1,17 +1,20 @@
 //! Between the chain's types and the protocol's: the same numbers under both names.
 
-use protocol::{IssuerKey, Network, NodeId, RewardTerms, ServiceTargets, Timeline};
+use protocol::{
+    IssuerKey, Network, NodeId, RewardTerms, Root, ServiceTargets, Timeline, ValueMass,
+};
 
-use crate::{Chain, Issuer, Node, NodeLeaf, Parameters};
+use crate::{Chain, Issuer, Node, Parameters, Statement};
 
 impl Parameters {
-    /// Epochs and windows.
-    pub fn timeline(&self) -> Timeline {
+    /// Epochs and windows of a network that begins with `genesis`, Unix seconds.
+    pub fn timeline(&self, genesis: u64) -> Timeline {
         Timeline {
-            genesis: self.genesis,
+            genesis,
             epoch_length: self.epoch_length,
             ticket_tail: self.ticket_tail,
             commit_window: self.commit_window,
+            force_window: self.force_window,
             challenge_window: self.challenge_window,
         }
     }
@@ -58,19 +61,21 @@ impl Node {
     }
 }
 
-impl From<&protocol::NodeLeaf> for NodeLeaf {
-    fn from(leaf: &protocol::NodeLeaf) -> Self {
-        use protocol::Mass;
+impl From<&protocol::Statement> for Statement {
+    fn from(from: &protocol::Statement) -> Self {
+        // A tree of so many leaves that this isn't their number is one that the contract refuses.
+        let count = |root: &Root<ValueMass>| u32::try_from(root.count).unwrap_or(u32::MAX);
+        let trees = &from.trees;
         Self {
-            index: leaf.index,
-            node: leaf.node.0,
-            segment_root: leaf.segment_root,
-            mass: leaf.mass.to_bytes(),
-            probes: leaf.probes,
-            probes_ok: leaf.probes_ok,
-            sla_ppm: leaf.sla_ppm,
-            reward: leaf.reward,
-            cumulative: leaf.cumulative,
+            epoch: from.epoch,
+            nodes: count(&trees.nodes),
+            payers: count(&trees.bills),
+            charges: count(&trees.charges),
+            total: from.total(),
+            nodes_top: trees.nodes.top.hash,
+            bills_top: trees.bills.top.hash,
+            charges_top: trees.charges.top.hash,
+            evidence: from.evidence,
         }
     }
 }

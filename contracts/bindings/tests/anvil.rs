@@ -1,16 +1,20 @@
-//! A network's whole course on a real chain: deploy, register, fund, commit, attest, claim.
+//! A network's whole course on a real chain: deploy, register, fund, commit, attest, claim, withdraw.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
+use protocol::{
+    BillLeaf, BillTree, ChargeLeaf, ChargeTree, DeliveryMass, EpochTrees, NodeId, NodeLeaf,
+    NodeTree, SigningKey, Statement,
+};
 use quittance_contracts::{
-    Chain, ChainConfig, ChainError, DeployConfig, Deployment, NodeLeaf, Parameters, Status,
+    Chain, ChainConfig, ChainError, DeployConfig, Deployment, Parameters, Settled, Status,
     TokenConfig, deploy,
 };
+use toolchain::Toolchain;
 
 /// The first of anvil's well-known development keys: worthless anywhere else.
 const DEV_KEY: [u8; 32] = [
@@ -27,24 +31,8 @@ struct Anvil {
 
 impl Anvil {
     fn start(arguments: &[&str]) -> Self {
-        let arch = if cfg!(target_arch = "x86_64") {
-            "amd64"
-        } else {
-            "arm64"
-        };
-        let os = if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        };
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!(
-            "../node_modules/@foundry-rs/anvil-{os}-{arch}/bin/anvil"
-        ));
-        assert!(
-            path.exists(),
-            "{path:?} is missing; run `npm ci --ignore-scripts` in contracts"
-        );
-        let mut process = Command::new(path)
+        let tools = Toolchain::ensure().expect("the EVM tools are there");
+        let mut process = Command::new(tools.tool("anvil").expect("anvil is there"))
             .args(["--port", "0"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -97,27 +85,38 @@ fn key() -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&DEV_KEY.into()).expect("a valid key")
 }
 
+const STAKE: u128 = 500;
+const BOND: u128 = 1_000;
+/// End of an epoch to its attestation: ticket tail and force window.
+const WAIT: u64 = 100 + 150;
+const CHALLENGE_WINDOW: u64 = 500;
+
 fn parameters() -> Parameters {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
     Parameters {
-        genesis: now - 10,
         epoch_length: 1_000,
         ticket_tail: 100,
         commit_window: 200,
+        force_window: 150,
         challenge_window: 500,
         sla_floor_ppm: 900_000,
         ttfb_ms_max: 500,
         throughput_min: 1_000_000,
         price_per_gib: 1_000_000,
+        verifier_bond: BOND,
+        issuer_bond: 0,
+        node_stake: STAKE,
     }
 }
 
 async fn network(anvil: &Anvil) -> (Deployment, Chain) {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
     let config = DeployConfig {
         parameters: parameters(),
+        // Far enough away that all who take part are admitted before.
+        genesis: now + 600,
         token: TokenConfig::Test {
             name: "Test".into(),
             symbol: "TEST".into(),
@@ -125,38 +124,71 @@ async fn network(anvil: &Anvil) -> (Deployment, Chain) {
             supply: U256::from(10).pow(U256::from(15)),
         },
         owner: None,
-        challenges: None,
+        treasury: Some(Address::repeat_byte(0x77)),
+        change_delay: 1_000,
     };
     let deployment = deploy(&anvil.url, key(), &config).await.expect("deploys");
     let config = ChainConfig::new(&anvil.url, deployment.settlement)
         .with_key(key())
         .with_chain_id(deployment.chain_id);
     let chain = Chain::connect(&config).await.expect("connects");
-    assert_eq!(chain.parameters().price_per_gib, 1_000_000);
+    assert_eq!(chain.parameters(), &parameters());
+    assert_eq!(chain.versions().len(), 1);
+    assert_eq!(chain.timeline(), parameters().timeline(now + 600));
     (deployment, chain)
 }
 
-/// Hash and root of a tree of one leaf (SPEC sections 6 and 7).
-fn single_leaf_tree(leaf: &NodeLeaf) -> (B256, B256) {
-    let mut bytes = vec![0u8];
-    bytes.extend(leaf.index.to_be_bytes());
-    bytes.extend(leaf.node);
-    bytes.extend(leaf.segment_root);
-    bytes.extend(leaf.mass);
-    bytes.extend(leaf.probes.to_be_bytes());
-    bytes.extend(leaf.probes_ok.to_be_bytes());
-    bytes.extend(leaf.sla_ppm.to_be_bytes());
-    bytes.extend(leaf.reward.to_be_bytes());
-    bytes.extend(leaf.cumulative.to_be_bytes());
-    assert_eq!(bytes.len(), 128);
-    let top = keccak256(&bytes);
-    let mut root = vec![2u8];
-    root.extend(&leaf.cumulative.to_be_bytes()[1..]);
-    root.extend([0; 8]);
-    root.extend(1u64.to_be_bytes());
-    root.extend(top);
-    assert_eq!(root.len(), 64);
-    (top, keccak256(&root))
+/// The trees of an epoch in which one payer had one node deliver 4 GiB.
+fn trees(chain: &Chain, node: NodeId, payer: Address) -> EpochTrees {
+    let mass = DeliveryMass::new(4 << 30, 1, 1).expect("below 2^56");
+    let amount = 4_000_000;
+    let network = chain.network_id();
+    let node_leaf = NodeLeaf {
+        index: 0,
+        node,
+        mass,
+        probes: 1,
+        probes_ok: 1,
+        sla_ppm: 1_000_000,
+        last: 1,
+        reward: amount,
+        cumulative: amount,
+    };
+    let bill_leaf = BillLeaf {
+        index: 0,
+        payer,
+        last: 1,
+        bill: amount,
+        cumulative: amount,
+    };
+    let charge_leaf = ChargeLeaf {
+        payer: 0,
+        node: 0,
+        segment_root: B256::repeat_byte(3),
+        mass,
+        amount,
+        billed: amount,
+        earned: amount,
+        served: mass,
+        previous: 0,
+    };
+    EpochTrees {
+        nodes: NodeTree {
+            network,
+            epoch: 0,
+            leaves: vec![node_leaf],
+        },
+        bills: BillTree {
+            network,
+            epoch: 0,
+            leaves: vec![bill_leaf],
+        },
+        charges: ChargeTree {
+            network,
+            epoch: 0,
+            leaves: vec![charge_leaf],
+        },
+    }
 }
 
 fn reverted_with(error: &ChainError, shown: &str) {
@@ -183,33 +215,48 @@ async fn an_epoch_runs_its_course() {
 
     // Who there is.
     let me = key().address();
-    let node = B256::repeat_byte(7);
+    let node_key = SigningKey::from_bytes(&[7; 32]);
+    let proof = chain.key_proof(&node_key, me);
     let payout = Address::repeat_byte(9);
+    let funds = U256::from(5_000_000);
     chain.add_issuer(B256::repeat_byte(1), me).await.unwrap();
-    chain.set_verifier(me, true).await.unwrap();
+    chain.admit_verifier(me).await.unwrap();
     chain.set_quorum(1).await.unwrap();
-    chain.register_node(node, payout).await.unwrap();
-    chain.fund(U256::from(5_000_000)).await.unwrap();
+    chain.post_bond(U256::from(BOND)).await.unwrap();
+    chain.register_node(&proof, payout).await.unwrap();
+    assert_eq!(chain.settled().await.unwrap(), None);
+    assert!(chain.payers().await.unwrap().is_empty());
+    chain.fund(funds).await.unwrap();
+
     let issuers = chain.issuers().await.unwrap();
     assert_eq!((issuers.len(), issuers[0].committer), (1, me));
     let nodes = chain.nodes().await.unwrap();
     assert_eq!(
-        (nodes.len(), nodes[0].key, nodes[0].payout),
-        (1, node, payout)
+        (nodes.len(), nodes[0].id(), nodes[0].payout, nodes[0].stake),
+        (1, proof.node, payout, STAKE)
     );
+    let start = chain.timeline().genesis;
+    assert_eq!(chain.key_at(0, start).await.unwrap(), proof.node.0);
     assert_eq!(chain.node_count().await.unwrap(), 1);
     assert!(chain.nodes_from(1).await.unwrap().is_empty());
-    assert_eq!(chain.index_of(node).await.unwrap(), Some(0));
+    assert_eq!(chain.index_of(proof.node.0).await.unwrap(), Some(0));
     assert_eq!(chain.index_of(B256::ZERO).await.unwrap(), None);
     assert!(chain.is_verifier(me).await.unwrap());
     assert_eq!(chain.quorum().await.unwrap(), 1);
-    assert_eq!(chain.funded().await.unwrap(), U256::from(5_000_000));
-    assert_eq!(chain.deposit_of(me).await.unwrap(), U256::from(5_000_000));
-    let again = chain.register_node(node, payout).await.unwrap_err();
-    reverted_with(&again, &format!("AlreadyRegistered(key: {node}, index: 0)"));
+    let payers = chain.payers().await.unwrap();
+    assert_eq!(
+        (payers.len(), payers[0].index, payers[0].account),
+        (1, 0, me)
+    );
+    assert_eq!(chain.funded().await.unwrap(), funds);
+    assert_eq!(chain.deposit_of(me).await.unwrap(), funds);
+    assert!(chain.register_node(&proof, payout).await.is_err());
+    // Made for another operator, it is no proof for this one.
+    let stolen = chain.key_proof(&SigningKey::from_bytes(&[8; 32]), payout);
+    assert!(chain.register_node(&stolen, payout).await.is_err());
 
     // The epoch.
-    let end = chain.parameters().genesis + 1_000;
+    let end = chain.timeline().end(0);
     let early = chain
         .commit_ticket_log(0, 0, B256::ZERO, 0, 0)
         .await
@@ -217,41 +264,35 @@ async fn an_epoch_runs_its_course() {
     reverted_with(&early, &format!("EpochNotOver(epoch: 0, end: {end})"));
     anvil.warp(end).await;
     assert!(chain.now().await.unwrap() >= end);
+    assert_eq!(chain.deposit_at(me, end).await.unwrap(), funds);
+    assert_eq!(chain.deposit_at(me, 1).await.unwrap(), U256::ZERO);
+    assert_eq!(chain.parameters_at(0).await.unwrap(), parameters());
     assert_eq!(chain.ticket_log(0, 0).await.unwrap(), None);
     chain
         .commit_ticket_log(0, 0, B256::repeat_byte(2), 3, 1 << 30)
         .await
         .unwrap();
     assert!(chain.ticket_log(0, 0).await.unwrap().is_some());
-    anvil.warp(end + 100).await;
-    let leaf = NodeLeaf {
-        index: 0,
-        node,
-        segment_root: B256::repeat_byte(3),
-        mass: [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1],
-        probes: 1,
-        probes_ok: 1,
-        sla_ppm: 1_000_000,
-        reward: 4_000_000,
-        cumulative: 4_000_000,
+    let trees = trees(&chain, proof.node, me);
+    let statement = Statement {
+        epoch: 0,
+        trees: trees.roots().unwrap(),
+        evidence: B256::repeat_byte(4),
     };
-    let (top, root) = single_leaf_tree(&leaf);
-    let evidence = B256::repeat_byte(4);
+    let roots = statement.roots();
+    let statement = (&statement).into();
+    assert!(chain.attest(&statement).await.is_err(), "too early");
+    anvil.warp(end + WAIT).await;
     assert_eq!(chain.attestation(0).await.unwrap(), None);
     assert_eq!(chain.attestation_tx(0).await.unwrap(), None);
-    let over = chain
-        .attest(0, top, 1, 6_000_000, evidence)
-        .await
-        .unwrap_err();
-    reverted_with(&over, "TotalAboveFunded(total: 6000000, funded: 5000000)");
-    let sent = chain.attest(0, top, 1, 4_000_000, evidence).await.unwrap();
+    let sent = chain.attest(&statement).await.unwrap();
     assert_eq!(chain.next_epoch().await.unwrap(), 1);
     assert_eq!(chain.status(0).await.unwrap(), Status::Pending);
     assert_eq!(chain.status(1).await.unwrap(), Status::None);
     let attestation = chain.attestation(0).await.unwrap().unwrap();
     assert_eq!(
-        (attestation.root, attestation.total, attestation.nodes),
-        (root, 4_000_000, 1)
+        (attestation.digest, attestation.total, attestation.signers),
+        (roots.digest(), 4_000_000, 1)
     );
 
     // Events are found by time, however long the chain.
@@ -261,38 +302,42 @@ async fn an_epoch_runs_its_course() {
         (found.tx, found.block, found.verifier),
         (sent.tx, sent.block, me)
     );
-    assert_eq!(
-        (found.evidence, found.root, found.total),
-        (evidence, root, 4_000_000)
-    );
+    assert_eq!((found.roots, found.total), (roots, 4_000_000));
+    assert_eq!((found.nodes, found.payers, found.charges), (1, 1, 1));
 
     // The money.
-    anvil.warp(chain.now().await.unwrap() + 500).await;
+    let leaf = (&trees.nodes.leaves[0]).into();
+    let bill = (&trees.bills.leaves[0]).into();
+    assert!(chain.activate(0, &roots).await.is_err(), "still pending");
+    anvil
+        .warp(chain.now().await.unwrap() + CHALLENGE_WINDOW)
+        .await;
     assert_eq!(chain.status(0).await.unwrap(), Status::Active);
+    chain.activate(0, &roots).await.unwrap();
+    let settled = Settled {
+        epoch: 0,
+        nodes: roots.nodes,
+        bills: roots.bills,
+    };
+    assert_eq!(chain.settled().await.unwrap(), Some(settled));
+    let reward = U256::from(4_000_000);
+    assert_eq!(chain.claimable(&leaf, 1, &[]).await.unwrap(), reward);
+    chain.claim(&leaf, 1, &[]).await.unwrap();
+    assert_eq!(chain.token_balance(payout).await.unwrap(), reward);
+    assert_eq!(chain.claimed(0).await.unwrap(), reward);
+    assert_eq!(chain.paid().await.unwrap(), reward);
+    assert!(chain.claim(&leaf, 1, &[]).await.is_err(), "all is paid");
+    let forged = quittance_contracts::NodeLeaf { reward: 1, ..leaf };
+    assert!(chain.claim(&forged, 1, &[]).await.is_err());
+
+    // A withdrawal waits for an epoch that ends after it.
+    chain.announce_withdrawal(U256::from(1)).await.unwrap();
     assert_eq!(
-        chain.claimable(0, &leaf, &[]).await.unwrap(),
-        U256::from(4_000_000)
+        chain.deposit_of(me).await.unwrap(),
+        funds - U256::from(1),
+        "announced at once"
     );
-    chain.claim(0, &leaf, &[]).await.unwrap();
-    assert_eq!(
-        chain.token_balance(payout).await.unwrap(),
-        U256::from(4_000_000)
-    );
-    assert_eq!(chain.claimed(0).await.unwrap(), U256::from(4_000_000));
-    assert_eq!(chain.paid().await.unwrap(), U256::from(4_000_000));
-    let twice = chain.claim(0, &leaf, &[]).await.unwrap_err();
-    reverted_with(
-        &twice,
-        "NothingToClaim(index: 0, cumulative: 4000000, claimed: 4000000)",
-    );
-    let forged = chain
-        .claim(0, &NodeLeaf { reward: 1, ..leaf }, &[])
-        .await
-        .unwrap_err();
-    reverted_with(
-        &forged,
-        &format!("NotInTree(epoch: 0, index: 0, root: {root})"),
-    );
+    assert!(chain.withdraw(&bill, 1, &[]).await.is_err());
 }
 
 /// Blocks come only when the test says so: a transaction of a process that died is still pending.
@@ -391,9 +436,9 @@ async fn connecting_says_what_is_wrong() {
     assert!(!format!("{poor:?}").contains("1111111111"), "{poor:?}");
     let poor = Chain::connect(&poor).await.unwrap();
     let error = poor
-        .register_node(B256::repeat_byte(1), Address::repeat_byte(1))
-        .await
-        .unwrap_err();
+        .transfer_token(Address::repeat_byte(1), U256::ZERO)
+        .await;
+    let error = error.unwrap_err();
     assert!(matches!(error, ChainError::NoGas { .. }), "{error}");
     let stranger = poor.set_quorum(1).await.unwrap_err();
     assert!(

@@ -12,10 +12,10 @@ library Rewards {
     /// @notice Bytes of the unit that has a price.
     uint256 internal constant GIB = 1 << 30;
 
-    /// @notice Amounts stay below this, so that they fit the mass of a tree.
-    uint256 internal constant AMOUNT_END = 1 << 120;
+    /// @notice Amounts stay below this, so that they fit the mass of a tree and, with an account, a word.
+    uint256 internal constant AMOUNT_END = 1 << 96;
 
-    /// @notice An amount doesn't fit 120 bits.
+    /// @notice An amount doesn't fit 96 bits.
     error AmountTooLarge(uint256 amount);
 
     /// @notice Score of a node in an epoch: the lower of what clients signed and what probes saw.
@@ -43,7 +43,7 @@ library Rewards {
     /// @param score_ Parts per million.
     /// @param slaFloorPpm Score below which nothing is paid.
     /// @param pricePerGib Token units.
-    /// @return Token units, below 2^120.
+    /// @return Token units, below 2^96.
     function reward(uint56 bytes_, uint32 score_, uint32 slaFloorPpm, uint128 pricePerGib)
         internal
         pure

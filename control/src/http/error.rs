@@ -1,6 +1,6 @@
 //! Refusals: a status, one sentence as JSON, and when to come back.
 
-use crate::core::RouteError;
+use crate::core::{PayerError, RouteError};
 use crate::issuer::IssueError;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -45,6 +45,16 @@ impl Refusal {
         }
     }
 
+    pub(super) fn payer(error: &PayerError) -> Self {
+        let text = error.to_string();
+        match error {
+            PayerError::Unknown(_) => Self::new(StatusCode::PAYMENT_REQUIRED, text),
+            PayerError::Undecided(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(5)
+            }
+        }
+    }
+
     /// For route errors, with the seconds until the genesis and until the next epoch.
     pub(super) fn route(error: &RouteError, genesis_in_s: u64, epoch_in_s: u64) -> Self {
         let text = error.to_string();
@@ -52,6 +62,7 @@ impl Refusal {
         match error {
             RouteError::UnknownCollection(_) => Self::not_found(text),
             RouteError::NoNode | RouteError::AllExcluded => unavailable.retry_after(2),
+            RouteError::Payer(error) => Self::payer(error),
             RouteError::Issue(error) => match error {
                 IssueError::BeforeGenesis => {
                     Self::new(StatusCode::TOO_EARLY, text).retry_after(genesis_in_s)

@@ -18,6 +18,7 @@ use protocol::{CollectionSummary, ContentHash, Entry, Manifest, PublishRequest};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -236,7 +237,7 @@ pub(super) async fn collection(
     Ok((StatusCode::CREATED, Json(collection.summary())))
 }
 
-/// Checks and publishes. Blocking.
+/// Checks and publishes. Blocking, on a thread of the runtime.
 fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
     let request: PublishRequest = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
@@ -244,6 +245,10 @@ fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     check_contents(&core.store, &manifest)?;
     let payer = request.payer.unwrap_or(core.payer);
+    // Nobody could be served before it has: the publisher is the one to know.
+    Handle::current()
+        .block_on(core.check_payer(payer))
+        .map_err(|error| Refusal::payer(&error))?;
     core.catalogue
         .publish(&request.name, &manifest, payer, (core.clock)())
         .map_err(|error| match &error {

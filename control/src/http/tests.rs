@@ -1,7 +1,7 @@
 //! Real HTTP on the loopback: what is refused, as carefully as what is answered.
 
 use super::*;
-use crate::testing::{PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
+use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
 use protocol::{
     Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
     NodeId, NodeInfo, OrderFrame, PublishRequest, RouteAnswer, TicketLog,
@@ -222,6 +222,54 @@ async fn publish_route_and_read_the_log() {
     assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
     server.stop.cancel();
     server.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_delivered_for_whom_never_deposited() {
+    let server = Server::start().await;
+    let ledger = FakeLedger::default();
+    ledger.with(|state| state.payers.push(PAYER));
+    let (payers, stop) = (server.core.payers.clone(), server.stop.clone());
+    let (chain, stopped) = (ledger.clone(), stop.clone());
+    let following = tokio::spawn(async move { payers.follow(chain, stopped).await });
+    let _orders = server.member(1);
+    let bytes = b"some content";
+    assert!(server.put(&hash(bytes), bytes).await.status().is_success());
+    let poor = Address::repeat_byte(0xbb);
+    let publish = async || {
+        let request = PublishRequest {
+            name: "film".into(),
+            manifest: manifest(bytes).to_bytes().into(),
+            payer: Some(poor),
+        };
+        let post = server.request(Method::POST, "/v1/collections");
+        post.bearer_auth(TOKEN).json(&request).send().await.unwrap()
+    };
+    let error = refused(publish().await, StatusCode::PAYMENT_REQUIRED).await;
+    assert!(error.contains(&poor.to_string()), "{error}");
+    assert!(error.contains("quittance contracts fund"), "{error}");
+
+    // Published before it was asked for.
+    let catalogue = &server.core.catalogue;
+    catalogue
+        .publish("film", &manifest(bytes), poor, 0)
+        .unwrap();
+    let client = protocol::ClientKey::from([3; 32]);
+    let request = json!({ "collection": "film", "client": client });
+    let error = refused(
+        server.route(request.clone()).await,
+        StatusCode::PAYMENT_REQUIRED,
+    )
+    .await;
+    assert!(error.contains(&poor.to_string()), "{error}");
+    assert_eq!(server.core.metrics.tickets.value(), 0);
+
+    // As soon as it has, it is served.
+    ledger.with(|state| state.payers.push(poor));
+    assert_eq!(publish().await.status(), StatusCode::CREATED);
+    assert_eq!(server.route(request).await.status(), StatusCode::OK);
+    stop.cancel();
+    following.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

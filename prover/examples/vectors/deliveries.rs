@@ -2,28 +2,29 @@
 
 use crate::{hex, network, seed};
 use protocol::{
-    Address, B256, ClientKey, CollectionId, IssuerKey, Mass, Network, NodeId, Receipt, Record,
-    RecordContext, Rejection, Signature, SigningKey, Tag, Ticket, TicketId, TicketLog, Timeline,
-    sign,
+    Address, B256, ClientKey, CollectionId, IssuerKey, Mass, Network, NodeId, Payers, Receipt,
+    Record, RecordContext, Rejection, Signature, SigningKey, Tag, Ticket, TicketId, TicketLog,
+    Timeline, sign,
 };
 use quittance_prover::{OpenEpoch, SumTree};
 use serde_json::{Value, json};
 
-const EPOCH: u64 = 7;
-const ISSUER: u32 = 1;
+pub(crate) const EPOCH: u64 = 7;
+pub(crate) const ISSUER: u32 = 1;
 const TIMELINE: Timeline = Timeline {
     genesis: 1_700_000_000,
     epoch_length: 3_600,
     ticket_tail: 300,
     commit_window: 900,
+    force_window: 1_800,
     challenge_window: 86_400,
 };
 
-fn key(name: &str) -> SigningKey {
+pub(crate) fn key(name: &str) -> SigningKey {
     SigningKey::from_bytes(&seed(name))
 }
 
-fn public(key: &SigningKey) -> [u8; 32] {
+pub(crate) fn public(key: &SigningKey) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
@@ -31,11 +32,11 @@ fn node() -> NodeId {
     NodeId::from(public(&key("node")))
 }
 
-fn client(index: u32) -> SigningKey {
+pub(crate) fn client(index: u32) -> SigningKey {
     key(&format!("client {index}"))
 }
 
-fn ticket_at(index: u32) -> Ticket {
+pub(crate) fn ticket_at(index: u32) -> Ticket {
     let start = TIMELINE.start(EPOCH) * 1000;
     let viewer_token = match index % 2 {
         0 => B256::ZERO,
@@ -51,7 +52,7 @@ fn ticket_at(index: u32) -> Ticket {
         node: node(),
         client: ClientKey::from(public(&client(index))),
         collection: CollectionId::from(seed("collection")),
-        payer: Address::from_slice(&seed("payer")[..20]),
+        payer: account("payer"),
         viewer_token,
         bytes_max: 1_000_000 * (u64::from(index) + 1),
         issued_at: start + 1_000 * u64::from(index),
@@ -59,17 +60,22 @@ fn ticket_at(index: u32) -> Ticket {
     }
 }
 
-fn timeline_json() -> Value {
+pub(crate) fn account(name: &str) -> Address {
+    Address::from_slice(&seed(name)[..20])
+}
+
+pub(crate) fn timeline_json() -> Value {
     json!({
         "genesis": TIMELINE.genesis,
         "epoch_length": TIMELINE.epoch_length,
         "ticket_tail": TIMELINE.ticket_tail,
         "commit_window": TIMELINE.commit_window,
+        "force_window": TIMELINE.force_window,
         "challenge_window": TIMELINE.challenge_window,
     })
 }
 
-fn network_json(network: &Network) -> Value {
+pub(crate) fn network_json(network: &Network) -> Value {
     json!({ "chain_id": network.chain_id, "settlement": hex(network.settlement) })
 }
 
@@ -166,10 +172,11 @@ pub(crate) fn ticket() -> Value {
     })
 }
 
-/// The log that every record here is checked against. Tickets 4 to 6 can't be redeemed by this node: of
-/// another network, for another node, and for a client whose key is a point of small order.
+/// The log that every record here is checked against. Tickets 4 to 8 can't be redeemed by this node: of
+/// another network, for another node, for a client whose key is a point of small order, of a time that is
+/// too long, and of a payer that nobody knows.
 fn log() -> TicketLog {
-    let mut tickets: Vec<_> = (0..8).map(ticket_at).collect();
+    let mut tickets: Vec<_> = (0..9).map(ticket_at).collect();
     tickets[4].network.chain_id += 1;
     tickets[5].node = NodeId::from(public(&key("another node")));
     // The neutral element: y = 1.
@@ -178,10 +185,11 @@ fn log() -> TicketLog {
     tickets[6].client = ClientKey::from(neutral);
     // It outlives the tail of its epoch.
     tickets[7].expires_at = TIMELINE.tickets_end_ms(EPOCH) + 1;
+    tickets[8].payer = account("stranger");
     TicketLog::new(network(), EPOCH, ISSUER, tickets).expect("each at its place")
 }
 
-fn receipt_for(ticket: &Ticket) -> Receipt {
+pub(crate) fn receipt_for(ticket: &Ticket) -> Receipt {
     Receipt {
         ticket: ticket.digest(),
         sequence: 3,
@@ -192,7 +200,7 @@ fn receipt_for(ticket: &Ticket) -> Receipt {
     }
 }
 
-fn record_of(ticket: &Ticket, receipt: Receipt, key: &SigningKey) -> Record {
+pub(crate) fn record_of(ticket: &Ticket, receipt: Receipt, key: &SigningKey) -> Record {
     Record {
         id: ticket.id,
         receipt,
@@ -230,12 +238,14 @@ fn receipt_json(name: &str, record: &Record) -> Value {
 pub(crate) fn receipt() -> Value {
     let log = log();
     let logs = [log.clone()];
+    let payers = [account("payer")];
     let context = RecordContext {
         network: network(),
         epoch: EPOCH,
         node: node(),
         timeline: TIMELINE,
         logs: &logs,
+        payers: &Payers::new(payers),
     };
     let tickets = log.tickets();
     let with = |index: usize, change: &dyn Fn(&mut Receipt, &Ticket)| {
@@ -288,7 +298,7 @@ pub(crate) fn receipt() -> Value {
         (
             R::UnknownTicket,
             "beyond the log's end",
-            moved(&|id| id.index = 8),
+            moved(&|id| id.index = 9),
         ),
         (
             R::UnknownTicket,
@@ -316,6 +326,11 @@ pub(crate) fn receipt() -> Value {
             R::MalformedTicket,
             "a ticket that outlives its epoch's tail",
             with(7, &|_, _| {}),
+        ),
+        (
+            R::UnknownPayer,
+            "a payer that was not registered, and a byte too much",
+            with(8, &|r, t| r.bytes = t.bytes_max + 1),
         ),
         (
             R::OverLimit,
@@ -387,6 +402,7 @@ pub(crate) fn receipt() -> Value {
         "timeline": timeline_json(),
         "epoch": EPOCH,
         "node": hex(node().as_bytes()),
+        "payers": payers.map(hex),
         "log": hex(log.to_bytes()),
         "accepted": accepted.iter().map(|(name, record)| {
             record.verify(&context).expect("counts");
@@ -449,6 +465,7 @@ pub(crate) fn segment() -> Value {
         "epoch": EPOCH,
         "issuer": ISSUER,
         "node": hex(node().as_bytes()),
+        "payers": [hex(account("payer"))],
         "log": {
             "encoding": hex(log.to_bytes()),
             "count": log_tree.count(),

@@ -5,6 +5,8 @@
 //! contracts' tests) recompute each value from the fields, so a change of a rule shows here first.
 
 mod deliveries;
+mod epoch;
+mod leaves;
 mod manifests;
 mod trees;
 
@@ -22,9 +24,14 @@ fn main() -> ExitCode {
         }
     };
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let files: [(&str, Value); 6] = [
+    let files: [(&str, Value); 11] = [
         ("merkle", trees::merkle()),
-        ("epoch", trees::epoch()),
+        ("node_leaf", leaves::node_leaf()),
+        ("bill_leaf", leaves::bill_leaf()),
+        ("charge_leaf", leaves::charge_leaf()),
+        ("attestation", leaves::attestation()),
+        ("registration", leaves::registration()),
+        ("epoch", epoch::epoch()),
         ("ticket", deliveries::ticket()),
         ("receipt", deliveries::receipt()),
         ("segment", deliveries::segment()),

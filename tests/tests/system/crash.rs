@@ -140,6 +140,12 @@ async fn what_was_acknowledged_is_sealed_however_often_the_node_dies() {
     let evidence = world.evidence(epoch).await;
     assert!(evidence.rejections.is_empty());
     assert_eq!(evidence.segments[&0].to_bytes(), sealed);
-    let root = segment.root().expect("it fits").hash();
-    assert_eq!(evidence.tree.leaves[0].segment_root, root);
+    // There is one payer: its charge is for the node's whole segment.
+    let [charge] = &evidence.charges.leaves[..] else {
+        panic!("one payer, one node: {:?}", evidence.charges.leaves);
+    };
+    let root = segment.root().expect("it fits");
+    assert_eq!((charge.payer, charge.node), (0, 0));
+    assert_eq!(charge.segment_root, root.hash());
+    assert_eq!(evidence.tree.leaves[0].mass, root.mass());
 }

@@ -1,32 +1,38 @@
 use super::*;
 use crate::fixture::{World, network};
-use protocol::{EpochTree, TicketLog};
+use protocol::TicketLog;
 
 fn facts(world: &World) -> EpochFacts {
-    let root = |tree: &EpochTree| tree.root().unwrap().hash();
     EpochFacts {
         network: network(),
         epoch: world.epoch,
         timeline: crate::fixture::TIMELINE,
         terms: world.terms,
         nodes: world.nodes.clone(),
+        payers: world.payers.clone(),
         committed: world.committed.clone(),
-        previous_root: world.previous.as_ref().map(root),
+        previous: world.previous_roots(),
     }
 }
 
 fn attested(evidence: &Evidence) -> AttestationTx {
-    let root = evidence.tree.root().unwrap();
+    let trees = evidence.trees.roots().unwrap();
+    let statement = Statement {
+        epoch: evidence.epoch(),
+        trees,
+        evidence: B256::repeat_byte(2),
+    };
     AttestationTx {
         epoch: evidence.epoch(),
         tx: B256::repeat_byte(1),
         block: 9,
         verifier: Address::ZERO,
-        root: root.hash(),
-        top: root.top.hash,
-        nodes: root.count as u32,
-        total: root.mass().amount(),
-        evidence: B256::repeat_byte(2),
+        roots: statement.roots(),
+        nodes_top: trees.nodes.top.hash,
+        nodes: trees.nodes.count as u32,
+        payers: trees.bills.count as u32,
+        charges: trees.charges.count as u32,
+        total: statement.total(),
     }
 }
 
@@ -38,10 +44,11 @@ fn report() -> AuditReport {
         verdict: Verdict::NotJudged,
         reasons: Vec::new(),
         attestation: None,
-        recomputed_root: None,
+        recomputed_roots: None,
         recomputed_total: None,
         signatures: 0,
         nodes: Vec::new(),
+        payers: Vec::new(),
     }
 }
 
@@ -82,19 +89,103 @@ fn every_lie_in_a_leaf_is_found() {
         |leaf| leaf.cumulative -= 1,
         |leaf| leaf.sla_ppm = 1_000_000,
         |leaf| leaf.mass = protocol::Mass::ZERO,
-        |leaf| leaf.segment_root.0[0] ^= 1,
+        |leaf| leaf.last += 1,
         |leaf| leaf.probes = 1,
         |leaf| leaf.node.0.0[0] ^= 1,
     ];
     for lie in lies {
         let mut evidence = world.evidence();
-        lie(&mut evidence.tree.leaves[1]);
+        lie(&mut evidence.trees.nodes.leaves[1]);
         let mut report = report();
         let checked = check(&facts(&world), &evidence);
         let faults = conclude(checked, &attested(&evidence), &mut report);
         assert_eq!(faults.len(), 2, "the node and the root: {faults:?}");
         assert!(!report.nodes[1].ok && report.nodes[0].ok && report.nodes[2].ok);
     }
+}
+
+#[test]
+fn every_lie_in_a_bill_or_a_charge_is_found() {
+    let world = World::honest(3, 9);
+    type BillLie = fn(&mut protocol::BillLeaf);
+    let lies: [BillLie; 5] = [
+        |leaf| leaf.bill += 1,
+        |leaf| leaf.cumulative += 1,
+        |leaf| leaf.cumulative -= 1,
+        |leaf| leaf.last -= 1,
+        |leaf| leaf.payer = Address::ZERO,
+    ];
+    for lie in lies {
+        let mut evidence = world.evidence();
+        lie(&mut evidence.trees.bills.leaves[1]);
+        let mut report = report();
+        let checked = check(&facts(&world), &evidence);
+        let faults = conclude(checked, &attested(&evidence), &mut report);
+        assert_eq!(faults.len(), 2, "the payer and the root: {faults:?}");
+        assert!(faults[0].contains("bills.qbil, payer 1"), "{faults:?}");
+        assert!(!report.payers[1].ok && report.payers[0].ok);
+    }
+    type ChargeLie = fn(&mut ChargeLeaf);
+    let lies: [ChargeLie; 8] = [
+        |leaf| leaf.amount += 1,
+        |leaf| leaf.billed += 1,
+        |leaf| leaf.earned -= 1,
+        |leaf| leaf.previous += 1,
+        |leaf| leaf.segment_root.0[0] ^= 1,
+        |leaf| leaf.mass = protocol::Mass::ZERO,
+        |leaf| leaf.served = protocol::Mass::ZERO,
+        |leaf| leaf.node += 7,
+    ];
+    for lie in lies {
+        let mut evidence = world.evidence();
+        lie(&mut evidence.trees.charges.leaves[4]);
+        let found = faults(&facts(&world), &evidence);
+        assert_eq!(found.len(), 2, "the charge and the root: {found:?}");
+        assert!(
+            found[0].contains("charge 4: attested: payer 1"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_without_its_reason_is_found() {
+    let mut world = World::honest(3, 9);
+    let honest = world.records(1)[0];
+    let mut records = world.records(1);
+    records[0].signature.0[0] ^= 1;
+    world.hand_in(1, records);
+    let facts = facts(&world);
+    assert_eq!(faults(&facts, &world.evidence()), Vec::<String>::new());
+    type Lie = fn(&mut RejectionLine);
+    let lies: [Lie; 3] = [
+        |line| line.code = 8,
+        |line| line.reason = "over_limit".to_owned(),
+        |line| line.index = 9,
+    ];
+    for lie in lies {
+        let mut evidence = world.evidence();
+        lie(&mut evidence.rejections[0]);
+        let found = faults(&facts, &evidence);
+        assert!(
+            found.len() == 1 && found[0].contains("rejections.json"),
+            "{found:?}"
+        );
+    }
+    // A record that counts, left out.
+    let mut evidence = world.evidence();
+    evidence.rejections[0].record = honest;
+    let found = faults(&facts, &evidence);
+    assert!(found[0].contains("the record counts"), "{found:?}");
+}
+
+#[test]
+fn deposits_are_the_chains() {
+    let world = World::honest(3, 9);
+    let mut facts = facts(&world);
+    facts.payers[1].deposit = 10u128.pow(18);
+    let found = faults(&facts, &world.evidence()).join("\n");
+    assert!(found.contains("payer 1"), "{found}");
 }
 
 #[test]
@@ -122,12 +213,14 @@ fn evidence_that_does_not_carry_the_attestation_is_found() {
         e.logs.pop();
     });
     assert!(log.contains("issuer 1"), "{log}");
-    let previous = found(&|e| e.previous.as_mut().unwrap().leaves[0].cumulative -= 1);
+    let previous = found(&|e| e.previous.as_mut().unwrap().nodes.leaves[0].cumulative -= 1);
     assert!(previous.contains("previous.qtree"), "{previous}");
     found(&|e| e.previous = None);
-    found(&|e| e.tree.epoch += 1);
+    found(&|e| e.trees.nodes.epoch += 1);
+    found(&|e| e.trees.bills.epoch += 1);
+    found(&|e| e.trees.charges.epoch += 1);
     found(&|e| {
-        e.tree.leaves.pop();
+        e.trees.nodes.leaves.pop();
     });
     found(&|e| {
         e.probes.push(crate::ProbeCount {
@@ -158,7 +251,7 @@ fn a_root_that_is_not_the_trees_is_found() {
     let world = World::honest(2, 4);
     let evidence = world.evidence();
     let mut other = attested(&evidence);
-    other.root.0[0] ^= 1;
+    other.roots.charges.0[0] ^= 1;
     let checked = check(&facts(&world), &evidence);
     let found = conclude(checked, &other, &mut report());
     assert_eq!(found.len(), 1, "{found:?}");

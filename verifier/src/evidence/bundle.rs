@@ -2,8 +2,8 @@
 
 use super::Evidence;
 use protocol::{
-    Address, B256, Epoch, LOG_HEADER_BYTES, NODE_LEAF_BYTES, Network, RECORD_BYTES, RECORDS_MAX,
-    SEGMENT_HEADER_BYTES, TICKET_BYTES,
+    Address, B256, BillTree, ChargeTree, Epoch, LOG_HEADER_BYTES, Network, NodeTree, RECORD_BYTES,
+    RECORDS_MAX, SEGMENT_HEADER_BYTES, TICKET_BYTES,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -147,11 +147,13 @@ fn bytes_max(name: &str) -> Option<u64> {
     let records = u64::from(RECORDS_MAX);
     let of = |header: usize, entry: usize| header as u64 + records * entry as u64;
     match name {
-        super::TREE_FILE | super::PREVIOUS_FILE => Some(of(48, NODE_LEAF_BYTES)),
+        super::TREE_FILE | super::PREVIOUS_FILE => Some(NodeTree::BYTES_MAX as u64),
+        super::BILLS_FILE | super::PREVIOUS_BILLS_FILE => Some(BillTree::BYTES_MAX as u64),
+        super::CHARGES_FILE => Some(ChargeTree::BYTES_MAX as u64),
         // {"index":4194303,"made":4294967295,"ok":4294967295}, and a comma: 52 bytes.
         super::PROBES_FILE => Some(of(2, 52)),
-        // Under 128 bytes each; at most one for each ticket.
-        super::REJECTIONS_FILE => Some(of(2, 128)),
+        // Under 424 bytes each, of which 282 are the record; at most one for each ticket.
+        super::REJECTIONS_FILE => Some(of(2, 424)),
         _ if numbered(name, "tickets-", ".qlog").is_some() => {
             Some(of(LOG_HEADER_BYTES, TICKET_BYTES))
         }

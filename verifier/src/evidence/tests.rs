@@ -38,10 +38,18 @@ async fn what_is_written_is_read_and_judged_the_same() {
     assert_eq!(found, evidence);
     assert_eq!(found.rejections.len(), 1);
     assert_eq!(found.rejections[0].reason, "bad_signature");
+    let refused = found.rejections[0].record;
+    assert_eq!(found.rejections[0].ticket, refused.id);
+    assert!(
+        world()
+            .records(2)
+            .iter()
+            .any(|r| r.receipt == refused.receipt)
+    );
     let mut again = world();
     again.segments = found.segments.clone();
     let judgement = again.judge();
-    assert_eq!(judgement.tree, evidence.tree);
+    assert_eq!(judgement.trees, evidence.trees);
     assert!(judgement.rejections.is_empty(), "only what counts is in it");
     // The same judgement, the same bytes.
     assert_eq!(store.write(&world().evidence()).unwrap(), hash);
@@ -61,6 +69,9 @@ async fn the_bundle_has_the_shape_of_the_spec() {
     let bundle = Bundle::from_bytes(text.as_bytes(), network(), EPOCH).unwrap();
     let names: Vec<_> = bundle.files.iter().map(|file| file.name.as_str()).collect();
     let expected = [
+        "bills.qbil",
+        "charges.qchg",
+        "previous-bills.qbil",
         "previous.qtree",
         "probes.json",
         "rejections.json",
@@ -74,7 +85,7 @@ async fn the_bundle_has_the_shape_of_the_spec() {
     assert_eq!(names, expected);
     let rejections = fs::read_to_string(store.path(EPOCH, "rejections.json").unwrap()).unwrap();
     assert!(
-        rejections.contains("\"code\":9,\"reason\":\"bad_signature\""),
+        rejections.contains("\"code\":9,\"reason\":\"bad_signature\",\"record\":\"0x0000"),
         "{rejections}"
     );
     let probes = fs::read_to_string(store.path(EPOCH, "probes.json").unwrap()).unwrap();
@@ -89,7 +100,7 @@ async fn every_altered_file_is_noticed() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names.len(), 10);
+    assert_eq!(names.len(), 13);
     for name in names {
         let path = store.path(EPOCH, &name).unwrap();
         let good = fs::read(&path).unwrap();
@@ -133,7 +144,10 @@ fn rewrite(directory: &Path, name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) ->
 async fn nonsense_under_the_right_hash_is_the_attesters_fault() {
     for name in [
         "tree.qtree",
+        "bills.qbil",
+        "charges.qchg",
         "previous.qtree",
+        "previous-bills.qbil",
         "probes.json",
         "rejections.json",
         "tickets-1.qlog",
@@ -207,7 +221,10 @@ fn only_the_names_of_the_spec_are_names() {
     for name in [
         "bundle.json",
         "tree.qtree",
+        "bills.qbil",
+        "charges.qchg",
         "previous.qtree",
+        "previous-bills.qbil",
         "segment-0.qseg",
         "tickets-4294967295.qlog",
     ] {
@@ -251,4 +268,35 @@ fn a_crash_while_writing_leaves_nothing() {
     store.discard(EPOCH).unwrap();
     store.discard(EPOCH).unwrap();
     assert!(!store.contains(EPOCH));
+}
+
+#[test]
+fn a_rejection_names_the_ticket_of_its_record() {
+    let mut files = world().evidence().files();
+    let text = String::from_utf8(files["rejections.json"].clone()).unwrap();
+    let ticket = text.split("\"ticket\":\"").nth(1).unwrap()[..34].to_owned();
+    let other = text.replacen(&ticket, &format!("0x{}", "0".repeat(32)), 1);
+    files.insert("rejections.json".into(), other.into_bytes());
+    assert!(Evidence::from_files(files).is_err());
+}
+
+#[test]
+fn one_tree_before_without_the_other_is_nonsense() {
+    for name in ["previous.qtree", "previous-bills.qbil"] {
+        let mut files = world().evidence().files();
+        files.remove(name);
+        let error = Evidence::from_files(files).unwrap_err();
+        assert!(matches!(error, EvidenceError::Missing(_)), "{error}");
+    }
+}
+
+/// The bundle over the golden epoch stands in the specification.
+#[test]
+fn the_example_of_the_spec_is_the_golden_epochs() {
+    let evidence = crate::fixture::Golden::load().files();
+    let bundle = Bundle::of(&evidence, &evidence.files()).to_bytes();
+    let bundle = String::from_utf8(bundle).unwrap();
+    let shown = bundle.replace("{\"name\"", "\n    {\"name\"");
+    let spec = include_str!("../../../protocol/SPEC.md");
+    assert!(spec.contains(&shown), "{shown}");
 }

@@ -23,8 +23,9 @@ fn facts(world: &World) -> EpochFacts {
             sla_floor_ppm: 0,
         },
         nodes: world.nodes.clone(),
+        payers: world.payers.clone(),
         committed: world.committed.clone(),
-        previous_root: None,
+        previous: None,
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture::World;
+use crate::gather::Segments;
 use contracts::{Address, PrivateKeySigner};
 
 fn config(data_dir: PathBuf) -> Config {
@@ -74,8 +75,9 @@ fn what_is_written_is_what_an_auditor_confirms() {
         timeline: crate::fixture::TIMELINE,
         terms: world.terms,
         nodes: world.nodes.clone(),
+        payers: world.payers.clone(),
         committed: world.committed.clone(),
-        previous_root: world.previous.as_ref().map(|t| t.root().unwrap().hash()),
+        previous: world.previous_roots(),
     };
     let mut files = world.segments.clone();
     files.remove(&2);
@@ -86,7 +88,7 @@ fn what_is_written_is_what_an_auditor_confirms() {
     };
     let (logs, previous) = (world.logs.clone(), world.previous.clone());
     let written = judge_and_write(&store, &facts, logs, segments, previous);
-    let (root, hash, nodes) = written.unwrap();
+    let (roots, hash, nodes) = written.unwrap();
     let oks: Vec<_> = nodes.iter().map(|line| line.ok).collect();
     assert_eq!(oks, [true, false, false]);
     assert_eq!(nodes[2].reason.as_deref(), Some("it does not answer"));
@@ -98,5 +100,5 @@ fn what_is_written_is_what_an_auditor_confirms() {
     let (evidence, _) = runtime.block_on(read).unwrap();
     let checked = check(&facts, &evidence);
     assert_eq!(checked.faults, Vec::<String>::new());
-    assert_eq!(checked.judgement.unwrap().root, root);
+    assert_eq!(checked.judgement.unwrap().roots, roots);
 }

@@ -1,25 +1,32 @@
-//! A new network: its token if it needs one, registry, vault and settlement contract.
+//! A new network: its token if it needs one, registry, vault, settlement and challenge contracts.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, Bytes, U256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolConstructor;
 use serde::{Deserialize, Serialize};
 
 use super::rpc::Rpc;
 use super::{ChainConfig, ChainError, Parameters};
-use crate::abi::{NodeRegistry, RewardVault, Settlement, TestToken};
+use crate::abi::{
+    Ed25519, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry, RecordChallenges,
+    RewardVault, Settlement, TestToken, TreeChallenges,
+};
 
 /// What a network is to be.
 #[derive(Clone, Debug)]
 pub struct DeployConfig {
-    /// What it agrees on.
+    /// What it agrees on, until its owner schedules something else.
     pub parameters: Parameters,
+    /// Start of epoch 0, Unix seconds. Verifiers are admitted at once before it, and after it with delay.
+    pub genesis: u64,
     /// What it pays with.
     pub token: TokenConfig,
     /// Who adds issuers and verifiers; `None` for the deployer.
     pub owner: Option<Address>,
-    /// The contract that may overturn attestations; `None` for none.
-    pub challenges: Option<Address>,
+    /// Who receives what is slashed and no challenger gets; `None` for the owner.
+    pub treasury: Option<Address>,
+    /// Seconds between a change's announcement and its effect.
+    pub change_delay: u32,
 }
 
 /// What a network pays with.
@@ -41,36 +48,67 @@ pub enum TokenConfig {
 }
 
 /// Where a network stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// The chain.
     pub chain_id: u64,
     /// What it pays with.
     pub token: Address,
+    /// The contract that checks signatures.
+    pub ed25519: Address,
     /// The list of nodes.
     pub registry: Address,
     /// What payers fund and nodes are paid from.
     pub vault: Address,
     /// The settlement contract, by which the network is named.
     pub settlement: Address,
+    /// Overturns attestations whose records are false.
+    pub record_challenges: Address,
+    /// Overturns attestations whose trees aren't built as they must be.
+    pub tree_challenges: Address,
+    /// Overturns attestations whose amounts are false.
+    pub money_challenges: Address,
+    /// Slashes issuers who break their word.
+    pub issuer_challenges: Address,
+    /// Answers whether an attestation states a leaf or counts a receipt.
+    pub inclusion: Address,
     /// The block the settlement contract was deployed in.
     pub block: u64,
 }
 
+impl Deployment {
+    /// The contracts that may overturn and slash.
+    pub fn challenges(&self) -> [Address; 4] {
+        [
+            self.record_challenges,
+            self.tree_challenges,
+            self.money_challenges,
+            self.issuer_challenges,
+        ]
+    }
+}
+
 /// Deploys a network with an account of no other use meanwhile.
 ///
-/// Vault and settlement contract name each other, so the vault gets the address that the settlement contract
-/// will have, which follows from the account and its nonce; the settlement contract checks it. Interrupted,
-/// it leaves contracts that nothing refers to.
+/// The contracts name each other, so each gets the addresses that the others will have, which follow from the
+/// account and its nonce. Interrupted, it leaves contracts that nothing refers to.
 pub async fn deploy(
     rpc: &str,
     key: PrivateKeySigner,
     config: &DeployConfig,
 ) -> Result<Deployment, ChainError> {
     let deployer = key.address();
+    let owner = config.owner.unwrap_or(deployer);
+    let parameters = (&config.parameters).try_into()?;
     let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO).with_key(key))?;
     let chain_id = rpc.chain_id().await?;
 
+    let mut nonce = rpc.nonce("deploy").await?;
+    let mut next = || {
+        let address = deployer.create(nonce);
+        nonce += 1;
+        address
+    };
     let token = match &config.token {
         TokenConfig::Existing(token) if !rpc.has_code(*token).await? => {
             return Err(ChainError::NoContract {
@@ -79,51 +117,100 @@ pub async fn deploy(
             });
         }
         TokenConfig::Existing(token) => *token,
-        TokenConfig::Test {
-            name,
-            symbol,
-            decimals,
-            supply,
-        } => {
-            let arguments = TestToken::constructorCall {
-                name_: name.clone(),
-                symbol_: symbol.clone(),
-                decimals_: *decimals,
-                supply: *supply,
-            };
-            let code = [&TestToken::BYTECODE[..], &arguments.abi_encode()].concat();
-            rpc.create("TestToken", |_| code.into()).await?.0
-        }
+        TokenConfig::Test { .. } => next(),
     };
-    let (registry, _) = rpc
-        .create("NodeRegistry", |_| NodeRegistry::BYTECODE.clone())
-        .await?;
-    let vault_code = |nonce: u64| {
-        let settlement_ = deployer.create(nonce + 1);
-        let arguments = RewardVault::constructorCall {
-            token_: token,
-            settlement_,
-        };
-        [&RewardVault::BYTECODE[..], &arguments.abi_encode()]
-            .concat()
-            .into()
-    };
-    let (vault, _) = rpc.create("RewardVault", vault_code).await?;
-    let arguments = Settlement::constructorCall {
-        terms: (&config.parameters).into(),
-        registry_: registry,
-        vault_: vault,
-        owner: config.owner.unwrap_or(deployer),
-        challenges_: config.challenges.unwrap_or_default(),
-    };
-    let code = [&Settlement::BYTECODE[..], &arguments.abi_encode()].concat();
-    let (settlement, block) = rpc.create("Settlement", |_| code.into()).await?;
-    Ok(Deployment {
+    let mut network = Deployment {
         chain_id,
         token,
-        registry,
-        vault,
-        settlement,
-        block,
-    })
+        ed25519: next(),
+        registry: next(),
+        vault: next(),
+        settlement: next(),
+        record_challenges: next(),
+        tree_challenges: next(),
+        money_challenges: next(),
+        issuer_challenges: next(),
+        inclusion: next(),
+        block: 0,
+    };
+
+    if let TokenConfig::Test {
+        name,
+        symbol,
+        decimals,
+        supply,
+    } = &config.token
+    {
+        let arguments = TestToken::constructorCall {
+            name_: name.clone(),
+            symbol_: symbol.clone(),
+            decimals_: *decimals,
+            supply: *supply,
+        };
+        let code = code(&TestToken::BYTECODE, &arguments);
+        rpc.create("TestToken", code, network.token).await?;
+    }
+    let ed25519 = Ed25519::BYTECODE.to_vec();
+    rpc.create("Ed25519", ed25519, network.ed25519).await?;
+    let arguments = NodeRegistry::constructorCall {
+        token_: network.token,
+        ed25519_: network.ed25519,
+        vault_: network.vault,
+        settlement_: network.settlement,
+    };
+    let registry = code(&NodeRegistry::BYTECODE, &arguments);
+    rpc.create("NodeRegistry", registry, network.registry)
+        .await?;
+    let arguments = RewardVault::constructorCall {
+        token_: network.token,
+        registry_: network.registry,
+        settlement_: network.settlement,
+    };
+    let vault = code(&RewardVault::BYTECODE, &arguments);
+    rpc.create("RewardVault", vault, network.vault).await?;
+    let arguments = Settlement::constructorCall {
+        config: Settlement::Config {
+            registry: network.registry,
+            vault: network.vault,
+            ed25519: network.ed25519,
+            token: network.token,
+            owner,
+            treasury: config.treasury.unwrap_or(owner),
+            changeDelay: config.change_delay,
+            genesis: config.genesis,
+            challengers: network.challenges().to_vec(),
+        },
+        first: parameters,
+    };
+    let settlement = code(&Settlement::BYTECODE, &arguments);
+    network.block = rpc
+        .create("Settlement", settlement, network.settlement)
+        .await?;
+    let settlement_ = network.settlement;
+    let arguments = RecordChallenges::constructorCall { settlement_ };
+    let records = code(&RecordChallenges::BYTECODE, &arguments);
+    rpc.create("RecordChallenges", records, network.record_challenges)
+        .await?;
+    let arguments = TreeChallenges::constructorCall { settlement_ };
+    let trees = code(&TreeChallenges::BYTECODE, &arguments);
+    rpc.create("TreeChallenges", trees, network.tree_challenges)
+        .await?;
+    let arguments = MoneyChallenges::constructorCall { settlement_ };
+    let money = code(&MoneyChallenges::BYTECODE, &arguments);
+    rpc.create("MoneyChallenges", money, network.money_challenges)
+        .await?;
+    let arguments = IssuerChallenges::constructorCall { settlement_ };
+    let issuers = code(&IssuerChallenges::BYTECODE, &arguments);
+    rpc.create("IssuerChallenges", issuers, network.issuer_challenges)
+        .await?;
+    let arguments = Inclusion::constructorCall { settlement_ };
+    let inclusion = code(&Inclusion::BYTECODE, &arguments);
+    rpc.create("Inclusion", inclusion, network.inclusion)
+        .await?;
+    Ok(network)
+}
+
+/// Creation code with the constructor's arguments.
+fn code(bytecode: &Bytes, arguments: &impl SolConstructor) -> Vec<u8> {
+    [&bytecode[..], &arguments.abi_encode()].concat()
 }

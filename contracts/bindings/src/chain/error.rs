@@ -1,15 +1,11 @@
 //! What can go wrong between here and the chain, each in one sentence that says what to do.
 
-use std::fmt;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use alloy::dyn_abi::{DynSolValue, ErrorExt};
-use alloy::json_abi::JsonAbi;
 use alloy::primitives::{Address, B256};
-use alloy::sol_types::{Panic, Revert as RevertString, SolError};
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
-use serde::Deserialize;
+
+use super::Revert;
 
 /// Why a call to the chain failed.
 #[derive(Debug, thiserror::Error)]
@@ -146,11 +142,31 @@ pub enum ChainError {
         /// The transaction.
         tx: B256,
     },
-    /// An amount that a tree can't hold.
-    #[error("a total of {total} token units doesn't fit 120 bits")]
+    /// An amount that the contracts can't hold.
+    #[error("{amount} token units don't fit 96 bits")]
     AmountTooLarge {
         /// The amount.
-        total: u128,
+        amount: u128,
+    },
+    /// A change of the network that this release can't follow.
+    #[error(
+        "from epoch {first_epoch} on the network changes the length of its epochs or its windows, which this release doesn't follow; use a newer one"
+    )]
+    TimelineChanges {
+        /// The first epoch of that version.
+        first_epoch: u64,
+    },
+    /// A contract was deployed at another address than the others were told.
+    #[error(
+        "{contract} is at {found} and not at {expected}: the account sent something else meanwhile; deploy again"
+    )]
+    Misplaced {
+        /// The contract.
+        contract: &'static str,
+        /// Where the others look for it.
+        expected: Address,
+        /// Where it is.
+        found: Address,
     },
 }
 
@@ -236,149 +252,5 @@ impl ChainError {
                 source: Box::new(source),
             },
         }
-    }
-}
-
-/// A contract's refusal: the name of its error and the values it carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revert {
-    /// Name of the custom error, such as `NothingToClaim`; `Error` and `Panic` are Solidity's own. Empty if
-    /// the contract gave no reason.
-    pub name: String,
-    /// Name and value of each of its parameters.
-    pub values: Vec<(String, String)>,
-}
-
-impl Revert {
-    /// Decodes revert data with the errors of all our contracts, and of those they build on.
-    fn decode(data: &[u8]) -> Self {
-        let own = ABIS.iter().flat_map(JsonAbi::errors).find_map(|error| {
-            let body = error.decode_error(data).ok()?.body;
-            let names = error.inputs.iter().map(|input| input.name.clone());
-            let values = names.zip(body.iter().map(show)).collect();
-            Some(Self {
-                name: error.name.clone(),
-                values,
-            })
-        });
-        let solidity = || {
-            if let Ok(error) = RevertString::abi_decode(data) {
-                return Some(Self::solidity("Error", "reason", error.reason));
-            }
-            let panic = Panic::abi_decode(data).ok()?;
-            Some(Self::solidity(
-                "Panic",
-                "code",
-                format!("{:#x}", panic.code),
-            ))
-        };
-        let unknown = || match data {
-            [] => Self {
-                name: String::new(),
-                values: Vec::new(),
-            },
-            _ => Self::solidity("Unknown", "data", alloy::hex::encode_prefixed(data)),
-        };
-        own.or_else(solidity).unwrap_or_else(unknown)
-    }
-
-    fn solidity(name: &str, value: &str, is: String) -> Self {
-        Self {
-            name: name.into(),
-            values: vec![(value.into(), is)],
-        }
-    }
-}
-
-/// As in Solidity, with names: `TotalAboveFunded(total: 5, funded: 3)`.
-impl fmt::Display for Revert {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name.is_empty() {
-            return f.write_str("it gave no reason");
-        }
-        write!(f, "{}(", self.name)?;
-        for (i, (name, value)) in self.values.iter().enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{name}: {value}")?;
-        }
-        f.write_str(")")
-    }
-}
-
-fn show(value: &DynSolValue) -> String {
-    match value {
-        DynSolValue::Uint(value, _) => value.to_string(),
-        DynSolValue::Int(value, _) => value.to_string(),
-        DynSolValue::Bool(value) => value.to_string(),
-        DynSolValue::Address(value) => value.to_string(),
-        DynSolValue::String(value) => value.clone(),
-        other => alloy::hex::encode_prefixed(other.abi_encode_packed()),
-    }
-}
-
-/// The ABIs of the artifacts that the bindings are made from.
-static ABIS: LazyLock<[JsonAbi; 4]> = LazyLock::new(|| {
-    #[derive(Deserialize)]
-    struct Artifact {
-        abi: JsonAbi,
-    }
-    [
-        include_str!("../../../artifacts/Settlement.json"),
-        include_str!("../../../artifacts/NodeRegistry.json"),
-        include_str!("../../../artifacts/RewardVault.json"),
-        include_str!("../../../artifacts/TestToken.json"),
-    ]
-    .map(|json| {
-        let artifact: Artifact = serde_json::from_str(json).expect("`sol!` has read the same file");
-        artifact.abi
-    })
-});
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::abi::{RewardVault, Settlement};
-    use alloy::primitives::{U256, aliases::U120};
-
-    #[test]
-    fn a_custom_error_shows_its_name_and_values() {
-        let error = Settlement::TotalAboveFunded {
-            total: U120::from(5),
-            funded: U256::from(3),
-        };
-        let revert = Revert::decode(&error.abi_encode());
-        assert_eq!(revert.to_string(), "TotalAboveFunded(total: 5, funded: 3)");
-    }
-
-    #[test]
-    fn another_contracts_error_is_known_too() {
-        let error = RewardVault::NotSettlement {
-            caller: Address::ZERO,
-        };
-        let revert = Revert::decode(&error.abi_encode());
-        assert_eq!(
-            revert.to_string(),
-            "NotSettlement(caller: 0x0000000000000000000000000000000000000000)"
-        );
-    }
-
-    #[test]
-    fn solidity_errors_unknown_ones_and_silence_are_shown() {
-        let error = RevertString {
-            reason: "no".into(),
-        };
-        assert_eq!(
-            Revert::decode(&error.abi_encode()).to_string(),
-            "Error(reason: no)"
-        );
-        let panic = Panic {
-            code: U256::from(0x11),
-        };
-        assert_eq!(
-            Revert::decode(&panic.abi_encode()).to_string(),
-            "Panic(code: 0x11)"
-        );
-        assert_eq!(Revert::decode(&[1, 2]).to_string(), "Unknown(data: 0x0102)");
-        assert_eq!(Revert::decode(&[]).to_string(), "it gave no reason");
     }
 }

@@ -7,6 +7,7 @@ use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolEvent;
+use protocol::Roots;
 
 use super::{Chain, ChainError, Status};
 use crate::abi::Settlement;
@@ -25,16 +26,18 @@ pub struct AttestationTx {
     pub block: u64,
     /// The verifier whose vote it was.
     pub verifier: Address,
-    /// Root of the epoch tree.
-    pub root: B256,
-    /// Hash of the tree's uppermost element.
-    pub top: B256,
-    /// Number of leaves.
+    /// What the attestation's digest stands for.
+    pub roots: Roots,
+    /// Hash of the nodes tree's uppermost element.
+    pub nodes_top: B256,
+    /// Number of leaves of the nodes tree.
     pub nodes: u32,
+    /// Number of leaves of the bills tree.
+    pub payers: u32,
+    /// Number of leaves of the charges tree.
+    pub charges: u32,
     /// Sum of all cumulative rewards, token units.
     pub total: u128,
-    /// BLAKE3 hash of the evidence bundle.
-    pub evidence: B256,
 }
 
 impl Chain {
@@ -43,13 +46,11 @@ impl Chain {
     pub async fn attestation_tx(&self, epoch: u64) -> Result<Option<AttestationTx>, ChainError> {
         let since = match self.status(epoch).await? {
             Status::None => return Ok(None),
-            Status::Archived => {
-                let terms = self.parameters();
-                let end = terms.genesis + (epoch + 1) * u64::from(terms.epoch_length);
-                end + u64::from(terms.ticket_tail)
-            }
+            Status::Archived => self.inner.timeline.attest_from(epoch),
             Status::Pending | Status::Active => match self.attestation(epoch).await? {
-                Some(attestation) => attestation.attested_at,
+                Some(attestation) => {
+                    attestation.active_at - u64::from(self.inner.timeline.challenge_window)
+                }
                 // Overturned a moment ago.
                 None => return Ok(None),
             },
@@ -78,7 +79,7 @@ impl Chain {
             }
             // Once active it can't be overturned.
             if let Some((_, attested_at)) = &found {
-                let active_at = attested_at + u64::from(self.parameters().challenge_window);
+                let active_at = attested_at + u64::from(self.inner.timeline.challenge_window);
                 let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
                 if reached.timestamp >= active_at {
                     break;
@@ -116,11 +117,17 @@ fn attested(log: &Log, epoch: u64) -> Option<AttestationTx> {
         tx: log.transaction_hash?,
         block: log.block_number?,
         verifier: event.verifier,
-        root: event.root,
-        top: event.top,
+        roots: Roots {
+            nodes: event.roots.nodes,
+            bills: event.roots.bills,
+            charges: event.roots.charges,
+            evidence: event.roots.evidence,
+        },
+        nodes_top: event.nodesTop,
         nodes: event.nodes,
+        payers: event.payers,
+        charges: event.charges,
         total: event.total.to(),
-        evidence: event.evidence,
     })
 }
 

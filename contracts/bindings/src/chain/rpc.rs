@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy::consensus::BlockHeader;
 use alloy::eips::BlockNumberOrTag;
 use alloy::network::{EthereumWallet, TransactionBuilder};
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::sol_types::SolCall;
@@ -162,7 +162,7 @@ impl Rpc {
         let request = TransactionRequest::default()
             .with_to(to)
             .with_input(call.abi_encode());
-        let receipt = self.transact(name_of::<C>(), |_| request).await?;
+        let receipt = self.transact(name_of::<C>(), request).await?;
         Ok(Sent {
             tx: receipt.transaction_hash,
             gas_used: receipt.gas_used,
@@ -170,32 +170,46 @@ impl Rpc {
         })
     }
 
-    /// Deploys a contract whose creation code may depend on the nonce that it is created with.
+    /// Deploys a contract that must come to stand at `expected`; returns the block.
     pub(super) async fn create(
         &self,
-        name: &'static str,
-        code: impl FnOnce(u64) -> Bytes,
-    ) -> Result<(Address, u64), ChainError> {
-        let request = |nonce| TransactionRequest::default().with_deploy_code(code(nonce));
-        let receipt = self.transact(name, request).await?;
-        let failed = ChainError::Failed {
-            call: name,
-            tx: receipt.transaction_hash,
-        };
-        let address = receipt.contract_address.ok_or(failed)?;
-        Ok((address, receipt.block_number.unwrap_or_default()))
+        contract: &'static str,
+        code: Vec<u8>,
+        expected: Address,
+    ) -> Result<u64, ChainError> {
+        let request = TransactionRequest::default().with_deploy_code(code);
+        let receipt = self.transact(contract, request).await?;
+        match receipt.contract_address {
+            Some(found) if found == expected => Ok(receipt.block_number.unwrap_or_default()),
+            Some(found) => Err(ChainError::Misplaced {
+                contract,
+                expected,
+                found,
+            }),
+            None => Err(ChainError::Failed {
+                call: contract,
+                tx: receipt.transaction_hash,
+            }),
+        }
+    }
+
+    /// The account's next nonce, when nothing of it is pending any more.
+    pub(super) async fn nonce(&self, call: &'static str) -> Result<u64, ChainError> {
+        let account = self.account.ok_or(ChainError::NoKey { call })?;
+        let _turn = self.turn.lock().await;
+        self.settled_nonce(account).await
     }
 
     /// Simulates, sends and awaits one transaction, after all others of the account.
     async fn transact(
         &self,
         call: &'static str,
-        request: impl FnOnce(u64) -> TransactionRequest,
+        request: TransactionRequest,
     ) -> Result<TransactionReceipt, ChainError> {
         let account = self.account.ok_or(ChainError::NoKey { call })?;
         let _turn = self.turn.lock().await;
         let nonce = self.settled_nonce(account).await?;
-        let request = request(nonce).with_from(account);
+        let request = request.with_from(account);
         self.provider
             .call(request.clone())
             .await

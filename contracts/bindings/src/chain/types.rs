@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, Uint, aliases::U120};
+use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
+use protocol::{NodeId, Signature};
 use serde::{Deserialize, Serialize};
 
+use super::ChainError;
+use super::trees::amount;
 use crate::abi::Settlement;
 
 /// How to reach a network, and who one is there.
@@ -63,18 +66,18 @@ impl fmt::Debug for ChainConfig {
     }
 }
 
-/// What a network agreed on once and for all.
+/// What a network agrees on for some epochs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Start of epoch 0, Unix seconds.
-    pub genesis: u64,
     /// Seconds an epoch lasts.
     pub epoch_length: u32,
     /// Seconds after its epoch's end that a ticket may still be used.
     pub ticket_tail: u32,
     /// Seconds after an epoch's end in which issuers commit their ticket logs.
     pub commit_window: u32,
+    /// Seconds after the ticket tail in which nodes may force commitments and nobody attests.
+    pub force_window: u32,
     /// Seconds an attestation stands open to challenge.
     pub challenge_window: u32,
     /// Score below which nothing is paid, parts per million.
@@ -86,36 +89,74 @@ pub struct Parameters {
     /// Price of 2^30 delivered bytes at full score, token units.
     #[serde(with = "protocol::decimal")]
     pub price_per_gib: u128,
+    /// What a verifier must have at stake to vote, token units.
+    #[serde(with = "protocol::decimal")]
+    pub verifier_bond: u128,
+    /// What an issuer has at stake, token units.
+    #[serde(with = "protocol::decimal")]
+    pub issuer_bond: u128,
+    /// What a node has at stake, token units.
+    #[serde(with = "protocol::decimal")]
+    pub node_stake: u128,
 }
 
 impl From<Settlement::Parameters> for Parameters {
     fn from(from: Settlement::Parameters) -> Self {
         Self {
-            genesis: from.genesis,
             epoch_length: from.epochLength,
             ticket_tail: from.ticketTail,
             commit_window: from.commitWindow,
+            force_window: from.forceWindow,
             challenge_window: from.challengeWindow,
             sla_floor_ppm: from.slaFloorPpm,
             ttfb_ms_max: from.ttfbMsMax,
             throughput_min: from.throughputMin,
-            price_per_gib: from.pricePerGib,
+            price_per_gib: from.pricePerGib.to(),
+            verifier_bond: from.verifierBond.to(),
+            issuer_bond: from.issuerBond.to(),
+            node_stake: from.nodeStake.to(),
         }
     }
 }
 
-impl From<&Parameters> for Settlement::Parameters {
-    fn from(from: &Parameters) -> Self {
-        Self {
-            genesis: from.genesis,
+impl TryFrom<&Parameters> for Settlement::Parameters {
+    type Error = ChainError;
+
+    fn try_from(from: &Parameters) -> Result<Self, ChainError> {
+        Ok(Self {
             epochLength: from.epoch_length,
             ticketTail: from.ticket_tail,
             commitWindow: from.commit_window,
+            forceWindow: from.force_window,
             challengeWindow: from.challenge_window,
             slaFloorPpm: from.sla_floor_ppm,
             ttfbMsMax: from.ttfb_ms_max,
             throughputMin: from.throughput_min,
-            pricePerGib: from.price_per_gib,
+            pricePerGib: amount(from.price_per_gib)?,
+            verifierBond: amount(from.verifier_bond)?,
+            issuerBond: amount(from.issuer_bond)?,
+            nodeStake: amount(from.node_stake)?,
+        })
+    }
+}
+
+/// Parameters, and the epochs they are for: from `first_epoch` to the next version's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The first epoch they are for.
+    pub first_epoch: u64,
+    /// When that epoch starts, Unix seconds.
+    pub start: u64,
+    /// The parameters.
+    pub parameters: Parameters,
+}
+
+impl From<Settlement::Version> for Version {
+    fn from(from: Settlement::Version) -> Self {
+        Self {
+            first_epoch: from.firstEpoch,
+            start: from.start,
+            parameters: from.parameters.into(),
         }
     }
 }
@@ -131,12 +172,14 @@ pub struct Issuer {
     pub committer: Address,
     /// When it was added, Unix seconds; it answers for the epochs that end later.
     pub added_at: u64,
+    /// What it has at stake, token units.
+    pub bond: u128,
 }
 
 /// A registered node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its registry index, and place in every epoch tree.
+    /// Its registry index, and place in every nodes tree.
     pub index: u32,
     /// Its ed25519 public key.
     pub key: B256,
@@ -146,96 +189,49 @@ pub struct Node {
     pub payout: Address,
     /// When it was registered, Unix seconds; the epochs that end later have it as a leaf.
     pub registered_at: u64,
+    /// What it has at stake, token units.
+    pub stake: u128,
+    /// When it left, Unix seconds; 0 if it hasn't.
+    pub exit_at: u64,
 }
 
-/// Where an epoch stands.
+/// Shows that whoever has a node's key wants an operator to register it (SPEC section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Not attested.
-    None,
-    /// Attested, and open to challenge.
-    Pending,
-    /// Attested for good: rewards can be claimed with it.
-    Active,
-    /// Was active; the contract has let go of it, and its event remains.
-    Archived,
+pub struct KeyProof {
+    /// The node: its ed25519 public key.
+    pub node: NodeId,
+    /// Its signature.
+    pub signature: Signature,
 }
 
-impl From<u8> for Status {
-    /// The contract's enum, whose values `sol!` gives as numbers. It can return no other.
-    fn from(from: u8) -> Self {
-        match from {
-            0 => Self::None,
-            1 => Self::Pending,
-            2 => Self::Active,
-            _ => Self::Archived,
-        }
+impl KeyProof {
+    /// The two halves of the signature, R and S.
+    pub(super) fn halves(&self) -> (B256, B256) {
+        let (r, s) = self.signature.split_at(32);
+        (B256::from_slice(r), B256::from_slice(s))
     }
 }
 
-/// What was attested for an epoch.
+/// An account that deposited into the vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attestation {
+pub struct Payer {
+    /// Its payer index, and place in every bills tree.
+    pub index: u32,
+    /// The account.
+    pub account: Address,
+    /// When it first deposited, Unix seconds; the epochs that end later have it as a leaf.
+    pub registered_at: u64,
+    /// What it has deposited and not withdrawn, bills included, token units.
+    pub deposit: U256,
+}
+
+/// The newest epoch that the vault pays by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
     /// The epoch.
     pub epoch: u64,
-    /// Root of the epoch tree.
-    pub root: B256,
-    /// Sum of all cumulative rewards, token units, below 2^120.
-    pub total: u128,
-    /// Number of leaves.
-    pub nodes: u32,
-    /// When the quorum was reached, Unix seconds.
-    pub attested_at: u64,
-}
-
-impl From<Settlement::Attestation> for Attestation {
-    fn from(from: Settlement::Attestation) -> Self {
-        Self {
-            epoch: from.epoch,
-            root: from.root,
-            total: from.total.to(),
-            nodes: from.nodes,
-            attested_at: from.attestedAt.to(),
-        }
-    }
-}
-
-/// What an epoch says of one node (SPEC section 7), as the contract takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeLeaf {
-    /// Registry index.
-    pub index: u32,
-    /// The node's ed25519 public key.
-    pub node: B256,
-    /// Merkle-sum root of its receipts; zero if it handed in nothing that counts.
-    pub segment_root: B256,
-    /// Delivery mass of the segment, 15 bytes big-endian as in SPEC section 6.
-    pub mass: [u8; 15],
-    /// Probes made.
-    pub probes: u32,
-    /// Probes answered within the service level.
-    pub probes_ok: u32,
-    /// Score, parts per million.
-    pub sla_ppm: u32,
-    /// Reward of this epoch, token units.
-    pub reward: u128,
-    /// Reward of all epochs up to this one, token units.
-    pub cumulative: u128,
-}
-
-impl From<&NodeLeaf> for Settlement::NodeLeaf {
-    fn from(from: &NodeLeaf) -> Self {
-        let mass: U120 = Uint::from_be_bytes(from.mass);
-        Self {
-            index: from.index,
-            node: from.node,
-            segmentRoot: from.segment_root,
-            mass,
-            probes: from.probes,
-            probesOk: from.probes_ok,
-            slaPpm: from.sla_ppm,
-            reward: from.reward,
-            cumulative: from.cumulative,
-        }
-    }
+    /// Root of its nodes tree.
+    pub nodes: B256,
+    /// Root of its bills tree.
+    pub bills: B256,
 }

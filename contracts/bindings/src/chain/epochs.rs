@@ -1,0 +1,64 @@
+//! An epoch's course on the settlement contract: logs are committed, verifiers vote.
+//!
+//! The sending calls aren't cancel-safe: dropped halfway, the transaction may be on its way. Calling again is
+//! harmless, since it waits for what is pending and then finds the work done, as a decoded refusal.
+
+use alloy::primitives::B256;
+
+use super::{Attestation, Chain, ChainError, Sent, Statement, Status, none_if};
+use crate::abi::Settlement;
+
+impl Chain {
+    /// Root of an issuer's ticket log of an epoch, if it is committed.
+    pub async fn ticket_log(&self, epoch: u64, issuer: u32) -> Result<Option<B256>, ChainError> {
+        let root = self
+            .settlement(Settlement::ticketLogCall { epoch, issuer })
+            .await?;
+        // No root is zero: it is a keccak-256 digest.
+        Ok((!root.is_zero()).then_some(root))
+    }
+
+    /// Commits an issuer's ticket log of an epoch.
+    pub async fn commit_ticket_log(
+        &self,
+        epoch: u64,
+        issuer: u32,
+        top: B256,
+        count: u32,
+        max_bytes: u64,
+    ) -> Result<Sent, ChainError> {
+        let call = Settlement::commitTicketLogCall {
+            epoch,
+            issuer,
+            top,
+            count,
+            maxBytes: max_bytes,
+        };
+        self.send(self.inner.settlement, call).await
+    }
+
+    /// The epoch to be attested next; all below are.
+    pub async fn next_epoch(&self) -> Result<u64, ChainError> {
+        self.settlement(Settlement::nextEpochCall {}).await
+    }
+
+    /// Where an epoch stands.
+    pub async fn status(&self, epoch: u64) -> Result<Status, ChainError> {
+        let status = self.settlement(Settlement::statusCall { epoch }).await?;
+        Ok(status.into())
+    }
+
+    /// What was attested for an epoch, pending or active. `None` if it isn't, or so long ago that the
+    /// contract has let go of it; [`Self::attestation_tx`] still finds it then.
+    pub async fn attestation(&self, epoch: u64) -> Result<Option<Attestation>, ChainError> {
+        let found = self.settlement(Settlement::attestationCall { epoch }).await;
+        Ok(none_if(found, &["NotAttested", "EpochArchived"])?.map(Attestation::from))
+    }
+
+    /// Votes for what an epoch was.
+    pub async fn attest(&self, statement: &Statement) -> Result<Sent, ChainError> {
+        let s = statement.try_into()?;
+        self.send(self.inner.settlement, Settlement::attestCall { s })
+            .await
+    }
+}

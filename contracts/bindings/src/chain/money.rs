@@ -1,0 +1,205 @@
+//! The vault: what payers deposited, what nodes are owed, and the token of both.
+//!
+//! The sending calls aren't cancel-safe: dropped halfway, the transaction may be on its way. Calling again is
+//! harmless, except that [`Chain::fund`] and [`Chain::transfer_token`] would move money a second time.
+
+use alloy::primitives::{Address, Bytes, U256};
+use protocol::Roots;
+
+use super::{BillLeaf, Chain, ChainError, NodeLeaf, PAGE_SIZE, Payer, Sent, Settled};
+use crate::abi::{RewardVault, TestToken};
+
+impl Chain {
+    // ---- Payers ----
+
+    /// All accounts that ever deposited, by payer index, read a page at a time.
+    pub async fn payers(&self) -> Result<Vec<Payer>, ChainError> {
+        let mut payers = Vec::new();
+        let mut next = 0;
+        loop {
+            let (first, limit) = (next, PAGE_SIZE);
+            let page = RewardVault::pageCall { first, limit };
+            let page = self.vault_view(page).await?;
+            let deposits = RewardVault::depositsAtCall {
+                first,
+                limit,
+                time: U256::MAX,
+            };
+            let deposits = self.vault_view(deposits).await?;
+            let full = page.len() == PAGE_SIZE as usize;
+            // Who funded between the two calls is in the second only, at its end.
+            for (payer, deposit) in page.into_iter().zip(deposits) {
+                payers.push(Payer {
+                    index: next,
+                    account: payer.account,
+                    registered_at: payer.registeredAt,
+                    deposit,
+                });
+                next += 1;
+            }
+            if !full {
+                return Ok(payers);
+            }
+        }
+    }
+
+    /// What a payer has deposited now, bills not deducted, token units.
+    pub async fn deposit_of(&self, payer: Address) -> Result<U256, ChainError> {
+        let deposit = self.vault_view(RewardVault::depositsCall { payer }).await?;
+        Ok(U256::from(deposit))
+    }
+
+    /// What a payer had deposited in the blocks before `time`, Unix seconds: with an epoch's end, what limits
+    /// its bills. For a time that has passed the answer stays.
+    pub async fn deposit_at(&self, payer: Address, time: u64) -> Result<U256, ChainError> {
+        let time = U256::from(time);
+        let deposit = self
+            .vault_view(RewardVault::depositAtCall { payer, time })
+            .await?;
+        Ok(U256::from(deposit))
+    }
+
+    /// All that payers have deposited and not announced to withdraw, token units.
+    pub async fn funded(&self) -> Result<U256, ChainError> {
+        let funded = self.vault_view(RewardVault::totalFundedCall {}).await?;
+        Ok(U256::from(funded))
+    }
+
+    /// Deposits from this account: approves exactly `amount` token units, then deposits them.
+    pub async fn fund(&self, amount: U256) -> Result<Sent, ChainError> {
+        self.approve(self.inner.vault, amount).await?;
+        self.send(self.inner.vault, RewardVault::fundCall { amount })
+            .await
+    }
+
+    /// Takes `amount` token units out of this account's deposit; [`Self::withdraw`] pays them out once an
+    /// epoch is settled that ends later.
+    pub async fn announce_withdrawal(&self, amount: U256) -> Result<Sent, ChainError> {
+        let call = RewardVault::announceWithdrawalCall { amount };
+        self.send(self.inner.vault, call).await
+    }
+
+    /// Pays out what this account announced, as far as its bills leave it; the rest is deposit again.
+    /// `payers` is the number of leaves of the settled epoch's bills tree.
+    pub async fn withdraw(
+        &self,
+        leaf: &BillLeaf,
+        payers: u32,
+        proof: &[u8],
+    ) -> Result<Sent, ChainError> {
+        let call = RewardVault::withdrawCall {
+            leaf: leaf.into(),
+            payers: U256::from(payers),
+            proof: Bytes::copy_from_slice(proof),
+        };
+        self.send(self.inner.vault, call).await
+    }
+
+    // ---- Nodes ----
+
+    /// The epoch that the vault pays by; `None` before the first [`Self::activate`].
+    pub async fn settled(&self) -> Result<Option<Settled>, ChainError> {
+        let settled = self.vault_view(RewardVault::settledCall {}).await?;
+        // No root is zero: it is a keccak-256 digest.
+        Ok((!settled.nodesRoot.is_zero()).then_some(Settled {
+            epoch: settled.epoch,
+            nodes: settled.nodesRoot,
+            bills: settled.billsRoot,
+        }))
+    }
+
+    /// Has the vault pay by an active epoch from now on. Anyone may; the newest epoch serves all.
+    pub async fn activate(&self, epoch: u64, roots: &Roots) -> Result<Sent, ChainError> {
+        let roots = RewardVault::Roots {
+            nodes: roots.nodes,
+            bills: roots.bills,
+            charges: roots.charges,
+            evidence: roots.evidence,
+        };
+        let call = RewardVault::activateCall { epoch, roots };
+        self.send(self.inner.vault, call).await
+    }
+
+    /// Claims what the settled epoch states for a node and hasn't been paid. `nodes` is the number of leaves
+    /// of its nodes tree.
+    pub async fn claim(
+        &self,
+        leaf: &NodeLeaf,
+        nodes: u32,
+        proof: &[u8],
+    ) -> Result<Sent, ChainError> {
+        let call = RewardVault::claimCall {
+            leaf: leaf.into(),
+            nodes: U256::from(nodes),
+            proof: Bytes::copy_from_slice(proof),
+        };
+        self.send(self.inner.vault, call).await
+    }
+
+    /// What [`Self::claim`] would pay now, token units; 0 if all is paid.
+    pub async fn claimable(
+        &self,
+        leaf: &NodeLeaf,
+        nodes: u32,
+        proof: &[u8],
+    ) -> Result<U256, ChainError> {
+        let call = RewardVault::claimableCall {
+            leaf: leaf.into(),
+            nodes: U256::from(nodes),
+            proof: Bytes::copy_from_slice(proof),
+        };
+        Ok(U256::from(self.vault_view(call).await?))
+    }
+
+    /// What a node was ever paid, token units.
+    pub async fn claimed(&self, index: u32) -> Result<U256, ChainError> {
+        let claimed = RewardVault::claimedCall { node: index };
+        let claimed = self.vault_view(claimed).await?;
+        Ok(U256::from(claimed))
+    }
+
+    /// All that was ever paid to nodes, token units.
+    pub async fn paid(&self) -> Result<U256, ChainError> {
+        let (mut paid, mut first) = (U256::ZERO, 0);
+        let count = self.node_count().await?;
+        while first < count {
+            let limit = PAGE_SIZE.min(count - first);
+            let page = RewardVault::accountsCall { first, limit };
+            for account in self.vault_view(page).await? {
+                paid += account.claimed.to::<U256>();
+            }
+            first += limit;
+        }
+        Ok(paid)
+    }
+
+    // ---- The token ----
+
+    /// An account's balance of the network's token, token units.
+    pub async fn token_balance(&self, account: Address) -> Result<U256, ChainError> {
+        self.view(self.inner.token, TestToken::balanceOfCall { account })
+            .await
+    }
+
+    /// Decimal places and symbol of the network's token.
+    pub async fn token_unit(&self) -> Result<(u8, String), ChainError> {
+        let token = self.inner.token;
+        let decimals = self.view(token, TestToken::decimalsCall {}).await?;
+        let symbol = self.view(token, TestToken::symbolCall {}).await?;
+        Ok((decimals, symbol))
+    }
+
+    /// Sends network tokens from this account to another.
+    pub async fn transfer_token(&self, to: Address, amount: U256) -> Result<Sent, ChainError> {
+        let call = TestToken::transferCall { to, value: amount };
+        self.send(self.inner.token, call).await
+    }
+
+    /// Lets one of the network's contracts take exactly `amount` token units from this account.
+    pub(super) async fn approve(&self, spender: Address, amount: U256) -> Result<(), ChainError> {
+        let value = amount;
+        let call = TestToken::approveCall { spender, value };
+        self.send(self.inner.token, call).await?;
+        Ok(())
+    }
+}
