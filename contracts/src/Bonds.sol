@@ -46,18 +46,21 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     /// @inheritdoc IBonds
     mapping(address account => bool) public isChallenger;
 
+    address[] private _challengers;
+
     modifier onlyChallenger() {
         if (!isChallenger[msg.sender]) revert NotChallenger(msg.sender);
         _;
     }
 
-    constructor(IERC20 token_, address treasury_, address[] memory challengers) {
+    constructor(IERC20 token_, address treasury_, address[] memory challengers_) {
         if (address(token_) == address(0) || treasury_ == address(0)) revert ZeroAddress();
         token = token_;
         treasury = treasury_;
-        for (uint256 i = 0; i < challengers.length; ++i) {
-            isChallenger[challengers[i]] = true;
+        for (uint256 i = 0; i < challengers_.length; ++i) {
+            isChallenger[challengers_[i]] = true;
         }
+        _challengers = challengers_;
     }
 
     // ---- Issuers ----
@@ -222,6 +225,11 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     }
 
     // ---- What was slashed ----
+
+    /// @inheritdoc IBonds
+    function challengers() external view returns (address[] memory) {
+        return _challengers;
+    }
 
     /// @inheritdoc IBonds
     function withdrawBounty() external nonReentrant {

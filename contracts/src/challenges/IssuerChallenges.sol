@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IChallenge} from "../interfaces/IChallenge.sol";
 import {IEd25519} from "../interfaces/IEd25519.sol";
 import {IIssuerChallenges} from "../interfaces/IIssuerChallenges.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
@@ -14,6 +15,9 @@ import {Challenge} from "./Challenge.sol";
 contract IssuerChallenges is IIssuerChallenges, Challenge {
     using Elements for bytes;
     using Tickets for bytes;
+
+    /// @inheritdoc IChallenge
+    string public constant name = "IssuerChallenges";
 
     /// @inheritdoc IIssuerChallenges
     IEd25519 public immutable ed25519;

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {IChallenge} from "../interfaces/IChallenge.sol";
 import {IMoneyChallenges} from "../interfaces/IMoneyChallenges.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
@@ -17,6 +18,9 @@ import {Challenge} from "./Challenge.sol";
 /// @title Challenges of scores, charges, rewards and bills
 /// @dev A lie may state any number, so sums of what leaves state are made in 256 bits, where they can't wrap.
 contract MoneyChallenges is IMoneyChallenges, Challenge {
+    /// @inheritdoc IChallenge
+    string public constant name = "MoneyChallenges";
+
     constructor(ISettlement settlement_) Challenge(settlement_) {}
 
     // ---- Nodes ----

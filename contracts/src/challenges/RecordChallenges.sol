@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IChallenge} from "../interfaces/IChallenge.sol";
 import {IEd25519} from "../interfaces/IEd25519.sol";
 import {IRecordChallenges} from "../interfaces/IRecordChallenges.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
@@ -17,6 +18,9 @@ import {Challenge} from "./Challenge.sol";
 contract RecordChallenges is IRecordChallenges, Challenge {
     using Records for bytes;
     using Tickets for bytes;
+
+    /// @inheritdoc IChallenge
+    string public constant name = "RecordChallenges";
 
     /// @inheritdoc IRecordChallenges
     IEd25519 public immutable ed25519;

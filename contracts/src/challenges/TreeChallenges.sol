@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IChallenge} from "../interfaces/IChallenge.sol";
 import {ISettlement} from "../interfaces/ISettlement.sol";
 import {ITreeChallenges} from "../interfaces/ITreeChallenges.sol";
 import {Elements} from "../libraries/Elements.sol";
@@ -23,6 +24,9 @@ import {Challenge} from "./Challenge.sol";
 contract TreeChallenges is ITreeChallenges, Challenge {
     using Elements for bytes;
     using Elements for TreeKind;
+
+    /// @inheritdoc IChallenge
+    string public constant name = "TreeChallenges";
 
     constructor(ISettlement settlement_) Challenge(settlement_) {}
 

@@ -194,4 +194,7 @@ interface IBonds {
 
     /// @notice Whether a contract may overturn and slash.
     function isChallenger(address account) external view returns (bool);
+
+    /// @notice All contracts that may, which are those of the constructor: where to send a challenge.
+    function challengers() external view returns (address[] memory);
 }

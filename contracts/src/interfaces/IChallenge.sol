@@ -22,6 +22,9 @@ interface IChallenge {
     /// @notice The roots aren't those attested for the epoch.
     error NotAttestedRoots(uint64 epoch, bytes32 digest, bytes32 attested);
 
+    /// @notice Which of the contracts of challenges it is, such as `MoneyChallenges`.
+    function name() external view returns (string memory);
+
     /// @notice Commits to a call of this contract.
     /// @param commitment `keccak256(abi.encode(challenger, keccak256(call data)))`.
     function commit(bytes32 commitment) external;
