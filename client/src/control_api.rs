@@ -189,7 +189,7 @@ impl ControlApi {
             collection: collection.to_owned(),
             source,
         })?;
-        let actual = CollectionId::from(*blake3::hash(&bytes).as_bytes());
+        let actual = manifest.id();
         match collection.parse::<CollectionId>() {
             Ok(asked) if asked != actual => Err(ApiError::WrongManifest { asked, actual }),
             _ => Ok((actual, manifest)),

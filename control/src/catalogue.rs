@@ -285,14 +285,15 @@ fn manifest_path(dir: &Path, id: &CollectionId) -> PathBuf {
 
 fn read_manifest(path: &Path, id: &CollectionId) -> Result<Manifest, CatalogueError> {
     let bytes = fs::read(path).map_err(failed("read", path))?;
-    if *blake3::hash(&bytes).as_bytes() != *id.as_bytes() {
+    let manifest = Manifest::from_bytes(&bytes).map_err(|source| CatalogueError::Manifest {
+        path: path.to_owned(),
+        source,
+    })?;
+    if manifest.id() != *id {
         let path = path.to_owned();
         return Err(CatalogueError::Damaged { path });
     }
-    Manifest::from_bytes(&bytes).map_err(|source| CatalogueError::Manifest {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(manifest)
 }
 
 /// A name never looks like an id, nor like a path that URLs would shorten.

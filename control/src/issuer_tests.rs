@@ -31,7 +31,7 @@ fn grant(bytes_max: u64) -> Grant {
     Grant {
         node: NodeId::from([1; 32]),
         client: ClientKey::from([2; 32]),
-        collection: CollectionId::from([3; 32]),
+        collection: CollectionId::from([0xff; 32]),
         payer: Address::repeat_byte(4),
         bytes_max,
     }

@@ -25,7 +25,7 @@ fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], 
 }
 
 macro_rules! id32 {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal $(, telling from $from:expr)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -37,9 +37,10 @@ macro_rules! id32 {
                 &self.0.0
             }
 
-            /// The first eight hexadecimal digits: for people, never for comparison.
+            /// Eight hexadecimal digits, the first that tell: for people, never for comparison.
             pub fn short(&self) -> String {
-                alloy_primitives::hex::encode(&self.0[..4])
+                let from = 0 $(+ $from)?;
+                alloy_primitives::hex::encode(&self.0[from..from + 4])
             }
         }
 
@@ -87,9 +88,32 @@ id32!(
     ContentHash, "a content hash"
 );
 id32!(
-    /// BLAKE3 hash of a collection's manifest.
-    CollectionId, "a collection id"
+    /// A collection: how much it holds, and the hash of its manifest (SPEC section 8).
+    CollectionId, "a collection id", telling from CollectionId::SIZE_BYTES
 );
+
+impl CollectionId {
+    /// Bytes that state the size; the hash's are after them.
+    const SIZE_BYTES: usize = 7;
+
+    /// The collection with a manifest of that hash, of `bytes` in all; `None` if that many are no mass.
+    pub fn new(bytes: u64, manifest: &[u8; 32]) -> Option<Self> {
+        let [0, size @ ..] = bytes.to_be_bytes() else {
+            return None;
+        };
+        let mut id = *manifest;
+        id[..Self::SIZE_BYTES].copy_from_slice(&size);
+        id[Self::SIZE_BYTES..].copy_from_slice(&manifest[..32 - Self::SIZE_BYTES]);
+        Some(Self::from(id))
+    }
+
+    /// Sum of the sizes of its files, below 2^56: more can't be delivered under one ticket.
+    pub fn bytes(&self) -> u64 {
+        let mut size = [0; 8];
+        size[8 - Self::SIZE_BYTES..].copy_from_slice(&self.as_bytes()[..Self::SIZE_BYTES]);
+        u64::from_be_bytes(size)
+    }
+}
 
 /// Chain and settlement contract: the name of a network. 28 bytes when encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

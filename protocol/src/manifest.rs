@@ -166,9 +166,10 @@ impl Manifest {
         Self::from_sorted(entries)
     }
 
-    /// BLAKE3 of the canonical layout.
+    /// What it holds and what it says, in 32 bytes.
     pub fn id(&self) -> CollectionId {
-        CollectionId::from(*blake3::hash(&self.to_bytes()).as_bytes())
+        CollectionId::new(self.bytes, blake3::hash(&self.to_bytes()).as_bytes())
+            .expect("the constructor refuses 2^56 bytes and more")
     }
 
     /// The files, in order of their paths.

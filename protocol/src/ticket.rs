@@ -31,7 +31,7 @@ pub struct Ticket {
     pub payer: Address,
     /// BLAKE3 of the viewer's token; zero where the content needs none.
     pub viewer_token: B256,
-    /// Most content bytes that it pays for.
+    /// Most content bytes that it pays for; at most what the collection holds.
     pub bytes_max: u64,
     /// When it was granted.
     pub issued_at: UnixMillis,
@@ -48,8 +48,8 @@ pub enum TicketInvalid {
     /// Issued outside its epoch, or expiring before it was issued or after the epoch's tail.
     #[error("the ticket's times don't fit its epoch")]
     Times,
-    /// More bytes than a mass can hold.
-    #[error("the ticket's byte limit is above 2^56")]
+    /// More bytes than its collection holds, by the collection's id.
+    #[error("the ticket's byte limit is above what its collection holds")]
     Limit,
 }
 
@@ -119,7 +119,8 @@ impl Ticket {
         if !issued_in_epoch || !expires {
             return Err(TicketInvalid::Times);
         }
-        if self.bytes_max >= DeliveryMass::BYTES_END {
+        // So it is below 2^56, and a mass.
+        if self.bytes_max > self.collection.bytes() {
             return Err(TicketInvalid::Limit);
         }
         Ok(())

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IEd25519} from "../interfaces/IEd25519.sol";
 import {Rejection} from "../types/Rejection.sol";
+import {MerkleSum} from "./MerkleSum.sol";
 import {Tickets} from "./Tickets.sol";
 
 /// @notice Where and when a record is to count.
@@ -103,7 +104,7 @@ library Records {
     /// @notice The delivery mass it states.
     function mass(bytes calldata record) internal pure returns (uint120) {
         uint64 bytes_ = bytesOf(record);
-        if (bytes_ >= Tickets.MAX_BYTES_END) revert BytesTooLarge(bytes_);
+        if (bytes_ >= MerkleSum.BYTES_END) revert BytesTooLarge(bytes_);
         // The three lanes stand side by side; of the bytes' eight the first is zero.
         return uint120(bytes15(record[53:68]));
     }

@@ -8,9 +8,6 @@ library Tickets {
     /// @notice Bytes of a ticket.
     uint256 internal constant SIZE = 216;
 
-    /// @notice First byte limit that is none.
-    uint256 internal constant MAX_BYTES_END = 1 << 56;
-
     /// @dev What is signed begins with this; the digest follows.
     bytes15 private constant TAG = "quittance/tick1";
 
@@ -72,6 +69,11 @@ library Tickets {
         return bytes32(ticket[76:108]);
     }
 
+    /// @notice How many bytes its collection holds: what the collection's id begins with.
+    function collectionBytes(bytes calldata ticket) internal pure returns (uint56) {
+        return uint56(bytes7(ticket[108:115]));
+    }
+
     /// @notice The account that pays.
     function payer(bytes calldata ticket) internal pure returns (address) {
         return address(bytes20(ticket[140:160]));
@@ -111,6 +113,6 @@ library Tickets {
         uint256 issued = issuedAt(ticket);
         uint256 expires = expiresAt(ticket);
         return 1000 * start <= issued && issued < 1000 * end && issued < expires
-            && expires <= 1000 * (end + tail) && maxBytes(ticket) < MAX_BYTES_END;
+            && expires <= 1000 * (end + tail) && maxBytes(ticket) <= collectionBytes(ticket);
     }
 }

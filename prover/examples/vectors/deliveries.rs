@@ -51,13 +51,18 @@ pub(crate) fn ticket_at(index: u32) -> Ticket {
         },
         node: node(),
         client: ClientKey::from(public(&client(index))),
-        collection: CollectionId::from(seed("collection")),
+        collection: collection(10_000_000),
         payer: account("payer"),
         viewer_token,
         bytes_max: 1_000_000 * (u64::from(index) + 1),
         issued_at: start + 1_000 * u64::from(index),
         expires_at: start + 1_000 * u64::from(index) + 600_000,
     }
+}
+
+/// One that holds so many bytes.
+pub(crate) fn collection(bytes: u64) -> CollectionId {
+    CollectionId::new(bytes, &seed("collection")).expect("below 2^56")
 }
 
 pub(crate) fn account(name: &str) -> Address {
@@ -145,6 +150,9 @@ pub(crate) fn ticket() -> Value {
         .collect();
     let large = with(&|t| t.bytes_max = 1 << 56);
     wrong.push(refused("2^56 bytes", "limit", large, signed(large)));
+    let above = with(&|t| t.bytes_max = t.collection.bytes() + 1);
+    let name = "one byte more than the collection holds";
+    wrong.push(refused(name, "limit", above, signed(above)));
     let good = ticket_at(1);
     let other = good.sign(&key("another issuer")).signature;
     wrong.push(refused("another issuer's", "signature", good, other));
@@ -162,6 +170,7 @@ pub(crate) fn ticket() -> Value {
                 t.issued_at = start;
                 t.expires_at = end + 300_000;
                 t.bytes_max = (1 << 56) - 1;
+                t.collection = collection(t.bytes_max);
             })),
             accepted("last moment to be issued", with(&|t| {
                 t.issued_at = end - 1;

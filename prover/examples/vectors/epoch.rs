@@ -2,8 +2,8 @@
 //! out of money. Forge reads it too.
 
 use crate::deliveries::{
-    EPOCH, ISSUER, account, client, key, network_json, public, receipt_for, record_of, ticket_at,
-    timeline_json,
+    EPOCH, ISSUER, account, client, collection, key, network_json, public, receipt_for, record_of,
+    ticket_at, timeline_json,
 };
 use crate::leaves::{bill_json, charge_json, node_json};
 use crate::{hex, network, seed};
@@ -92,6 +92,7 @@ fn tickets() -> Vec<Ticket> {
         .map(|(index, (at, paid_by))| Ticket {
             node: node(at),
             payer: payer(paid_by),
+            collection: collection(100 * GIB),
             bytes_max: (u64::from(index) + 1) * GIB,
             ..ticket_at(index)
         })

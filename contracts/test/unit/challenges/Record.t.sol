@@ -66,13 +66,22 @@ contract RecordChallengesTest is ChallengeTest {
         falls(records, ticketCall(a, IRecordChallenges.malformedTicket.selector, other));
     }
 
+    function testFuzz_malformedTicket_aboveItsCollection(uint256 seed) public {
+        Aim memory a = aimed(seed);
+        bytes memory other = ticket(a);
+        put(other, 192, (wordAt(other, 108) >> 200) + 1, 8);
+        retarget(a, other);
+        falls(records, ticketCall(a, IRecordChallenges.malformedTicket.selector, other));
+    }
+
     function testFuzz_malformedTicket_bounds(uint256 seed) public {
         Aim memory a = aimed(seed);
         bytes memory other = ticket(a);
         (uint256 start, uint256 end) = (1000 * host.epochStart(1), 1000 * host.epochEnd(1));
         put(other, 200, seed % 2 == 0 ? start : end - 1, 8);
         put(other, 208, end + 300_000, 8);
-        put(other, 192, (1 << 56) - 1, 8);
+        // All that the collection holds.
+        put(other, 192, wordAt(other, 108) >> 200, 8);
         retarget(a, other);
         bytes memory call = ticketCall(a, IRecordChallenges.malformedTicket.selector, other);
         refused(records, call, IRecordChallenges.TicketIsWellFormed.selector);
