@@ -2,7 +2,7 @@
 //!
 //! [`Chain`] stands for one network: a settlement contract on a chain, with the registry, vault and token
 //! it names. Its calls are in a file for each matter: `nodes`, `money`, `bonds`, `epochs`,
-//! `versions`, and `admin` for the owner's. Reading needs no key. Sending does, and keeps to three rules:
+//! `versions`, `challenges`, and `admin` for the owner's. Reading needs no key. Sending does, and keeps to three rules:
 //!
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
 //!   and costs nothing;
@@ -15,6 +15,7 @@
 
 mod admin;
 mod bonds;
+mod challenges;
 mod deploy;
 mod epochs;
 mod error;
@@ -33,9 +34,10 @@ use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
 use protocol::Timeline;
 
+pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
 pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy};
 pub use error::ChainError;
-pub use events::AttestationTx;
+pub use events::{AttestationTx, CommittedLog, Overturn};
 pub use revert::Revert;
 pub use rpc::{Sent, install_crypto_provider};
 pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};

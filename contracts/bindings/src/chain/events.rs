@@ -1,4 +1,4 @@
-//! Finding the transaction that attested an epoch.
+//! Finding the transactions that attested an epoch, overturned it, or committed its ticket logs.
 //!
 //! Many public nodes refuse `eth_getLogs` over more than some thousand blocks. So the block is found by its
 //! time first, bisecting, and the logs are read a stretch at a time from there.
@@ -6,10 +6,10 @@
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::{Filter, Log};
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolCall, SolEvent};
 use protocol::Roots;
 
-use super::{Chain, ChainError, Status};
+use super::{Chain, ChainError, Statement, Status};
 use crate::abi::Settlement;
 
 /// Blocks of one query: what the strictest of the common public nodes allow.
@@ -40,7 +40,98 @@ pub struct AttestationTx {
     pub total: u128,
 }
 
+/// A ticket log as its issuer committed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommittedLog {
+    /// The issuer.
+    pub issuer: u32,
+    /// What stands on chain.
+    pub root: B256,
+    /// Hash of the uppermost element.
+    pub top: B256,
+    /// Tickets.
+    pub count: u32,
+    /// Sum of their byte limits.
+    pub max_bytes: u64,
+}
+
+/// An epoch's attestation that fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overturn {
+    /// The transaction.
+    pub tx: B256,
+    /// The first epoch that fell.
+    pub epoch: u64,
+    /// The last.
+    pub last: u64,
+    /// Who has the bounty; zero if nobody.
+    pub challenger: Address,
+}
+
 impl Chain {
+    /// What issuers committed for an epoch, by issuer, from the events. Cancel-safe.
+    pub async fn committed_logs(&self, epoch: u64) -> Result<Vec<CommittedLog>, ChainError> {
+        let timeline = &self.inner.timeline;
+        let end = timeline.end(epoch);
+        let last = end.saturating_add(timeline.commit_window.into());
+        let rpc = &self.inner.rpc;
+        let head = rpc.latest_block().await?;
+        let mut from = self.first_block_since(end, head.number).await?;
+        let mut found = Vec::new();
+        while from <= head.number {
+            let to = head.number.min(from + STRETCH - 1);
+            let filter = Filter::new()
+                .address(self.inner.settlement)
+                .event_signature(Settlement::TicketLogCommitted::SIGNATURE_HASH)
+                .topic1(B256::from(alloy::primitives::U256::from(epoch)))
+                .from_block(from)
+                .to_block(to);
+            found.extend(rpc.logs(&filter).await?.iter().filter_map(committed));
+            let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
+            if reached.timestamp > last {
+                break;
+            }
+            from = to + 1;
+        }
+        found.sort_by_key(|log| log.issuer);
+        Ok(found)
+    }
+
+    /// The newest transaction that overturned an epoch, in blocks from `since`, Unix seconds, on. Cancel-safe.
+    pub async fn overturn_of(
+        &self,
+        epoch: u64,
+        since: u64,
+    ) -> Result<Option<Overturn>, ChainError> {
+        let rpc = &self.inner.rpc;
+        let head = rpc.latest_block().await?;
+        let mut from = self.first_block_since(since, head.number).await?;
+        let mut found = None;
+        while from <= head.number {
+            let to = head.number.min(from + STRETCH - 1);
+            let filter = Filter::new()
+                .address(self.inner.settlement)
+                .event_signature(Settlement::EpochsOverturned::SIGNATURE_HASH)
+                .from_block(from)
+                .to_block(to);
+            for log in rpc.logs(&filter).await? {
+                if overturned(&log, epoch) {
+                    found = overturn(&log);
+                }
+            }
+            from = to + 1;
+        }
+        Ok(found)
+    }
+
+    /// What was voted for in a transaction; `None` where the vote isn't the transaction's own call, or the
+    /// node doesn't know it. Cancel-safe.
+    pub async fn vote_in(&self, tx: B256) -> Result<Option<Statement>, ChainError> {
+        let input = self.inner.rpc.input_of(tx).await?;
+        let call = input.and_then(|input| Settlement::attestCall::abi_decode(&input).ok());
+        Ok(call.map(|call| Statement::from(call.s)))
+    }
+
     /// The transaction by which an epoch stands attested, from its event; `None` if it isn't attested. Finds
     /// those too that the contract has let go of. Cancel-safe.
     pub async fn attestation_tx(&self, epoch: u64) -> Result<Option<AttestationTx>, ChainError> {
@@ -128,6 +219,27 @@ fn attested(log: &Log, epoch: u64) -> Option<AttestationTx> {
         payers: event.payers,
         charges: event.charges,
         total: event.total.to(),
+    })
+}
+
+fn committed(log: &Log) -> Option<CommittedLog> {
+    let event = Settlement::TicketLogCommitted::decode_log(&log.inner).ok()?;
+    Some(CommittedLog {
+        issuer: event.issuer,
+        root: event.root,
+        top: event.top,
+        count: event.count,
+        max_bytes: event.maxBytes,
+    })
+}
+
+fn overturn(log: &Log) -> Option<Overturn> {
+    let event = Settlement::EpochsOverturned::decode_log(&log.inner).ok()?;
+    Some(Overturn {
+        tx: log.transaction_hash?,
+        epoch: event.epoch,
+        last: event.last,
+        challenger: event.challenger,
     })
 }
 

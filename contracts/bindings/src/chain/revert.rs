@@ -86,7 +86,7 @@ fn show(value: &DynSolValue) -> String {
 }
 
 /// The ABIs of the artifacts that the bindings are made from.
-static ABIS: LazyLock<[JsonAbi; 4]> = LazyLock::new(|| {
+static ABIS: LazyLock<[JsonAbi; 8]> = LazyLock::new(|| {
     #[derive(Deserialize)]
     struct Artifact {
         abi: JsonAbi,
@@ -96,6 +96,10 @@ static ABIS: LazyLock<[JsonAbi; 4]> = LazyLock::new(|| {
         include_str!("../../../artifacts/NodeRegistry.json"),
         include_str!("../../../artifacts/RewardVault.json"),
         include_str!("../../../artifacts/TestToken.json"),
+        include_str!("../../../artifacts/RecordChallenges.json"),
+        include_str!("../../../artifacts/TreeChallenges.json"),
+        include_str!("../../../artifacts/MoneyChallenges.json"),
+        include_str!("../../../artifacts/IssuerChallenges.json"),
     ]
     .map(|json| {
         let artifact: Artifact = serde_json::from_str(json).expect("`sol!` has read the same file");

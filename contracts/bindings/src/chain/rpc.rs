@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use alloy::consensus::BlockHeader;
+use alloy::consensus::{BlockHeader, Transaction};
 use alloy::eips::BlockNumberOrTag;
 use alloy::network::{EthereumWallet, TransactionBuilder};
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
+use alloy::signers::SignerSync;
+use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use alloy::transports::TransportError;
 use reqwest::Url;
@@ -33,6 +35,16 @@ pub struct Sent {
     pub block: u64,
 }
 
+impl From<&TransactionReceipt> for Sent {
+    fn from(receipt: &TransactionReceipt) -> Self {
+        Self {
+            tx: receipt.transaction_hash,
+            gas_used: receipt.gas_used,
+            block: receipt.block_number.unwrap_or_default(),
+        }
+    }
+}
+
 /// A block's number and time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
@@ -51,6 +63,7 @@ pub(super) struct Rpc {
     provider: DynProvider,
     url: String,
     account: Option<Address>,
+    key: Option<PrivateKeySigner>,
     confirm_timeout: Duration,
     /// Held from reading the nonce until the transaction is mined.
     turn: Mutex<()>,
@@ -80,6 +93,7 @@ impl Rpc {
             provider,
             url: shown,
             account: config.key.as_ref().map(|key| key.address()),
+            key: config.key.clone(),
             confirm_timeout: config.confirm_timeout,
             turn: Mutex::new(()),
         })
@@ -159,15 +173,57 @@ impl Rpc {
 
     /// Sends a call and waits until it is mined.
     pub(super) async fn send<C: SolCall>(&self, to: Address, call: C) -> Result<Sent, ChainError> {
+        let data = call.abi_encode().into();
+        let receipt = self.send_data(name_of::<C>(), to, data).await?;
+        Ok(Sent::from(&receipt))
+    }
+
+    /// Sends call data and waits until it is mined.
+    pub(super) async fn send_data(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let request = TransactionRequest::default().with_to(to).with_input(data);
+        self.transact(call, request).await
+    }
+
+    /// Makes a call on what is mined without sending it; returns the gas it would use.
+    pub(super) async fn try_data(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<u64, ChainError> {
         let request = TransactionRequest::default()
             .with_to(to)
-            .with_input(call.abi_encode());
-        let receipt = self.transact(name_of::<C>(), request).await?;
-        Ok(Sent {
-            tx: receipt.transaction_hash,
-            gas_used: receipt.gas_used,
-            block: receipt.block_number.unwrap_or_default(),
-        })
+            .with_input(data)
+            .with_from(self.account.unwrap_or_default());
+        let tried = self.provider.call(request.clone()).latest().await;
+        tried.map_err(|error| self.error(call, error))?;
+        let gas = self.provider.estimate_gas(request).await;
+        gas.map_err(|error| self.error(call, error))
+    }
+
+    /// The account and its signature over a message (EIP-191), the same each time.
+    pub(super) fn sign(
+        &self,
+        call: &'static str,
+        message: &[u8],
+    ) -> Result<(Address, [u8; 65]), ChainError> {
+        let key = self.key.as_ref().ok_or(ChainError::NoKey { call })?;
+        // A local key fails at nothing.
+        let signature = key.sign_message_sync(message);
+        let signature = signature.map_err(|_| ChainError::NoKey { call })?;
+        Ok((key.address(), signature.as_bytes()))
+    }
+
+    /// A transaction's call data, if the node knows it.
+    pub(super) async fn input_of(&self, tx: B256) -> Result<Option<Bytes>, ChainError> {
+        let found = self.provider.get_transaction_by_hash(tx).await;
+        let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
+        Ok(found.map(|found| found.input().clone()))
     }
 
     /// Deploys a contract that must come to stand at `expected`; returns the block.

@@ -81,6 +81,22 @@ pub struct Statement {
     pub evidence: B256,
 }
 
+impl From<Settlement::Statement> for Statement {
+    fn from(from: Settlement::Statement) -> Self {
+        Self {
+            epoch: from.epoch,
+            nodes: from.nodes,
+            payers: from.payers,
+            charges: from.charges,
+            total: from.total.to(),
+            nodes_top: from.nodesTop,
+            bills_top: from.billsTop,
+            charges_top: from.chargesTop,
+            evidence: from.evidence,
+        }
+    }
+}
+
 impl TryFrom<&Statement> for Settlement::Statement {
     type Error = ChainError;
 

@@ -1,0 +1,178 @@
+//! Names of challenges: which contract has which function.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::{Claim, IssuerClaim};
+
+/// A contract of challenges, by the name it gives itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::enum_variant_names, reason = "the contracts' names")]
+pub enum Contract {
+    /// Records that don't count.
+    RecordChallenges,
+    /// The trees' form.
+    TreeChallenges,
+    /// Scores, charges, rewards and bills.
+    MoneyChallenges,
+    /// Issuers.
+    IssuerChallenges,
+}
+
+impl Contract {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::RecordChallenges,
+        Self::TreeChallenges,
+        Self::MoneyChallenges,
+        Self::IssuerChallenges,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecordChallenges => "RecordChallenges",
+            Self::TreeChallenges => "TreeChallenges",
+            Self::MoneyChallenges => "MoneyChallenges",
+            Self::IssuerChallenges => "IssuerChallenges",
+        }
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Contract {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+/// Declares each kind once: contract, variant, function.
+macro_rules! kinds {
+    ($($contract:ident $claims:ident { $($variant:ident = $function:literal,)* })*) => {
+        /// Kinds of challenges: a function of a contract each.
+        #[allow(missing_docs, reason = "the interfaces in contracts/src document them")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $($($variant,)*)*
+        }
+
+        impl Kind {
+            /// All of them, by contract.
+            pub const ALL: &[Self] = &[$($(Self::$variant,)*)*];
+
+            /// Name of the function.
+            pub fn function(self) -> &'static str {
+                match self {
+                    $($(Self::$variant => $function,)*)*
+                }
+            }
+
+            /// The contract that has it.
+            pub fn contract(self) -> Contract {
+                match self {
+                    $($(Self::$variant => Contract::$contract,)*)*
+                }
+            }
+        }
+
+        kinds!(@of Claim, $($claims { $($variant)* })*);
+        kinds!(@of IssuerClaim, $($claims { $($variant)* })*);
+    };
+    // The variants of one of the two types of claims.
+    (@of Claim, Claim { $($a:ident)* } Claim { $($b:ident)* } Claim { $($c:ident)* } IssuerClaim { $($d:ident)* }) => {
+        impl Claim {
+            /// Which function it calls.
+            pub fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$a { .. } => Kind::$a,)*
+                    $(Self::$b { .. } => Kind::$b,)*
+                    $(Self::$c { .. } => Kind::$c,)*
+                }
+            }
+        }
+    };
+    (@of IssuerClaim, Claim { $($a:ident)* } Claim { $($b:ident)* } Claim { $($c:ident)* } IssuerClaim { $($d:ident)* }) => {
+        impl IssuerClaim {
+            /// Which function it calls.
+            pub fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$d { .. } => Kind::$d,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    RecordChallenges Claim {
+        BadSignature = "badSignature",
+        TicketElsewhere = "ticketElsewhere",
+        MalformedTicket = "malformedTicket",
+        UnknownPayer = "unknownPayer",
+        OverLimit = "overLimit",
+        OutsideTime = "outsideTime",
+        NoTicketLog = "noTicketLog",
+        IndexBeyondLog = "indexBeyondLog",
+        TicketNotInLog = "ticketNotInLog",
+        OverDeliveries = "overDeliveries",
+        ZeroSequence = "zeroSequence",
+        RecordsOutOfOrder = "recordsOutOfOrder",
+    }
+    TreeChallenges Claim {
+        WrongSum = "wrongSum",
+        WrongShape = "wrongShape",
+        WrongCount = "wrongCount",
+        SegmentRootMismatch = "segmentRootMismatch",
+        ChargesOutOfOrder = "chargesOutOfOrder",
+        WrongNode = "wrongNode",
+        WrongPayer = "wrongPayer",
+        WrongNodeCount = "wrongNodeCount",
+        WrongPayerCount = "wrongPayerCount",
+        ChargeOfNobody = "chargeOfNobody",
+    }
+    MoneyChallenges Claim {
+        WrongScore = "wrongScore",
+        RewardWithoutCharge = "rewardWithoutCharge",
+        WrongReward = "wrongReward",
+        LaterChargeOfNode = "laterChargeOfNode",
+        WrongCumulative = "wrongCumulative",
+        WrongAmount = "wrongAmount",
+        WrongBilled = "wrongBilled",
+        WrongEarned = "wrongEarned",
+        SkippedCharge = "skippedCharge",
+        BillWithoutCharge = "billWithoutCharge",
+        WrongBill = "wrongBill",
+        LaterChargeOfPayer = "laterChargeOfPayer",
+        WrongCumulativeBill = "wrongCumulativeBill",
+        OverDeposit = "overDeposit",
+        TotalAboveFunds = "totalAboveFunds",
+    }
+    IssuerChallenges IssuerClaim {
+        LogMissing = "logMissing",
+        LogTooShort = "logTooShort",
+        LogContradicts = "logContradicts",
+        TicketMalformedByIssuer = "ticketMalformedByIssuer",
+        LogWrongSum = "logWrongSum",
+        LogWrongShape = "logWrongShape",
+        LogWrongCount = "logWrongCount",
+        LogOutOfPlace = "logOutOfPlace",
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.function())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.function())
+    }
+}
