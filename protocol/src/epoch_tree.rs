@@ -105,6 +105,22 @@ impl<L: EpochLeaf> EpochTree<L> {
     /// # Errors
     /// If layout or length are wrong, or a leaf is not at its place.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LayoutError> {
+        let tree = Self::from_bytes_unordered(bytes)?;
+        let mut before = None;
+        for (place, leaf) in (0u32..).zip(&tree.leaves) {
+            if !leaf.may_stand(place, before) {
+                return Err(LayoutError::Range("index"));
+            }
+            before = Some(leaf);
+        }
+        Ok(tree)
+    }
+
+    /// As [`Self::from_bytes`], for who wants to see what is wrong with the leaves' places.
+    ///
+    /// # Errors
+    /// If layout or length are wrong.
+    pub fn from_bytes_unordered(bytes: &[u8]) -> Result<Self, LayoutError> {
         let mut reader = Reader::new(bytes);
         reader.header(L::MAGIC)?;
         reader.reserved()?;
@@ -112,13 +128,9 @@ impl<L: EpochLeaf> EpochTree<L> {
         let epoch = reader.u64()?;
         let count = reader.exact_count(L::BYTES, RECORDS_MAX)?;
         let mut leaves = Vec::with_capacity(count as usize);
-        for place in 0..count {
+        for _ in 0..count {
             let bytes = L::Bytes::try_from(reader.take(L::BYTES)?).expect("take gives L::BYTES");
-            let leaf = L::from_bytes(&bytes);
-            if !leaf.may_stand(place, leaves.last()) {
-                return Err(LayoutError::Range("index"));
-            }
-            leaves.push(leaf);
+            leaves.push(L::from_bytes(&bytes));
         }
         Ok(Self {
             network,

@@ -116,15 +116,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A count that must explain exactly the bytes which follow, `size` each.
-    pub(crate) fn exact_count(&mut self, size: usize, limit: u32) -> Result<u32, LayoutError> {
-        let count = self.u32()?;
-        if count > limit {
-            return Err(LayoutError::Count {
+    /// A count of at most `limit`.
+    pub(crate) fn count(&mut self, limit: u32) -> Result<u32, LayoutError> {
+        match self.u32()? {
+            count if count > limit => Err(LayoutError::Count {
                 count: count.into(),
                 limit: limit.into(),
-            });
+            }),
+            count => Ok(count),
         }
+    }
+
+    /// A count that must explain exactly the bytes which follow, `size` each.
+    pub(crate) fn exact_count(&mut self, size: usize, limit: u32) -> Result<u32, LayoutError> {
+        let count = self.count(limit)?;
         let stated = count as usize * size;
         match self.0.len() {
             left if left < stated => Err(LayoutError::Short {

@@ -12,6 +12,7 @@ mod api;
 mod attestation;
 mod code;
 pub mod decimal;
+mod elements;
 mod epoch_tree;
 mod frame;
 mod ids;
@@ -34,6 +35,7 @@ pub use api::{
 };
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;
+pub use elements::{ELEMENTS_MAX, Elements, PREIMAGE_BYTES_MAX, StatedElement};
 pub use epoch_tree::{
     BILL_LEAF_BYTES, BillLeaf, BillTree, CHARGE_LEAF_BYTES, ChargeLeaf, ChargeTree, EpochLeaf,
     EpochTree, EpochTrees, NODE_LEAF_BYTES, NodeLeaf, NodeTree,
@@ -55,16 +57,16 @@ pub use money::{
 };
 pub use payers::Payers;
 pub use record::{
-    RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, Rejection, UnverifiedReceipt,
-    VerifiedReceipt, VerifiedRecord,
+    RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, RecordPlace, Rejection,
+    UnverifiedReceipt, VerifiedReceipt, VerifiedRecord,
 };
-pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError};
+pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError, SegmentHeader};
 pub use signature::{
     PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding,
     registration_digest, sign, verify,
 };
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
-pub use ticket_log::{LOG_HEADER_BYTES, TicketLog, TicketLogError};
+pub use ticket_log::{LOG_HEADER_BYTES, LogHeader, TicketLog, TicketLogError};
 pub use timeline::Timeline;
 
 pub use alloy_primitives::{Address, B256, FixedBytes, keccak256};

@@ -279,6 +279,33 @@ pub struct RecordContext<'a> {
     pub payers: &'a Payers,
 }
 
+/// Where a record is to count.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordPlace<'a> {
+    /// This network.
+    pub network: Network,
+    /// This epoch.
+    pub epoch: Epoch,
+    /// The node whose segment it is.
+    pub node: NodeId,
+    /// When the network's epochs are.
+    pub timeline: Timeline,
+    /// The payers registered before the epoch's end.
+    pub payers: &'a Payers,
+}
+
+impl<'a> RecordContext<'a> {
+    fn place(&self) -> RecordPlace<'a> {
+        RecordPlace {
+            network: self.network,
+            epoch: self.epoch,
+            node: self.node,
+            timeline: self.timeline,
+            payers: self.payers,
+        }
+    }
+}
+
 impl Record {
     /// The fixed layout.
     pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
@@ -337,22 +364,37 @@ impl Record {
             .filter(|_| self.id.epoch == context.epoch)
             .and_then(|log| log.ticket(self.id.index))
             .ok_or(Rejection::UnknownTicket)?;
+        self.verify_with(&ticket, &context.place())
+    }
+
+    /// As [`Self::verify`], by the ticket that a committed log of the epoch has at the record's place.
+    ///
+    /// # Errors
+    /// The first check of SPEC section 5 that fails.
+    pub fn verify_with(
+        self,
+        ticket: &Ticket,
+        place: &RecordPlace<'_>,
+    ) -> Result<VerifiedRecord, Rejection> {
+        if self.id.epoch != place.epoch {
+            return Err(Rejection::UnknownTicket);
+        }
         if ticket.digest() != self.receipt.ticket {
             return Err(Rejection::WrongTicket);
         }
-        if ticket.network != context.network {
+        if ticket.network != place.network {
             return Err(Rejection::WrongNetwork);
         }
-        if ticket.node != context.node {
+        if ticket.node != place.node {
             return Err(Rejection::WrongNode);
         }
-        if ticket.check_form(&context.timeline).is_err() {
+        if ticket.check_form(&place.timeline).is_err() {
             return Err(Rejection::MalformedTicket);
         }
-        let payer = context.payers.index_of(&ticket.payer);
+        let payer = place.payers.index_of(&ticket.payer);
         let payer = payer.ok_or(Rejection::UnknownPayer)?;
         self.receipt
-            .check(&ticket, &self.receipt.digest(), &self.signature)?;
+            .check(ticket, &self.receipt.digest(), &self.signature)?;
         Ok(VerifiedRecord {
             record: self,
             payer,

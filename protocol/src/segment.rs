@@ -37,6 +37,42 @@ pub struct Segment {
     records: Vec<Record>,
 }
 
+/// What a segment's file says before its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentHeader {
+    /// The network.
+    pub network: Network,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The node.
+    pub node: NodeId,
+    /// Records that follow; the rest of the file has [`RECORD_BYTES`] for each.
+    pub count: u32,
+}
+
+impl SegmentHeader {
+    /// # Errors
+    /// If it is none, or the count is above the limit.
+    pub fn from_bytes(bytes: &[u8; SEGMENT_HEADER_BYTES]) -> Result<Self, LayoutError> {
+        let mut reader = Reader::new(bytes);
+        let (network, epoch, node) = read_header(&mut reader)?;
+        let count = reader.count(RECORDS_MAX)?;
+        Ok(Self {
+            network,
+            epoch,
+            node,
+            count,
+        })
+    }
+}
+
+/// All of the header but the count.
+fn read_header(reader: &mut Reader<'_>) -> Result<(Network, Epoch, NodeId), LayoutError> {
+    reader.header(MAGIC)?;
+    reader.reserved()?;
+    Ok((reader.network()?, reader.u64()?, NodeId(reader.b256()?)))
+}
+
 impl Segment {
     /// # Errors
     /// If the records are not strictly increasing by ticket id, or too many.
@@ -84,11 +120,7 @@ impl Segment {
     /// If layout, length or order are wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut reader = Reader::new(bytes);
-        reader.header(MAGIC)?;
-        reader.reserved()?;
-        let network = reader.network()?;
-        let epoch = reader.u64()?;
-        let node = NodeId(reader.b256()?);
+        let (network, epoch, node) = read_header(&mut reader)?;
         let count = reader.exact_count(RECORD_BYTES, RECORDS_MAX)?;
         let records = (0..count)
             .map(|_| Ok(Record::from_bytes(&reader.array()?)))

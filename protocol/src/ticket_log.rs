@@ -36,6 +36,42 @@ pub struct TicketLog {
     tickets: Vec<Ticket>,
 }
 
+/// What a ticket log's file says before its tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogHeader {
+    /// The network.
+    pub network: Network,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The issuer's index.
+    pub issuer: u32,
+    /// Tickets that follow; the rest of the file has [`TICKET_BYTES`] for each.
+    pub count: u32,
+}
+
+impl LogHeader {
+    /// # Errors
+    /// If it is none, or the count is above the limit.
+    pub fn from_bytes(bytes: &[u8; LOG_HEADER_BYTES]) -> Result<Self, LayoutError> {
+        let mut reader = Reader::new(bytes);
+        let (network, epoch, issuer) = read_header(&mut reader)?;
+        let count = reader.count(RECORDS_MAX)?;
+        Ok(Self {
+            network,
+            epoch,
+            issuer,
+            count,
+        })
+    }
+}
+
+/// All of the header but the count.
+fn read_header(reader: &mut Reader<'_>) -> Result<(Network, Epoch, u32), LayoutError> {
+    reader.header(MAGIC)?;
+    reader.reserved()?;
+    Ok((reader.network()?, reader.u64()?, reader.u32()?))
+}
+
 impl TicketLog {
     /// # Errors
     /// If a ticket is not at its place, or there are too many.
@@ -94,11 +130,7 @@ impl TicketLog {
     /// If layout, length or the places are wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TicketLogError> {
         let mut reader = Reader::new(bytes);
-        reader.header(MAGIC)?;
-        reader.reserved()?;
-        let network = reader.network()?;
-        let epoch = reader.u64()?;
-        let issuer = reader.u32()?;
+        let (network, epoch, issuer) = read_header(&mut reader)?;
         let count = reader.exact_count(TICKET_BYTES, RECORDS_MAX)?;
         let tickets = (0..count)
             .map(|_| Ticket::read(&mut reader))
