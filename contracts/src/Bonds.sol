@@ -191,6 +191,9 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
         if (!verifier.known) revert NotVerifier(msg.sender);
         if (verifier.unbondedAt != 0) revert Unbonding(verifier.unbondedAt);
         verifier.unbondedAt = uint40(block.timestamp + unbonding());
+        // Its vote in an open ballot could complete a quorum when its bond is long withdrawn. A dismissed one
+        // has no such vote.
+        if (verifier.admitted) _openBallot();
         emit VerifierUnbonding(msg.sender, verifier.unbondedAt);
     }
 

@@ -121,8 +121,11 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
         uint256 held = deposits(msg.sender) + withdrawal.amount;
         uint256 unspent = held > leaf.cumulative ? held - leaf.cumulative : 0;
         amount = withdrawal.amount < unspent ? withdrawal.amount : unspent;
+        // Bills that add up to the total leave it untouched. Those of a lie that nobody challenged may not.
+        uint256 left = totalFunded - amount;
+        if (left < _settled.total) revert Underfunded(_settled.total, left);
         delete _announced[msg.sender];
-        totalFunded -= amount;
+        totalFunded = left;
         _setDeposit(msg.sender, held - amount);
         emit Withdrawn(leaf.index, msg.sender, amount, held - amount);
         token.safeTransfer(msg.sender, amount);
@@ -134,10 +137,10 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
     function activate(uint64 epoch, Roots calldata roots) external {
         uint64 newest = _settled.epoch;
         if (_settled.nodesRoot != 0 && epoch <= newest) revert AlreadySettled(epoch, newest);
-        uint256 total = settlement.requireActive(epoch, roots);
+        uint96 total = settlement.requireActive(epoch, roots);
         // Nobody has challenged an attestation of more than there is; what there is can't pay it all the same.
         if (total > totalFunded) revert Underfunded(total, totalFunded);
-        _settled = Settled({nodesRoot: roots.nodes, billsRoot: roots.bills, epoch: epoch});
+        _settled = Settled({nodesRoot: roots.nodes, billsRoot: roots.bills, epoch: epoch, total: total});
         emit EpochSettled(epoch, roots.nodes, roots.bills);
     }
 

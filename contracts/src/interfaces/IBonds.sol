@@ -42,7 +42,7 @@ interface IBonds {
     /// @notice A verifier has that much at stake.
     event VerifierBonded(address indexed verifier, uint256 amount, uint256 bond);
 
-    /// @notice A verifier votes no more, and takes its bond back from that time on.
+    /// @notice A verifier votes no more, and takes its bond back from that time on; open votes are void.
     event VerifierUnbonding(address indexed verifier, uint256 unbondedAt);
 
     /// @notice A verifier took its bond back.
@@ -157,7 +157,7 @@ interface IBonds {
     /// @notice Puts token units that the caller, a verifier, approved at stake.
     function bond(uint256 amount) external;
 
-    /// @notice Announces that the caller takes its bond back. It votes no more.
+    /// @notice Announces that the caller takes its bond back. It votes no more, and open votes are void.
     function unbond() external;
 
     /// @notice Pays the caller its bond, once {ITerms.unbonding} has passed. It may bond again.

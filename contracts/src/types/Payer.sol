@@ -29,8 +29,10 @@ struct Account {
 /// @param nodesRoot Root of its nodes tree; 0 before the first.
 /// @param billsRoot Root of its bills tree.
 /// @param epoch The epoch.
+/// @param total All that nodes have earned by it, paid or not, token units.
 struct Settled {
     bytes32 nodesRoot;
     bytes32 billsRoot;
     uint64 epoch;
+    uint96 total;
 }

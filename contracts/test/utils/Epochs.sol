@@ -6,7 +6,7 @@ import {BillLeaf} from "../../src/types/BillLeaf.sol";
 import {ChargeLeaf} from "../../src/types/ChargeLeaf.sol";
 import {NodeLeaf} from "../../src/types/NodeLeaf.sol";
 import {ChallengeHost} from "./ChallengeHost.sol";
-import {TestBase} from "./TestBase.sol";
+import {Encodings} from "./Encodings.sol";
 import {Tree, Trees} from "./Trees.sol";
 
 /// @notice A whole epoch, as a verifier has it. `segments` has the records of each charge.
@@ -27,7 +27,7 @@ struct Epoch {
 }
 
 /// @notice Builds small honest epochs by SPEC section 7, written apart from the contracts under test.
-abstract contract Epochs is TestBase {
+abstract contract Epochs is Encodings {
     using Trees for Tree;
 
     uint256 internal constant PRICE = 1e16;
@@ -263,19 +263,5 @@ abstract contract Epochs is TestBase {
         for (uint256 i = 0; i < all.length; ++i) {
             all[i] = keccak256(bytes.concat(hex"00", contents[i]));
         }
-    }
-
-    function encode(NodeLeaf memory l) internal pure returns (bytes memory) {
-        bytes memory head = abi.encodePacked(l.index, l.node, l.mass, l.probes, l.probesOk);
-        return bytes.concat(head, abi.encodePacked(l.slaPpm, l.last, l.reward, l.cumulative));
-    }
-
-    function encode(BillLeaf memory l) internal pure returns (bytes memory) {
-        return abi.encodePacked(l.index, l.payer, l.last, l.bill, l.cumulative);
-    }
-
-    function encode(ChargeLeaf memory l) internal pure returns (bytes memory) {
-        bytes memory head = abi.encodePacked(l.payer, l.node, l.segmentRoot, l.mass, l.amount);
-        return bytes.concat(head, abi.encodePacked(l.billed, l.earned, l.served, l.previous));
     }
 }

@@ -72,7 +72,11 @@ library Trees {
     }
 
     function root(Tree memory tree) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"02", total(tree), bytes8(0), uint64(tree.count), top(tree)));
+        return rootOf(total(tree), tree.count, top(tree));
+    }
+
+    function rootOf(uint120 total_, uint256 count, bytes32 top_) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(hex"02", total_, bytes8(0), uint64(count), top_));
     }
 
     function proof(Tree memory tree, uint256 index) internal pure returns (bytes memory packed) {

@@ -13,6 +13,9 @@ interface Vm {
     function getNonce(address account) external view returns (uint64);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function store(address account, bytes32 slot, bytes32 value) external;
+    function load(address account, bytes32 slot) external view returns (bytes32);
+    function etch(address account, bytes calldata code) external;
+    function chainId(uint256 id) external;
 
     // Expectations and assumptions.
     function expectRevert(bytes calldata data) external;
@@ -40,6 +43,8 @@ interface Vm {
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
     function toString(uint256 value) external pure returns (string memory);
 
