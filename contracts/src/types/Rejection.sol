@@ -16,5 +16,6 @@ enum Rejection {
     BadSignature,
     NotMonotonic,
     MalformedTicket,
-    UnknownPayer
+    UnknownPayer,
+    SumOverflow
 }
