@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const contracts = [
   "Ed25519",
+  "ForcedSegments",
   "Inclusion",
   "IssuerChallenges",
   "MoneyChallenges",

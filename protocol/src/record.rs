@@ -73,11 +73,14 @@ pub enum Rejection {
     /// Nobody the vault knows.
     #[error("unknown_payer: the ticket's payer was not registered before the epoch's end")]
     UnknownPayer = 12,
+    /// The sum of the records before it leaves no room in a lane.
+    #[error("sum_overflow: the node's sum has no room for it")]
+    SumOverflow = 13,
 }
 
 impl Rejection {
     /// All of them, in the order of their codes.
-    pub const ALL: [Rejection; 12] = [
+    pub const ALL: [Rejection; 13] = [
         Self::UnknownTicket,
         Self::WrongTicket,
         Self::WrongNetwork,
@@ -90,6 +93,7 @@ impl Rejection {
         Self::NotMonotonic,
         Self::MalformedTicket,
         Self::UnknownPayer,
+        Self::SumOverflow,
     ];
 
     /// The code of SPEC section 5.

@@ -2,6 +2,7 @@
 
 use crate::{Epoch, UnixMillis};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The times of a network, as its settlement contract fixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +40,18 @@ impl Timeline {
             .saturating_mul(1000)
     }
 
+    /// The seconds in which nodes may force what is to count for an epoch.
+    pub fn force_window(&self, epoch: Epoch) -> Range<u64> {
+        let from = self.end(epoch).saturating_add(self.ticket_tail.into());
+        from..from.saturating_add(self.force_window.into())
+    }
+
     /// First second at which an epoch may be attested: ticket tail and force window are over, and so is the
     /// commit window, of which the last second still takes a log.
     pub fn attest_from(&self, epoch: Epoch) -> u64 {
-        let end = self.end(epoch);
-        let committed = u64::from(self.commit_window) + 1;
-        let forced = u64::from(self.ticket_tail) + u64::from(self.force_window);
-        end.saturating_add(committed.max(forced))
+        let committed = self.end(epoch);
+        let committed = committed.saturating_add(u64::from(self.commit_window) + 1);
+        committed.max(self.force_window(epoch).end)
     }
 
     /// The epoch of a moment; `None` before the genesis.
@@ -82,6 +88,7 @@ mod tests {
             ..timeline
         };
         assert_eq!(longer.attest_from(1), 153);
+        assert_eq!(longer.force_window(1), 133..153);
         assert_eq!(timeline.attest_from(u64::MAX), u64::MAX);
         assert_eq!(timeline.end(u64::MAX), u64::MAX);
     }

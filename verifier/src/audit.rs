@@ -2,12 +2,12 @@
 
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::evidence::{Evidence, EvidenceSource, RejectionLine};
-use crate::judge::{EpochInputs, Judgement, Previous, judge};
+use crate::judge::{EpochInputs, Judgement, Previous, RejectedRecord, judge};
 use crate::report::{NodeLine, PayerLine, count_by_index, node_lines, payer_lines};
 use contracts::{AttestationTx, Chain};
 use protocol::{
-    Address, B256, BillLeaf, ChargeLeaf, Epoch, EpochTree, NodeLeaf, Payers, RecordContext, Roots,
-    Statement,
+    Address, B256, BillLeaf, ChargeLeaf, Epoch, EpochTree, Mass, NodeLeaf, Payers, RecordContext,
+    Rejection, Roots, Statement,
 };
 use serde::Serialize;
 
@@ -124,6 +124,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
         committed: &facts.committed,
         logs: &evidence.logs,
         segments: &evidence.segments,
+        forced: &facts.forced,
         previous,
         probes: &evidence.probes,
     };
@@ -145,12 +146,18 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
     for (index, refusal) in &judgement.refusals {
         faults.push(format!("segment-{index}.qseg: {refusal}"));
     }
-    for bad in &judgement.rejections {
+    // What a node forced is on chain, whether it counts or not; nobody attested it for that.
+    let forced = |bad: &RejectedRecord| {
+        let records = facts.forced.get(&bad.index);
+        records.is_some_and(|records| records.contains(&bad.record))
+    };
+    let counted = judgement.rejections.iter().filter(|bad| !forced(bad));
+    for bad in counted.clone() {
         let (index, ticket) = (bad.index, bad.record.id);
         let reason = bad.rejection;
         faults.push(format!("segment-{index}.qseg, ticket {ticket}: {reason}"));
     }
-    faults.extend(wrong_refusals(facts, evidence));
+    faults.extend(wrong_refusals(facts, evidence, &judgement));
     for (place, reason) in differences(&trees.nodes, &judgement.trees.nodes, tell_node) {
         faults.push(format!("tree.qtree, node {place}: {reason}"));
         if let Some(line) = nodes.get_mut(place) {
@@ -168,7 +175,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
     }
     for line in &mut nodes {
         let bad = judgement.refusals.contains_key(&line.index)
-            || judgement.rejections.iter().any(|r| r.index == line.index);
+            || counted.clone().any(|bad| bad.index == line.index);
         if bad && line.ok {
             let reason = "its segment holds what doesn't count".to_owned();
             (line.ok, line.reason) = (false, Some(reason));
@@ -188,7 +195,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
 }
 
 /// Records that the attester left out with another reason than they give, or though they count.
-fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence) -> Vec<String> {
+fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence, judgement: &Judgement) -> Vec<String> {
     let payers = Payers::new(facts.payers.iter().map(|payer| payer.account));
     let wrong = |line: &RejectionLine| {
         let (index, ticket) = (line.index, line.ticket);
@@ -203,14 +210,23 @@ fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence) -> Vec<String> {
                     logs: &evidence.logs,
                     payers: &payers,
                 };
-                match line.record.verify(&context) {
+                let has_room = || {
+                    let leaf = judgement.trees.nodes.leaves.get(index as usize)?;
+                    let sum = leaf.mass.checked_add(line.record.leaf().ok()?.mass);
+                    Some(sum.is_ok())
+                };
+                let valid = line.record.verify(&context).and_then(|_| match has_room() {
+                    Some(true) => Ok(()),
+                    _ => Err(Rejection::SumOverflow),
+                });
+                match valid {
                     Err(found)
                         if (found.code(), found.name()) == (line.code, line.reason.clone()) =>
                     {
                         return None;
                     }
                     Err(found) => found.to_string(),
-                    Ok(_) => "the record counts".to_owned(),
+                    Ok(()) => "the record counts".to_owned(),
                 }
             }
         };

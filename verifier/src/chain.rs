@@ -3,7 +3,7 @@
 use crate::judge::Payer;
 use contracts::{Chain, ChainError, Node};
 use futures::{StreamExt, TryStreamExt, stream};
-use protocol::{B256, Epoch, Network, NodeId, RewardTerms, Roots, Timeline};
+use protocol::{B256, Epoch, Network, NodeId, Record, RewardTerms, Roots, Timeline};
 use std::collections::BTreeMap;
 
 /// Questions to the chain that are open at a time.
@@ -26,6 +26,8 @@ pub struct EpochFacts {
     pub payers: Vec<Payer>,
     /// Roots of the committed ticket logs, by issuer.
     pub committed: BTreeMap<u32, B256>,
+    /// Records that nodes forced, by registry index, in the order of their chunks.
+    pub forced: BTreeMap<u32, Vec<Record>>,
     /// What was attested for the epoch before; `None` in epoch 0, or if it isn't attested.
     pub previous: Option<Roots>,
 }
@@ -98,6 +100,7 @@ pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, Chai
         nodes: nodes(chain, start, end).await?,
         payers: payers(chain, end).await?,
         committed: ticket_logs(chain, epoch, end).await?,
+        forced: chain.forced_records(epoch).await?,
         previous: previous.map(|attested| attested.roots),
     })
 }

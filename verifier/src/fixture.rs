@@ -91,6 +91,7 @@ pub(crate) struct World {
     pub(crate) committed: BTreeMap<u32, B256>,
     pub(crate) logs: Vec<TicketLog>,
     pub(crate) segments: BTreeMap<u32, Vec<u8>>,
+    pub(crate) forced: BTreeMap<u32, Vec<Record>>,
     pub(crate) previous: Option<Previous>,
     pub(crate) probes: Vec<ProbeCount>,
 }
@@ -133,6 +134,7 @@ impl World {
             committed: BTreeMap::new(),
             logs,
             segments: BTreeMap::new(),
+            forced: BTreeMap::new(),
             previous: None,
             probes: Vec::new(),
         };
@@ -175,6 +177,7 @@ impl World {
             committed: &self.committed,
             logs: &self.logs,
             segments: &self.segments,
+            forced: &self.forced,
             previous: self.previous.as_ref(),
             probes: &self.probes,
         }
@@ -208,6 +211,7 @@ pub(crate) struct Golden {
     payers: Vec<Payer>,
     log: TicketLog,
     segments: BTreeMap<u32, Vec<u8>>,
+    forced: BTreeMap<u32, Vec<Record>>,
     previous: Previous,
     probes: Vec<ProbeCount>,
     pub(crate) trees: EpochTrees,
@@ -240,6 +244,7 @@ impl Golden {
                 .collect(),
             log: TicketLog::from_bytes(&file(&vectors["log"])).unwrap(),
             segments: (0..).zip(segments).collect(),
+            forced: BTreeMap::new(),
             previous: Previous {
                 nodes: EpochTree::from_bytes(&file(&before["nodes"])).unwrap(),
                 bills: EpochTree::from_bytes(&file(&before["bills"])).unwrap(),
@@ -274,6 +279,7 @@ impl Golden {
             committed: &committed,
             logs: std::slice::from_ref(&self.log),
             segments: &self.segments,
+            forced: &self.forced,
             previous: Some(&self.previous),
             probes: &self.probes,
         };

@@ -80,6 +80,8 @@ pub struct EpochInputs<'a> {
     pub logs: &'a [TicketLog],
     /// Segment files as they were handed in, by registry index; nodes without one are left out.
     pub segments: &'a BTreeMap<u32, Vec<u8>>,
+    /// Records that nodes forced on chain, by registry index, in the order of their chunks.
+    pub forced: &'a BTreeMap<u32, Vec<Record>>,
     /// The trees before; `None` in epoch 0. That they are the attested ones is for the caller to know.
     pub previous: Option<&'a Previous>,
     /// Probes, increasing by index; nodes without one are left out.
@@ -215,25 +217,21 @@ fn judge_on(inputs: &EpochInputs<'_>, threads: usize) -> Result<Judgement, Judge
     for (index, node) in (0u32..).zip(inputs.nodes) {
         let (made, ok) = probes.get(&index).copied().unwrap_or((0, 0));
         let mut of_node = Served::nothing(made, ok);
-        if let Some(file) = inputs.segments.get(&index) {
-            let tickets = tickets.get(node).copied().unwrap_or(0);
-            match accept(inputs, &payers, *node, tickets, file, threads) {
-                Ok(accepted) => {
-                    let rejected = accepted.rejected.into_iter();
-                    rejections.extend(rejected.map(|(record, rejection)| RejectedRecord {
-                        index,
-                        record,
-                        rejection,
-                    }));
-                    if let Some(counted) = accepted.counted {
-                        (of_node.mass, of_node.by_payer) = (counted.mass, counted.by_payer);
-                        segments.insert(index, counted.segment);
-                    }
-                }
-                Err(refusal) => {
-                    refusals.insert(index, refusal);
-                }
+        let tickets = tickets.get(node).copied().unwrap_or(0);
+        let accepted = accept(inputs, &payers, index, *node, tickets, threads);
+        rejections.extend(accepted.rejected.into_iter().map(|(record, rejection)| {
+            RejectedRecord {
+                index,
+                record,
+                rejection,
             }
+        }));
+        if let Some(refusal) = accepted.refusal {
+            refusals.insert(index, refusal);
+        }
+        if let Some(counted) = accepted.counted {
+            (of_node.mass, of_node.by_payer) = (counted.mass, counted.by_payer);
+            segments.insert(index, counted.segment);
         }
         served.push(of_node);
     }
@@ -255,7 +253,8 @@ fn judge_on(inputs: &EpochInputs<'_>, threads: usize) -> Result<Judgement, Judge
 fn check_registry(inputs: &EpochInputs<'_>) -> Result<(), JudgeError> {
     check_count("nodes are registered", inputs.nodes.len())?;
     let unknown = |index: &&u32| **index as usize >= inputs.nodes.len();
-    match inputs.segments.keys().find(unknown) {
+    let mut handed_in = inputs.segments.keys().chain(inputs.forced.keys());
+    match handed_in.find(unknown) {
         Some(&index) => Err(JudgeError::UnknownNode { index }),
         None => Ok(()),
     }

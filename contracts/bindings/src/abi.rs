@@ -15,6 +15,13 @@ sol!(
 sol!(
     #[sol(rpc)]
     #[derive(Debug, PartialEq, Eq)]
+    ForcedSegments,
+    "../artifacts/ForcedSegments.json"
+);
+
+sol!(
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
     Inclusion,
     "../artifacts/Inclusion.json"
 );

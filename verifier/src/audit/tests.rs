@@ -11,6 +11,7 @@ fn facts(world: &World) -> EpochFacts {
         nodes: world.nodes.clone(),
         payers: world.payers.clone(),
         committed: world.committed.clone(),
+        forced: world.forced.clone(),
         previous: world.previous_roots(),
     }
 }
@@ -269,4 +270,27 @@ fn countless_faults_are_told_in_part() {
     let checked = check(&facts(&world), &evidence);
     assert_eq!(checked.faults.len(), FAULTS_MAX + 1);
     assert!(!checked.nodes[0].ok);
+}
+
+#[test]
+fn what_was_forced_and_left_out_is_found() {
+    let mut world = World::honest(2, 6);
+    let records = world.records(1);
+    world.segments.remove(&1);
+    let ignoring = world.evidence();
+    world.forced.insert(1, records.clone());
+    assert_eq!(
+        check(&facts(&world), &world.evidence()).faults,
+        Vec::<String>::new()
+    );
+    assert!(!check(&facts(&world), &ignoring).faults.is_empty());
+
+    // One that doesn't count is left out rightly.
+    let mut wrong = records[0];
+    wrong.receipt.bytes += 1;
+    world.forced.get_mut(&1).unwrap().push(wrong);
+    assert_eq!(
+        check(&facts(&world), &world.evidence()).faults,
+        Vec::<String>::new()
+    );
 }

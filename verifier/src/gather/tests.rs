@@ -25,6 +25,7 @@ fn facts(world: &World) -> EpochFacts {
         nodes: world.nodes.clone(),
         payers: world.payers.clone(),
         committed: world.committed.clone(),
+        forced: world.forced.clone(),
         previous: None,
     }
 }

@@ -2,9 +2,9 @@
 
 use super::EpochInputs;
 use protocol::{
-    DeliveryMass, Mass, MassOverflow, NodeId, Payers, RECORD_BYTES, RECORDS_MAX, Record,
-    RecordContext, Rejection, Root, SEGMENT_HEADER_BYTES, Segment, SegmentError, TicketLog,
-    TreeTop, VerifiedRecord,
+    DeliveryMass, Mass, NodeId, Payers, RECORD_BYTES, RECORDS_MAX, Record, RecordContext,
+    Rejection, Root, SEGMENT_HEADER_BYTES, Segment, SegmentError, TicketLog, TreeTop,
+    VerifiedRecord,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::thread;
@@ -29,9 +29,6 @@ pub enum SegmentRefusal {
     /// The header names another network, epoch or node.
     #[error("the segment is of another network, epoch or node")]
     Foreign,
-    /// The sums of what counts don't fit a root.
-    #[error("the segment's sum overflows: {0}")]
-    Overflow(#[from] MassOverflow),
 }
 
 /// How many tickets of these logs name each node. A node without any has nothing to hand in.
@@ -51,7 +48,7 @@ pub fn segment_bytes_max(tickets: u32) -> u64 {
     SEGMENT_HEADER_BYTES as u64 + records * RECORD_BYTES as u64
 }
 
-/// What counts of a segment file.
+/// What counts of a node's records.
 pub(super) struct Counted {
     /// The records that do.
     pub(super) segment: Segment,
@@ -61,70 +58,118 @@ pub(super) struct Counted {
     pub(super) by_payer: BTreeMap<u32, Root<DeliveryMass>>,
 }
 
-impl Counted {
-    /// `verified` is in the order of ticket ids.
-    fn of(file: &Segment, verified: &[VerifiedRecord]) -> Result<Self, SegmentRefusal> {
-        let mut mass = DeliveryMass::ZERO;
-        let mut tops: BTreeMap<u32, TreeTop<DeliveryMass>> = BTreeMap::new();
-        for valid in verified {
-            let leaf = valid.record().leaf()?;
-            mass = mass.checked_add(leaf.mass)?;
-            tops.entry(valid.payer()).or_default().push(leaf)?;
-        }
-        let by_payer = tops
-            .into_iter()
-            .map(|(payer, top)| Ok((payer, top.finish()?)))
-            .collect::<Result<_, MassOverflow>>()?;
-        // What is left out leaves the rest in order.
-        let records = verified.iter().map(|valid| *valid.record()).collect();
-        let segment = Segment::new(file.network(), file.epoch(), file.node(), records)?;
-        Ok(Self {
-            segment,
-            mass,
-            by_payer,
-        })
+/// Of valid records, in the order of ticket ids, those that the node's sum has room for. The others are named in
+/// `rejected`: so a record that was forced is left out for its sum alone, which can be shown.
+fn count(
+    context: &RecordContext<'_>,
+    verified: &[VerifiedRecord],
+    rejected: &mut Vec<(Record, Rejection)>,
+) -> Option<Counted> {
+    let mut mass = DeliveryMass::ZERO;
+    let mut tops: BTreeMap<u32, TreeTop<DeliveryMass>> = BTreeMap::new();
+    let mut records = Vec::with_capacity(verified.len());
+    for valid in verified {
+        let record = *valid.record();
+        let leaf = record.leaf().expect("a valid record's bytes are a mass");
+        let sum = mass.checked_add(leaf.mass);
+        let (Ok(sum), true) = (sum, records.len() < RECORDS_MAX as usize) else {
+            rejected.push((record, Rejection::SumOverflow));
+            continue;
+        };
+        mass = sum;
+        let top = tops.entry(valid.payer()).or_default();
+        top.push(leaf).expect("a part of a sum that fits");
+        records.push(record);
     }
+    if records.is_empty() {
+        return None;
+    }
+    let by_payer = tops
+        .into_iter()
+        .map(|(payer, top)| (payer, top.finish().expect("a part of a sum that fits")))
+        .collect();
+    let segment = Segment::new(context.network, context.epoch, context.node, records);
+    Some(Counted {
+        segment: segment.expect("one record a ticket, in order, and not too many"),
+        mass,
+        by_payer,
+    })
 }
 
-/// What is left of a segment file.
+/// What is left of a node's records.
 pub(super) struct Accepted {
     /// `None` if no record counts.
     pub(super) counted: Option<Counted>,
+    /// By ticket; of one ticket the segment's before those forced.
     pub(super) rejected: Vec<(Record, Rejection)>,
+    /// Why nothing of the segment file counts.
+    pub(super) refusal: Option<SegmentRefusal>,
 }
 
-/// Checks a segment file of a node that so many tickets name.
+/// Checks the records of a node that so many tickets name: those of its segment file, if it handed one in, and
+/// those it forced. Of each ticket the newest valid one counts.
 pub(super) fn accept(
     inputs: &EpochInputs<'_>,
     payers: &Payers,
+    index: u32,
     node: NodeId,
     tickets: u32,
-    file: &[u8],
     threads: usize,
-) -> Result<Accepted, SegmentRefusal> {
-    let bytes = file.len() as u64;
-    if bytes > segment_bytes_max(tickets) {
-        return Err(SegmentRefusal::TooLong { bytes, tickets });
-    }
-    let segment = Segment::from_bytes(file)?;
-    let (network, epoch) = (inputs.network, inputs.epoch);
-    if (segment.network(), segment.epoch(), segment.node()) != (network, epoch, node) {
-        return Err(SegmentRefusal::Foreign);
-    }
+) -> Accepted {
     let context = RecordContext {
-        network,
-        epoch,
+        network: inputs.network,
+        epoch: inputs.epoch,
         node,
         timeline: inputs.timeline,
         logs: inputs.logs,
         payers,
     };
-    let (verified, rejected) = verify_all(&context, segment.records(), threads);
-    let counted = match verified.as_slice() {
-        [] => None,
-        verified => Some(Counted::of(&segment, verified)?),
+    let file = inputs.segments.get(&index);
+    let (mut records, refusal) = match file.map(|file| read(&context, tickets, file)) {
+        None => (Vec::new(), None),
+        Some(Ok(segment)) => (segment.records().to_vec(), None),
+        Some(Err(refusal)) => (Vec::new(), Some(refusal)),
     };
-    Ok(Accepted { counted, rejected })
+    records.extend(inputs.forced.get(&index).into_iter().flatten());
+    // Stable: of one ticket the segment's stay before the forced ones, and these in their order.
+    records.sort_by_key(|record| record.id);
+    records.dedup();
+    let (mut verified, mut rejected) = verify_all(&context, &records, threads);
+    keep_newest(&mut verified);
+    let counted = count(&context, &verified, &mut rejected);
+    rejected.sort_by_key(|(record, _)| record.id);
+    Accepted {
+        counted,
+        rejected,
+        refusal,
+    }
+}
+
+fn read(context: &RecordContext<'_>, tickets: u32, file: &[u8]) -> Result<Segment, SegmentRefusal> {
+    let bytes = file.len() as u64;
+    if bytes > segment_bytes_max(tickets) {
+        return Err(SegmentRefusal::TooLong { bytes, tickets });
+    }
+    let segment = Segment::from_bytes(file)?;
+    let found = (segment.network(), segment.epoch(), segment.node());
+    if found != (context.network, context.epoch, context.node) {
+        return Err(SegmentRefusal::Foreign);
+    }
+    Ok(segment)
+}
+
+/// Of each ticket's records, which stand together, the one of the highest sequence, and of several the last.
+fn keep_newest(verified: &mut Vec<VerifiedRecord>) {
+    verified.dedup_by(|next, kept| {
+        let (newer, older) = (next.record(), kept.record());
+        if newer.id != older.id {
+            return false;
+        }
+        if newer.receipt.sequence >= older.receipt.sequence {
+            std::mem::swap(next, kept);
+        }
+        true
+    });
 }
 
 type Verified = (Vec<VerifiedRecord>, Vec<(Record, Rejection)>);

@@ -27,6 +27,7 @@ pub(super) fn judge_and_write(
         committed: &facts.committed,
         logs: &logs,
         segments: &segments.files,
+        forced: &facts.forced,
         previous: previous.as_ref(),
         probes: &[],
     };

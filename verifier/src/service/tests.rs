@@ -77,6 +77,7 @@ fn what_is_written_is_what_an_auditor_confirms() {
         nodes: world.nodes.clone(),
         payers: world.payers.clone(),
         committed: world.committed.clone(),
+        forced: world.forced.clone(),
         previous: world.previous_roots(),
     };
     let mut files = world.segments.clone();

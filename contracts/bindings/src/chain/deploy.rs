@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::rpc::Rpc;
 use super::{ChainConfig, ChainError, Parameters};
 use crate::abi::{
-    Ed25519, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry, RecordChallenges,
-    RewardVault, Settlement, TestToken, TreeChallenges,
+    Ed25519, ForcedSegments, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry,
+    RecordChallenges, RewardVault, Settlement, TestToken, TreeChallenges,
 };
 
 /// What a network is to be.
@@ -70,6 +70,8 @@ pub struct Deployment {
     pub money_challenges: Address,
     /// Slashes issuers who break their word.
     pub issuer_challenges: Address,
+    /// Takes what nodes force, and overturns attestations that leave it out.
+    pub forced_segments: Address,
     /// Answers whether an attestation states a leaf or counts a receipt.
     pub inclusion: Address,
     /// The block the settlement contract was deployed in.
@@ -78,12 +80,13 @@ pub struct Deployment {
 
 impl Deployment {
     /// The contracts that may overturn and slash.
-    pub fn challenges(&self) -> [Address; 4] {
+    pub fn challenges(&self) -> [Address; 5] {
         [
             self.record_challenges,
             self.tree_challenges,
             self.money_challenges,
             self.issuer_challenges,
+            self.forced_segments,
         ]
     }
 }
@@ -130,6 +133,7 @@ pub async fn deploy(
         tree_challenges: next(),
         money_challenges: next(),
         issuer_challenges: next(),
+        forced_segments: next(),
         inclusion: next(),
         block: 0,
     };
@@ -202,6 +206,10 @@ pub async fn deploy(
     let arguments = IssuerChallenges::constructorCall { settlement_ };
     let issuers = code(&IssuerChallenges::BYTECODE, &arguments);
     rpc.create("IssuerChallenges", issuers, network.issuer_challenges)
+        .await?;
+    let arguments = ForcedSegments::constructorCall { settlement_ };
+    let forced = code(&ForcedSegments::BYTECODE, &arguments);
+    rpc.create("ForcedSegments", forced, network.forced_segments)
         .await?;
     let arguments = Inclusion::constructorCall { settlement_ };
     let inclusion = code(&Inclusion::BYTECODE, &arguments);

@@ -53,6 +53,12 @@ pub enum ChainError {
         /// The chain.
         chain_id: u64,
     },
+    /// The network's contracts are older than that.
+    #[error("this network has no contract for {what}")]
+    NotSupported {
+        /// For what.
+        what: &'static str,
+    },
     /// The contract refused, and the call had no effect.
     #[error("the contract refused `{call}`: {revert}")]
     Reverted {

@@ -13,7 +13,7 @@ use super::{Chain, ChainError, Statement, Status};
 use crate::abi::Settlement;
 
 /// Blocks of one query: what the strictest of the common public nodes allow.
-const STRETCH: u64 = 1_000;
+pub(super) const STRETCH: u64 = 1_000;
 
 /// The transaction that completed an epoch's quorum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +182,11 @@ impl Chain {
     }
 
     /// The first block up to `head` whose time is `timestamp` or later; `head + 1` if there is none.
-    async fn first_block_since(&self, timestamp: u64, head: u64) -> Result<u64, ChainError> {
+    pub(super) async fn first_block_since(
+        &self,
+        timestamp: u64,
+        head: u64,
+    ) -> Result<u64, ChainError> {
         let (mut low, mut high) = (0, head + 1);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -1,0 +1,94 @@
+//! Records that nodes force on chain, so that verifiers can't leave them out.
+
+use alloy::primitives::{Address, Bytes};
+use alloy::rpc::types::{Filter, Log};
+use alloy::sol_types::SolEvent;
+use protocol::{RECORD_BYTES, Record};
+use std::collections::BTreeMap;
+
+use super::events::STRETCH;
+use super::{Chain, ChainError, Sent};
+use crate::abi::{ForcedSegments, Settlement};
+
+/// Most records of a chunk, as in the contract.
+pub const FORCED_RECORDS_MAX: usize = 512;
+
+impl Chain {
+    /// The contract that takes forced records; `None` in a network that has none. Cancel-safe.
+    pub async fn forced_segments(&self) -> Result<Option<Address>, ChainError> {
+        for address in self.settlement(Settlement::challengersCall {}).await? {
+            let name = self.view(address, ForcedSegments::nameCall {}).await;
+            if name.is_ok_and(|name| name == "ForcedSegments") {
+                return Ok(Some(address));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The records that nodes forced for an epoch so far, by registry index, in the order of their chunks; for
+    /// good once the force window is over. Cancel-safe.
+    pub async fn forced_records(
+        &self,
+        epoch: u64,
+    ) -> Result<BTreeMap<u32, Vec<Record>>, ChainError> {
+        let mut forced = BTreeMap::<u32, Vec<Record>>::new();
+        let window = self.inner.timeline.force_window(epoch);
+        let head = self.inner.rpc.latest_block().await?;
+        if window.is_empty() || head.timestamp < window.start {
+            return Ok(forced);
+        }
+        let Some(contract) = self.forced_segments().await? else {
+            return Ok(forced);
+        };
+        let mut from = self.first_block_since(window.start, head.number).await?;
+        let end = self.first_block_since(window.end, head.number).await?;
+        while from < end {
+            let to = end.min(from + STRETCH) - 1;
+            let filter = Filter::new()
+                .address(contract)
+                .event_signature(ForcedSegments::SegmentForced::SIGNATURE_HASH)
+                .from_block(from)
+                .to_block(to);
+            for log in self.inner.rpc.logs(&filter).await? {
+                if let Some((node, records)) = records(&log, epoch) {
+                    forced.entry(node).or_default().extend(records);
+                }
+            }
+            from = to + 1;
+        }
+        Ok(forced)
+    }
+
+    /// Forces records of a node, at most [`FORCED_RECORDS_MAX`], strictly increasing by ticket. The account must
+    /// be the node's operator, and the time the epoch's force window. Not cancel-safe; sent again, they are there
+    /// twice and count once.
+    pub async fn force_commit(
+        &self,
+        epoch: u64,
+        node: u32,
+        records: &[Record],
+    ) -> Result<Sent, ChainError> {
+        let Some(contract) = self.forced_segments().await? else {
+            return Err(ChainError::NotSupported {
+                what: "forcing records",
+            });
+        };
+        let records: Vec<u8> = records.iter().flat_map(Record::to_bytes).collect();
+        let call = ForcedSegments::forceCommitCall {
+            epoch,
+            node,
+            records: Bytes::from(records),
+        };
+        self.send(contract, call).await
+    }
+}
+
+/// What a node forced, if it is of that epoch. The contract takes nothing that isn't whole records.
+fn records(log: &Log, epoch: u64) -> Option<(u32, Vec<Record>)> {
+    let event = ForcedSegments::SegmentForced::decode_log(&log.inner).ok()?;
+    if event.epoch != epoch {
+        return None;
+    }
+    let (records, _) = event.records.as_chunks::<RECORD_BYTES>();
+    Some((event.node, records.iter().map(Record::from_bytes).collect()))
+}
