@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Attestation, Roots} from "../../src/types/Attestation.sol";
+import {Node} from "../../src/types/Node.sol";
 import {Parameters, Version} from "../../src/types/Parameters.sol";
 import {Payer} from "../../src/types/Payer.sol";
 
@@ -11,6 +12,7 @@ contract ChallengeHost {
     uint32 public constant LENGTH = 3600;
     uint32 public constant TAIL = 300;
     uint32 public constant COMMIT_WINDOW = 600;
+    uint32 public constant FORCE_WINDOW = 400;
 
     error NotPending(uint64 epoch);
     error Unknown(uint256 index);
@@ -24,6 +26,8 @@ contract ChallengeHost {
     uint64[] private _nodesSince;
     Payer[] private _payers;
     uint256 public totalFunded;
+
+    address private immutable _operator = msg.sender;
 
     uint256 public overturns;
     uint256 public slashes;
@@ -93,6 +97,7 @@ contract ChallengeHost {
     function parametersAt(uint64) external pure returns (Version memory version) {
         Parameters memory p = version.parameters;
         (p.epochLength, p.ticketTail, p.commitWindow) = (LENGTH, TAIL, COMMIT_WINDOW);
+        p.forceWindow = FORCE_WINDOW;
         (p.slaFloorPpm, p.pricePerGib) = (500_000, 1e16);
     }
 
@@ -122,7 +127,18 @@ contract ChallengeHost {
         lastChallenger = challenger;
     }
 
+    function slashNode(uint32, address challenger) external {
+        slashes += 1;
+        lastChallenger = challenger;
+    }
+
     // ---- Registry, vault, signatures ----
+
+    /// @dev Whoever deployed this operates all nodes.
+    function nodeAt(uint32 index) external view returns (Node memory node) {
+        if (index >= _nodes.length) revert Unknown(index);
+        (node.key, node.operator, node.registeredAt) = (_nodes[index], _operator, _nodesSince[index]);
+    }
 
     function keyAt(uint32 index, uint256) external view returns (bytes32) {
         if (index >= _nodes.length) revert Unknown(index);
