@@ -18,6 +18,7 @@ import {Tree, Trees} from "../utils/Trees.sol";
 
 /// @notice What an attestation states, true and in each way false. `Golden.t.sol` has a real network's.
 /// forge-config: default.fuzz.runs = 32
+/// forge-config: ci.fuzz.runs = 1000
 contract InclusionTest is ChallengeTest {
     using Trees for Tree;
 
