@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-// Writes artifacts/*.json, the ABI and creation code that the Rust bindings compile against.
+// Writes artifacts/*.json, the ABI, creation code and runtime code that the Rust bindings compile against.
 // With --check it writes nothing and fails if the committed ones aren't what the sources give.
+//
+// In the runtime code immutables are zero. `immutables` says where they stand, in bytes from its start: a list
+// for each immutable, whose 32 bytes are the same at all of its places; in the order of their first places.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -37,9 +40,28 @@ function read(path) {
   }
 }
 
+// The compiler names them by numbers that change with every other edit of the sources.
+function immutables(references = {}) {
+  const places = Object.values(references).map((found) =>
+    found
+      .map(({ start, length }) => {
+        if (length !== 32) throw new Error(`an immutable of ${length} bytes at ${start}`);
+        return start;
+      })
+      .sort((a, b) => a - b),
+  );
+  return places.sort(([a], [b]) => a - b);
+}
+
 const stale = contracts.filter((name) => {
-  const { abi, bytecode } = JSON.parse(read(join(here, `out/${name}.sol/${name}.json`)));
-  const fresh = `${JSON.stringify({ abi, bytecode: { object: bytecode.object } }, null, 2)}\n`;
+  const built = JSON.parse(read(join(here, `out/${name}.sol/${name}.json`)));
+  const artifact = {
+    abi: built.abi,
+    bytecode: { object: built.bytecode.object },
+    deployedBytecode: { object: built.deployedBytecode.object },
+    immutables: immutables(built.deployedBytecode.immutableReferences),
+  };
+  const fresh = `${JSON.stringify(artifact, null, 2)}\n`;
   const path = join(here, `artifacts/${name}.json`);
   if (read(path) === fresh) return false;
   if (!check) writeFileSync(path, fresh);

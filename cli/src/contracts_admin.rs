@@ -3,6 +3,7 @@
 mod bonds;
 mod deploy;
 mod payer;
+mod verify;
 
 use crate::keys::account;
 use crate::output;
@@ -16,11 +17,15 @@ use payer::{FundArgs, WithdrawArgs};
 use protocol::{Address, B256, IssuerKey};
 use serde::Serialize;
 use std::path::PathBuf;
+use std::process::ExitCode;
+use verify::VerifyArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Deploy token (for tests), registry, vault, settlement and challenges.
     Deploy(Box<DeployArgs>),
+    /// Check a deployer's manifest against the chain: exit 0 if all is true, 1 if not, 2 if undecided.
+    Verify(VerifyArgs),
     /// Let a control plane issue tickets and commit its logs.
     AddIssuer(AddIssuerArgs),
     /// Let an account attest, once it has put up its bond; after the genesis only announced at first.
@@ -131,8 +136,9 @@ async fn act(
     output::print(json, &Transaction::from(sent))
 }
 
-pub(crate) async fn run(command: Command) -> Result<()> {
-    match command {
+pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+    let outcome = match command {
+        Command::Verify(args) => return verify::verify(args).await,
         Command::Deploy(args) => deploy::deploy(*args).await,
         Command::AddIssuer(args) => {
             act(args.settings, args.config, args.json, async |chain| {
@@ -153,7 +159,8 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Fund(args) => payer::fund(args).await,
         Command::Withdraw(args) => payer::withdraw(args).await,
         Command::Show(args) => show(args).await,
-    }
+    };
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 #[derive(Debug, Serialize)]

@@ -87,7 +87,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
         Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
-        Command::Contracts(command) => done(one_thread()?.block_on(contracts_admin::run(command))),
+        Command::Contracts(command) => one_thread()?.block_on(contracts_admin::run(command)),
     }
 }
 

@@ -5,8 +5,10 @@ use crate::keys::account;
 use crate::output;
 use crate::settings::{Units, load, require, settings};
 use anyhow::{Context, Result};
-use contracts::{DeployConfig, Parameters, TokenConfig, U256};
+use contracts::{DeployConfig, Manifest, Parameters, TokenConfig, U256};
 use protocol::Address;
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -77,7 +79,12 @@ settings! {
 
 admin_args!(
     /// Deploy.
-    DeployArgs, DeploySettings {}
+    DeployArgs, DeploySettings {
+        /// New file for what was deployed, by which anyone can check it with `quittance contracts verify`:
+        /// addresses, code hashes, transactions, parameters. With --json that is printed too.
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+    }
 );
 
 pub(super) async fn deploy(args: DeployArgs) -> Result<()> {
@@ -122,8 +129,63 @@ pub(super) async fn deploy(args: DeployArgs) -> Result<()> {
         owner: None,
         treasury: settings.treasury,
     };
-    let deployment = contracts::deploy(&rpc, key, &config).await?;
-    output::print(args.json, &deployment)
+    // Before anything is spent: a manifest that can't be written later would be lost.
+    let file = args.manifest.map(ManifestFile::create).transpose()?;
+    let manifest = match contracts::deploy_manifest(&rpc, key, &config).await {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            if let Some(file) = file {
+                file.remove();
+            }
+            return Err(error.into());
+        }
+    };
+    // Printed first, so that it is known whatever becomes of the file.
+    if args.json {
+        output::print(true, &manifest)?;
+    } else {
+        output::print(false, &manifest.deployment())?;
+    }
+    match file {
+        Some(file) => file.write(&manifest),
+        None => Ok(()),
+    }
+}
+
+/// A file of its own, made before it is known what goes in.
+struct ManifestFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ManifestFile {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = File::create_new(&path).with_context(|| {
+            format!(
+                "cannot create the manifest {}: it must be a new file",
+                path.display()
+            )
+        })?;
+        Ok(Self { path, file })
+    }
+
+    fn write(mut self, manifest: &Manifest) -> Result<()> {
+        let text = serde_json::to_string_pretty(manifest)?;
+        let written = writeln!(self.file, "{text}").and_then(|()| self.file.sync_all());
+        written.with_context(|| {
+            format!(
+                "the contracts are deployed, but the manifest {} can't be written; with --json it is printed above",
+                self.path.display()
+            )
+        })
+    }
+
+    /// Nothing was deployed to write of.
+    fn remove(self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(%error, path = %self.path.display(), "an empty manifest is left");
+        }
+    }
 }
 
 /// Twice what the contract asks for: what was attested before a change is active well before it.

@@ -2,7 +2,8 @@
 //!
 //! [`Chain`] stands for one network: a settlement contract on a chain, with the registry, vault and token
 //! it names. Its calls are in a file for each matter: `nodes`, `money`, `bonds`, `epochs`,
-//! `versions`, `challenges`, and `admin` for the owner's. Reading needs no key. Sending does, and keeps to three rules:
+//! `versions`, `challenges`, `forced`, and `admin` for the owner's; `deploy` makes a network, and `verify` checks
+//! one against its `manifest`. Reading needs no key. Sending does, and keeps to three rules:
 //!
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
 //!   and costs nothing;
@@ -21,12 +22,15 @@ mod epochs;
 mod error;
 mod events;
 mod forced;
+mod manifest;
 mod money;
 mod nodes;
+mod part;
 mod revert;
 mod rpc;
 mod trees;
 mod types;
+mod verify;
 mod versions;
 
 use std::sync::Arc;
@@ -35,15 +39,20 @@ use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
 use protocol::Timeline;
 
+pub use admin::{Announced, Change};
+pub use bonds::Verifier;
 pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
-pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy};
+pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest};
 pub use error::ChainError;
 pub use events::{AttestationTx, CommittedLog, Overturn};
 pub use forced::FORCED_RECORDS_MAX;
+pub use manifest::{Contract, Manifest};
+pub use part::Part;
 pub use revert::Revert;
 pub use rpc::{Sent, install_crypto_provider};
 pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};
 pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Settled, Version};
+pub use verify::{Finding, Found, Verification, Verified, verify};
 
 use crate::abi::Settlement;
 use rpc::Rpc;
@@ -173,6 +182,7 @@ impl Chain {
                 committer: issuer.committer,
                 added_at: issuer.addedAt,
                 bond: issuer.bond.to(),
+                unbonded_at: issuer.unbondedAt,
             });
         }
         Ok(issuers)

@@ -4,6 +4,7 @@
 //! Everything above asks a [`Chain`]; nothing above builds a transaction or decodes an answer itself.
 
 pub mod abi;
+mod artifact;
 pub mod chain;
 pub mod challenge;
 mod rules;
@@ -11,9 +12,10 @@ mod rules;
 pub use alloy::primitives::{Address, B256, U256};
 pub use alloy::signers::local::PrivateKeySigner;
 pub use chain::{
-    Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError, ChallengeCall,
-    ChallengeContracts, Challenged, CommittedLog, DeployConfig, Deployment, Issuer, KeyProof, Node,
-    NodeLeaf, Offender, Overturn, Parameters, Payer, Revert, Sent, Settled, Statement, Status,
-    TokenConfig, Version, deploy, install_crypto_provider,
+    Announced, Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError, ChallengeCall,
+    ChallengeContracts, Challenged, Change, CommittedLog, Contract, DeployConfig, Deployment,
+    Finding, Found, Issuer, KeyProof, Manifest, Node, NodeLeaf, Offender, Overturn, Parameters,
+    Part, Payer, Revert, Sent, Settled, Statement, Status, TokenConfig, Verification, Verified,
+    Verifier, Version, deploy, deploy_manifest, install_crypto_provider, verify,
 };
 pub use protocol::Roots;

@@ -3,7 +3,7 @@
 use super::{CHAIN_ID, Network, NodeSlot};
 use crate::run::now_ms;
 use anyhow::{Result, ensure};
-use contracts::{Address, Chain, ChainConfig, PrivateKeySigner, U256};
+use contracts::{Address, Chain, ChainConfig, Manifest, PrivateKeySigner, U256};
 use protocol::IssuerKey;
 use protocol::NodeId;
 use serde::Deserialize;
@@ -110,7 +110,8 @@ impl Network {
         }
         let path = self.write_config("deploy", &text)?;
         let args = ["--config", &path, "--json"];
-        self.deployment = self.command("contracts deploy", &args).await?;
+        let manifest: Manifest = self.command("contracts deploy", &args).await?;
+        self.deployment = manifest.deployment();
         Ok(genesis)
     }
 

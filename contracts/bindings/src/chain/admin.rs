@@ -5,12 +5,115 @@
 //!
 //! None is cancel-safe: dropped halfway, the transaction may be on its way.
 
+use std::collections::BTreeSet;
+
+use alloy::primitives::aliases::U160;
 use alloy::primitives::{Address, B256};
+use alloy::rpc::types::Filter;
+use alloy::sol_types::SolEvent;
 
 use super::{Chain, ChainError, Parameters, Sent};
 use crate::abi::Settlement;
 
+/// What the owner may change of those who vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// That account votes from then on.
+    Admit(Address),
+    /// That account doesn't vote any more.
+    Dismiss(Address),
+    /// So many must agree.
+    Quorum(u8),
+}
+
+impl Change {
+    /// As the contract takes it: kind, and account or quorum.
+    fn parts(self) -> (u8, U160) {
+        match self {
+            Self::Admit(account) => (0, account.into()),
+            Self::Dismiss(account) => (1, account.into()),
+            Self::Quorum(quorum) => (2, U160::from(quorum)),
+        }
+    }
+
+    /// From the contract's own; `None` if it is none that this version knows.
+    fn from_parts(kind: u8, value: U160) -> Option<Self> {
+        match kind {
+            0 => Some(Self::Admit(value.into())),
+            1 => Some(Self::Dismiss(value.into())),
+            2 => value.try_into().ok().map(Self::Quorum),
+            _ => None,
+        }
+    }
+}
+
+/// A change that is announced and not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The change.
+    pub change: Change,
+    /// From when on anyone may make it, Unix seconds.
+    pub due: u64,
+}
+
 impl Chain {
+    /// Who adds issuers, changes who votes, and schedules parameters.
+    pub async fn owner(&self) -> Result<Address, ChainError> {
+        self.settlement(Settlement::ownerCall {}).await
+    }
+
+    /// Who receives what is slashed and no challenger gets.
+    pub async fn treasury(&self) -> Result<Address, ChainError> {
+        self.settlement(Settlement::treasuryCall {}).await
+    }
+
+    /// Seconds between the announcement of a change and its effect.
+    pub async fn change_delay(&self) -> Result<u32, ChainError> {
+        self.settlement(Settlement::changeDelayCall {}).await
+    }
+
+    /// The changes that are announced and not made, by when they are due. They are found by the events since
+    /// the genesis. Cancel-safe.
+    pub async fn announced_changes(&self) -> Result<Vec<Announced>, ChainError> {
+        let filter = Filter::new()
+            .address(self.inner.settlement)
+            .event_signature(Settlement::ChangeAnnounced::SIGNATURE_HASH);
+        // Before the genesis changes are made at once.
+        let logs = self
+            .logs_since(self.inner.timeline.genesis, &filter)
+            .await?;
+        let changes: BTreeSet<_> = logs
+            .iter()
+            .filter_map(|log| {
+                let event = Settlement::ChangeAnnounced::decode_log(&log.inner).ok()?;
+                Change::from_parts(event.change, event.value)
+            })
+            .collect();
+        let mut announced = Vec::new();
+        for change in changes {
+            if let Some(due) = self.due(change).await? {
+                announced.push(Announced { change, due });
+            }
+        }
+        announced.sort_by_key(|announced| announced.due);
+        Ok(announced)
+    }
+
+    /// From when on a change may be made, Unix seconds; `None` if it isn't announced.
+    pub async fn due(&self, change: Change) -> Result<Option<u64>, ChainError> {
+        let (change, value) = change.parts();
+        let due = Settlement::effectiveAtCall { change, value };
+        let due = self.settlement(due).await?;
+        Ok((!due.is_zero()).then(|| due.saturating_to()))
+    }
+
+    /// Makes a change that was announced and is due. Anyone may.
+    pub async fn apply_change(&self, change: Change) -> Result<Sent, ChainError> {
+        let (change, value) = change.parts();
+        let call = Settlement::applyChangeCall { change, value };
+        self.send(self.inner.settlement, call).await
+    }
+
     /// Adds a control plane; its index is the number of issuers before. Owner only.
     pub async fn add_issuer(&self, key: B256, committer: Address) -> Result<Sent, ChainError> {
         let call = Settlement::addIssuerCall { key, committer };

@@ -8,7 +8,42 @@ use alloy::primitives::{Address, U256};
 use super::{Chain, ChainError, Sent};
 use crate::abi::Settlement;
 
+/// An account that was admitted as a verifier once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verifier {
+    /// The account. Its place in the list is its bit among the signers of an attestation.
+    pub account: Address,
+    /// Whether it may vote, but for its bond.
+    pub admitted: bool,
+    /// What it has at stake, token units.
+    pub bond: u128,
+    /// When its bond may be withdrawn, Unix seconds; 0 unless it announced that, and then it doesn't vote.
+    pub unbonded_at: u64,
+}
+
 impl Chain {
+    /// All accounts that were ever admitted as verifiers, by their place among the signers.
+    pub async fn verifiers(&self) -> Result<Vec<Verifier>, ChainError> {
+        let mut verifiers = Vec::new();
+        for account in self.settlement(Settlement::verifiersCall {}).await? {
+            let known = Settlement::verifierOfCall { account };
+            let known = self.settlement(known).await?;
+            verifiers.push(Verifier {
+                account,
+                admitted: known.admitted,
+                bond: known.bond.to(),
+                unbonded_at: known.unbondedAt.to(),
+            });
+        }
+        Ok(verifiers)
+    }
+
+    /// Seconds from an announcement by whoever leaves now to the time when bond or stake may be withdrawn.
+    pub async fn unbonding(&self) -> Result<u64, ChainError> {
+        let seconds = self.settlement(Settlement::unbondingCall {}).await?;
+        Ok(seconds.saturating_to())
+    }
+
     /// Whether an account is a verifier that may vote.
     pub async fn is_verifier(&self, account: Address) -> Result<bool, ChainError> {
         self.settlement(Settlement::isVerifierCall { account })
@@ -43,6 +78,19 @@ impl Chain {
     pub async fn bond_issuer(&self, issuer: u32, amount: U256) -> Result<Sent, ChainError> {
         self.approve(self.inner.settlement, amount).await?;
         let call = Settlement::bondIssuerCall { issuer, amount };
+        self.send(self.inner.settlement, call).await
+    }
+
+    /// Announces that an issuer's bond is taken back; it stays at stake until nothing the issuer did can be
+    /// challenged any more. Its committer only.
+    pub async fn unbond_issuer(&self, issuer: u32) -> Result<Sent, ChainError> {
+        let call = Settlement::unbondIssuerCall { issuer };
+        self.send(self.inner.settlement, call).await
+    }
+
+    /// Takes back an issuer's bond that was announced, to its committer, who only may.
+    pub async fn withdraw_issuer_bond(&self, issuer: u32) -> Result<Sent, ChainError> {
+        let call = Settlement::withdrawIssuerBondCall { issuer };
         self.send(self.inner.settlement, call).await
     }
 

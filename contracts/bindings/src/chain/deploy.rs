@@ -1,19 +1,20 @@
 //! A new network: its token if it needs one, registry, vault, settlement and challenge contracts.
 
-use alloy::primitives::{Address, Bytes, U256};
+use std::ops::{Index, IndexMut};
+
+use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolConstructor;
 use serde::{Deserialize, Serialize};
 
+use super::manifest::{Contract, Manifest};
+use super::part::Part;
 use super::rpc::Rpc;
 use super::{ChainConfig, ChainError, Parameters};
-use crate::abi::{
-    Ed25519, ForcedSegments, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry,
-    RecordChallenges, RewardVault, Settlement, TestToken, TreeChallenges,
-};
+use crate::artifact::code_hash;
 
 /// What a network is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeployConfig {
     /// What it agrees on, until its owner schedules something else.
     pub parameters: Parameters,
@@ -30,7 +31,8 @@ pub struct DeployConfig {
 }
 
 /// What a network pays with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum TokenConfig {
     /// An ERC-20 token that is there.
     Existing(Address),
@@ -43,8 +45,27 @@ pub enum TokenConfig {
         /// Decimal places of the unit shown to people.
         decimals: u8,
         /// How much there is, token units.
+        #[serde(with = "decimal")]
         supply: U256,
     },
+}
+
+/// As a decimal string.
+mod decimal {
+    use alloy::primitives::U256;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        amount: &U256,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(amount)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<U256, D::Error> {
+        let text = String::deserialize(from)?;
+        U256::from_str_radix(&text, 10).map_err(serde::de::Error::custom)
+    }
 }
 
 /// Where a network stands.
@@ -78,16 +99,50 @@ pub struct Deployment {
     pub block: u64,
 }
 
+/// One of its contracts.
+impl Index<Part> for Deployment {
+    type Output = Address;
+
+    fn index(&self, part: Part) -> &Address {
+        match part {
+            Part::Token => &self.token,
+            Part::Ed25519 => &self.ed25519,
+            Part::Registry => &self.registry,
+            Part::Vault => &self.vault,
+            Part::Settlement => &self.settlement,
+            Part::RecordChallenges => &self.record_challenges,
+            Part::TreeChallenges => &self.tree_challenges,
+            Part::MoneyChallenges => &self.money_challenges,
+            Part::IssuerChallenges => &self.issuer_challenges,
+            Part::ForcedSegments => &self.forced_segments,
+            Part::Inclusion => &self.inclusion,
+        }
+    }
+}
+
+impl IndexMut<Part> for Deployment {
+    fn index_mut(&mut self, part: Part) -> &mut Address {
+        match part {
+            Part::Token => &mut self.token,
+            Part::Ed25519 => &mut self.ed25519,
+            Part::Registry => &mut self.registry,
+            Part::Vault => &mut self.vault,
+            Part::Settlement => &mut self.settlement,
+            Part::RecordChallenges => &mut self.record_challenges,
+            Part::TreeChallenges => &mut self.tree_challenges,
+            Part::MoneyChallenges => &mut self.money_challenges,
+            Part::IssuerChallenges => &mut self.issuer_challenges,
+            Part::ForcedSegments => &mut self.forced_segments,
+            Part::Inclusion => &mut self.inclusion,
+        }
+    }
+}
+
 impl Deployment {
     /// The contracts that may overturn and slash.
-    pub fn challenges(&self) -> [Address; 5] {
-        [
-            self.record_challenges,
-            self.tree_challenges,
-            self.money_challenges,
-            self.issuer_challenges,
-            self.forced_segments,
-        ]
+    pub fn challenges(&self) -> Vec<Address> {
+        let challenges = Part::ALL.into_iter().filter(|part| part.challenges());
+        challenges.map(|part| self[part]).collect()
     }
 }
 
@@ -100,125 +155,68 @@ pub async fn deploy(
     key: PrivateKeySigner,
     config: &DeployConfig,
 ) -> Result<Deployment, ChainError> {
-    let deployer = key.address();
-    let owner = config.owner.unwrap_or(deployer);
-    let parameters = (&config.parameters).try_into()?;
-    let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO).with_key(key))?;
-    let chain_id = rpc.chain_id().await?;
-
-    let mut nonce = rpc.nonce("deploy").await?;
-    let mut next = || {
-        let address = deployer.create(nonce);
-        nonce += 1;
-        address
-    };
-    let token = match &config.token {
-        TokenConfig::Existing(token) if !rpc.has_code(*token).await? => {
-            return Err(ChainError::NoContract {
-                address: *token,
-                chain_id,
-            });
-        }
-        TokenConfig::Existing(token) => *token,
-        TokenConfig::Test { .. } => next(),
-    };
-    let mut network = Deployment {
-        chain_id,
-        token,
-        ed25519: next(),
-        registry: next(),
-        vault: next(),
-        settlement: next(),
-        record_challenges: next(),
-        tree_challenges: next(),
-        money_challenges: next(),
-        issuer_challenges: next(),
-        forced_segments: next(),
-        inclusion: next(),
-        block: 0,
-    };
-
-    if let TokenConfig::Test {
-        name,
-        symbol,
-        decimals,
-        supply,
-    } = &config.token
-    {
-        let arguments = TestToken::constructorCall {
-            name_: name.clone(),
-            symbol_: symbol.clone(),
-            decimals_: *decimals,
-            supply: *supply,
-        };
-        let code = code(&TestToken::BYTECODE, &arguments);
-        rpc.create("TestToken", code, network.token).await?;
-    }
-    let ed25519 = Ed25519::BYTECODE.to_vec();
-    rpc.create("Ed25519", ed25519, network.ed25519).await?;
-    let arguments = NodeRegistry::constructorCall {
-        token_: network.token,
-        ed25519_: network.ed25519,
-        vault_: network.vault,
-        settlement_: network.settlement,
-    };
-    let registry = code(&NodeRegistry::BYTECODE, &arguments);
-    rpc.create("NodeRegistry", registry, network.registry)
-        .await?;
-    let arguments = RewardVault::constructorCall {
-        token_: network.token,
-        registry_: network.registry,
-        settlement_: network.settlement,
-    };
-    let vault = code(&RewardVault::BYTECODE, &arguments);
-    rpc.create("RewardVault", vault, network.vault).await?;
-    let arguments = Settlement::constructorCall {
-        config: Settlement::Config {
-            registry: network.registry,
-            vault: network.vault,
-            ed25519: network.ed25519,
-            token: network.token,
-            owner,
-            treasury: config.treasury.unwrap_or(owner),
-            changeDelay: config.change_delay,
-            genesis: config.genesis,
-            challengers: network.challenges().to_vec(),
-        },
-        first: parameters,
-    };
-    let settlement = code(&Settlement::BYTECODE, &arguments);
-    network.block = rpc
-        .create("Settlement", settlement, network.settlement)
-        .await?;
-    let settlement_ = network.settlement;
-    let arguments = RecordChallenges::constructorCall { settlement_ };
-    let records = code(&RecordChallenges::BYTECODE, &arguments);
-    rpc.create("RecordChallenges", records, network.record_challenges)
-        .await?;
-    let arguments = TreeChallenges::constructorCall { settlement_ };
-    let trees = code(&TreeChallenges::BYTECODE, &arguments);
-    rpc.create("TreeChallenges", trees, network.tree_challenges)
-        .await?;
-    let arguments = MoneyChallenges::constructorCall { settlement_ };
-    let money = code(&MoneyChallenges::BYTECODE, &arguments);
-    rpc.create("MoneyChallenges", money, network.money_challenges)
-        .await?;
-    let arguments = IssuerChallenges::constructorCall { settlement_ };
-    let issuers = code(&IssuerChallenges::BYTECODE, &arguments);
-    rpc.create("IssuerChallenges", issuers, network.issuer_challenges)
-        .await?;
-    let arguments = ForcedSegments::constructorCall { settlement_ };
-    let forced = code(&ForcedSegments::BYTECODE, &arguments);
-    rpc.create("ForcedSegments", forced, network.forced_segments)
-        .await?;
-    let arguments = Inclusion::constructorCall { settlement_ };
-    let inclusion = code(&Inclusion::BYTECODE, &arguments);
-    rpc.create("Inclusion", inclusion, network.inclusion)
-        .await?;
-    Ok(network)
+    Ok(deploy_manifest(rpc, key, config).await?.deployment())
 }
 
-/// Creation code with the constructor's arguments.
-fn code(bytecode: &Bytes, arguments: &impl SolConstructor) -> Vec<u8> {
-    [&bytecode[..], &arguments.abi_encode()].concat()
+/// [`deploy`], and all there is to say of it, for others to check.
+pub async fn deploy_manifest(
+    rpc: &str,
+    key: PrivateKeySigner,
+    config: &DeployConfig,
+) -> Result<Manifest, ChainError> {
+    let deployer = key.address();
+    let owner = config.owner.unwrap_or(deployer);
+    let config = DeployConfig {
+        owner: Some(owner),
+        treasury: config.treasury.or(Some(owner)),
+        ..config.clone()
+    };
+    let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO).with_key(key))?;
+    let chain_id = rpc.chain_id().await?;
+    if let TokenConfig::Existing(token) = config.token
+        && !rpc.has_code(token).await?
+    {
+        return Err(ChainError::NoContract {
+            address: token,
+            chain_id,
+        });
+    }
+
+    let mut network = Deployment {
+        chain_id,
+        ..Deployment::default()
+    };
+    let mut nonce = rpc.nonce("deploy").await?;
+    for part in Part::ALL {
+        network[part] = match (part, &config.token) {
+            (Part::Token, TokenConfig::Existing(token)) => *token,
+            _ => {
+                let address = deployer.create(nonce);
+                nonce += 1;
+                address
+            }
+        };
+    }
+
+    let mut manifest = Manifest::new(deployer, config);
+    manifest.chain_id = chain_id;
+    for part in Part::ALL {
+        let address = network[part];
+        let mut tx: Option<B256> = None;
+        if let Some(code) = part.creation(&network, &manifest.config)? {
+            let created = rpc.create(part.contract(), code, address).await?;
+            tx = Some(created.tx);
+            if part == Part::Settlement {
+                manifest.block = created.block;
+            }
+        }
+        let code_hash = code_hash(&rpc.new_code(address).await?);
+        let contract = Contract {
+            address,
+            code_hash,
+            tx,
+        };
+        manifest.contracts.insert(part, contract);
+    }
+    Ok(manifest)
 }

@@ -101,6 +101,14 @@ pub enum ChainError {
         /// What the decoder says.
         source: alloy::sol_types::Error,
     },
+    /// A contract that was deployed isn't seen.
+    #[error("{url} doesn't show the contract that was deployed at {address}; use another RPC URL")]
+    NoCodeYet {
+        /// The URL, without what may be secret in it.
+        url: String,
+        /// Where it was deployed.
+        address: Address,
+    },
     /// Sending needs an account.
     #[error("sending `{call}` needs an account; configure its private key")]
     NoKey {

@@ -1,7 +1,9 @@
-//! Finding the transactions that attested an epoch, overturned it, or committed its ticket logs.
+//! Finding events: the transactions that attested an epoch, overturned it, or committed its ticket logs; changes
+//! that were announced.
 //!
 //! Many public nodes refuse `eth_getLogs` over more than some thousand blocks. So the block is found by its
-//! time first, bisecting, and the logs are read a stretch at a time from there.
+//! time first, bisecting, and the logs are read a stretch at a time from there. Where events are rare and may be
+//! anywhere, as long stretches are tried as the node grants.
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256};
@@ -179,6 +181,40 @@ impl Chain {
             from = to + 1;
         }
         Ok(found.map(|(found, _)| found))
+    }
+
+    /// All logs since `timestamp`, Unix seconds. Asks for everything at once, and for less where that is
+    /// refused.
+    pub(super) async fn logs_since(
+        &self,
+        timestamp: u64,
+        filter: &Filter,
+    ) -> Result<Vec<Log>, ChainError> {
+        let rpc = &self.inner.rpc;
+        let head = rpc.latest_block().await?.number;
+        let mut from = self.first_block_since(timestamp, head).await?;
+        let mut stretch = STRETCH.max(head + 1 - from);
+        let mut logs = Vec::new();
+        while from <= head {
+            let to = head.min(from + stretch - 1);
+            match rpc
+                .logs(&filter.clone().from_block(from).to_block(to))
+                .await
+            {
+                Ok(found) => {
+                    logs.extend(found);
+                    from = to + 1;
+                }
+                // Each node has words of its own for "too many".
+                Err(
+                    ChainError::Refused { .. }
+                    | ChainError::TimedOut { .. }
+                    | ChainError::Transport { .. },
+                ) if stretch > STRETCH => stretch = STRETCH.max(stretch / 4),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(logs)
     }
 
     /// The first block up to `head` whose time is `timestamp` or later; `head + 1` if there is none.

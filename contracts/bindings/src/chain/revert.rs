@@ -1,12 +1,11 @@
 //! A contract's refusal, decoded with the errors of all our contracts.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use alloy::dyn_abi::{DynSolValue, ErrorExt};
-use alloy::json_abi::JsonAbi;
 use alloy::sol_types::{Panic, Revert as RevertString, SolError};
-use serde::Deserialize;
+
+use crate::artifact::ARTIFACTS;
 
 /// A contract's refusal: the name of its error and the values it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +20,9 @@ pub struct Revert {
 impl Revert {
     /// Decodes revert data with the errors of all our contracts, and of those they build on.
     pub(super) fn decode(data: &[u8]) -> Self {
-        let own = ABIS.iter().flat_map(JsonAbi::errors).find_map(|error| {
+        let errors = ARTIFACTS.iter().flat_map(|artifact| artifact.abi.errors());
+        let mut errors = errors;
+        let own = errors.find_map(|error| {
             let body = error.decode_error(data).ok()?.body;
             let names = error.inputs.iter().map(|input| input.name.clone());
             let values = names.zip(body.iter().map(show)).collect();
@@ -84,28 +85,6 @@ fn show(value: &DynSolValue) -> String {
         other => alloy::hex::encode_prefixed(other.abi_encode_packed()),
     }
 }
-
-/// The ABIs of the artifacts that the bindings are made from.
-static ABIS: LazyLock<[JsonAbi; 8]> = LazyLock::new(|| {
-    #[derive(Deserialize)]
-    struct Artifact {
-        abi: JsonAbi,
-    }
-    [
-        include_str!("../../../artifacts/Settlement.json"),
-        include_str!("../../../artifacts/NodeRegistry.json"),
-        include_str!("../../../artifacts/RewardVault.json"),
-        include_str!("../../../artifacts/TestToken.json"),
-        include_str!("../../../artifacts/RecordChallenges.json"),
-        include_str!("../../../artifacts/TreeChallenges.json"),
-        include_str!("../../../artifacts/MoneyChallenges.json"),
-        include_str!("../../../artifacts/IssuerChallenges.json"),
-    ]
-    .map(|json| {
-        let artifact: Artifact = serde_json::from_str(json).expect("`sol!` has read the same file");
-        artifact.abi
-    })
-});
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use alloy::consensus::{BlockHeader, Transaction};
 use alloy::eips::BlockNumberOrTag;
-use alloy::network::{EthereumWallet, TransactionBuilder};
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::network::{EthereumWallet, TransactionBuilder, TransactionResponse};
+use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolCall;
+use alloy::sol_types::{SolCall, SolValue};
 use alloy::transports::TransportError;
 use reqwest::Url;
 use tokio::sync::Mutex;
@@ -43,6 +43,19 @@ impl From<&TransactionReceipt> for Sent {
             block: receipt.block_number.unwrap_or_default(),
         }
     }
+}
+
+/// A transaction that deploys a contract.
+#[derive(Clone, Debug)]
+pub(super) struct Creation {
+    /// Who sent it.
+    pub(super) deployer: Address,
+    /// Where what it deploys stands; `None` if it deploys nothing.
+    pub(super) address: Option<Address>,
+    /// Creation code and the constructor's arguments.
+    pub(super) code: Bytes,
+    /// The block it is in.
+    pub(super) block: u64,
 }
 
 /// A block's number and time.
@@ -115,10 +128,49 @@ impl Rpc {
     }
 
     pub(super) async fn has_code(&self, address: Address) -> Result<bool, ChainError> {
+        Ok(!self.code(address).await?.is_empty())
+    }
+
+    /// Runtime code; empty if there is no contract.
+    pub(super) async fn code(&self, address: Address) -> Result<Bytes, ChainError> {
         let code = self.provider.get_code_at(address).await;
-        Ok(!code
-            .map_err(|error| self.error("eth_getCode", error))?
-            .is_empty())
+        code.map_err(|error| self.error("eth_getCode", error))
+    }
+
+    /// Runtime code of a contract that was just deployed: behind some URLs stand several nodes, of which not
+    /// all have the newest block yet.
+    pub(super) async fn new_code(&self, address: Address) -> Result<Bytes, ChainError> {
+        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
+        loop {
+            let code = self.code(address).await?;
+            if !code.is_empty() {
+                return Ok(code);
+            }
+            if !pause.take().await {
+                return Err(ChainError::NoCodeYet {
+                    url: self.url.clone(),
+                    address,
+                });
+            }
+        }
+    }
+
+    /// A mined transaction that deploys a contract; `None` if the node knows none of that hash.
+    pub(super) async fn creation(&self, tx: B256) -> Result<Option<Creation>, ChainError> {
+        let found = self.provider.get_transaction_by_hash(tx).await;
+        let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
+        Ok(found.and_then(|found| {
+            let deployer = found.from();
+            Some(Creation {
+                deployer,
+                address: found
+                    .kind()
+                    .is_create()
+                    .then(|| deployer.create(found.nonce())),
+                code: found.input().clone(),
+                block: found.block_number?,
+            })
+        }))
     }
 
     pub(super) async fn latest_block(&self) -> Result<Block, ChainError> {
@@ -167,6 +219,25 @@ impl Rpc {
         C::abi_decode_returns(&answer).map_err(|source| ChainError::BadAnswer {
             call: name,
             address: to,
+            source,
+        })
+    }
+
+    /// Calls a view function without arguments that returns one word.
+    pub(super) async fn word(
+        &self,
+        address: Address,
+        function: &'static str,
+    ) -> Result<B256, ChainError> {
+        let selector = keccak256(format!("{function}()"))[..4].to_vec();
+        let request = TransactionRequest::default()
+            .with_to(address)
+            .with_input(selector);
+        let answer = self.provider.call(request).latest().await;
+        let answer = answer.map_err(|error| self.error(function, error))?;
+        B256::abi_decode(&answer).map_err(|source| ChainError::BadAnswer {
+            call: function,
+            address,
             source,
         })
     }
@@ -226,17 +297,17 @@ impl Rpc {
         Ok(found.map(|found| found.input().clone()))
     }
 
-    /// Deploys a contract that must come to stand at `expected`; returns the block.
+    /// Deploys a contract that must come to stand at `expected`.
     pub(super) async fn create(
         &self,
         contract: &'static str,
         code: Vec<u8>,
         expected: Address,
-    ) -> Result<u64, ChainError> {
+    ) -> Result<Sent, ChainError> {
         let request = TransactionRequest::default().with_deploy_code(code);
         let receipt = self.transact(contract, request).await?;
         match receipt.contract_address {
-            Some(found) if found == expected => Ok(receipt.block_number.unwrap_or_default()),
+            Some(found) if found == expected => Ok(Sent::from(&receipt)),
             Some(found) => Err(ChainError::Misplaced {
                 contract,
                 expected,

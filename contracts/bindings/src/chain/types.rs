@@ -174,6 +174,8 @@ pub struct Issuer {
     pub added_at: u64,
     /// What it has at stake, token units.
     pub bond: u128,
+    /// When its bond may be withdrawn, Unix seconds; 0 unless that was announced.
+    pub unbonded_at: u64,
 }
 
 /// A registered node.
@@ -191,7 +193,7 @@ pub struct Node {
     pub registered_at: u64,
     /// What it has at stake, token units.
     pub stake: u128,
-    /// When it left, Unix seconds; 0 if it hasn't.
+    /// When its stake may be withdrawn, Unix seconds; 0 unless its operator announced that it leaves.
     pub exit_at: u64,
 }
 
