@@ -151,92 +151,92 @@ mod tests {
     use alloy_primitives::hex;
     use proptest::prelude::*;
 
-    /// "Taming the many EdDSAs", ed25519-speccheck `cases.json`: message, key, signature, and whether
-    /// our rule accepts. 0–1: small-order A. 2: small-order A. 3: mixed orders, both equations hold.
-    /// 4, 5: only the cofactored one. 6, 7: S ≥ L. 8, 9: non-canonical R. 10, 11: non-canonical A.
-    const SPECCHECK: [(&str, &str, &str, bool); 12] = [
-        (
-            "8c93255d71dcab10e8f379c26200f3c7bd5f09d9bc3068d3ef4edeb4853022b6",
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a0000000000000000000000000000000000000000000000000000000000000000",
-            false,
-        ),
-        (
-            "9bd9f44f4dcc75bd531b56b2cd280b0bb38fc1cd6d1230e14861d861de092e79",
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43a5bb704786be79fc476f91d3f3f89b03984d8068dcf1bb7dfc6637b45450ac04",
-            false,
-        ),
-        (
-            "aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab",
-            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
-            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e",
-            true,
-        ),
-        (
-            "9bd9f44f4dcc75bd531b56b2cd280b0bb38fc1cd6d1230e14861d861de092e79",
-            "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
-            "9046a64750444938de19f227bb80485e92b83fdb4b6506c160484c016cc1852f87909e14428a7a1d62e9f22f3d3ad7802db02eb2e688b6c52fcd6648a98bd009",
-            true,
-        ),
-        (
-            "e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec4011eaccd55b53f56c",
-            "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
-            "160a1cb0dc9c0258cd0a7d23e94d8fa878bcb1925f2c64246b2dee1796bed5125ec6bc982a269b723e0668e540911a9a6a58921d6925e434ab10aa7940551a09",
-            true,
-        ),
-        (
-            "e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec4011eaccd55b53f56c",
-            "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
-            "21122a84e0b5fca4052f5b1235c80a537878b38f3142356b2c2384ebad4668b7e40bc836dac0f71076f9abe3a53f9c03c1ceeeddb658d0030494ace586687405",
-            true,
-        ),
-        (
-            "85e241a07d148b41e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec40",
-            "442aad9f089ad9e14647b1ef9099a1ff4798d78589e66f28eca69c11f582a623",
-            "e96f66be976d82e60150baecff9906684aebb1ef181f67a7189ac78ea23b6c0e547f7690a0e2ddcd04d87dbc3490dc19b3b3052f7ff0538cb68afb369ba3a514",
-            false,
-        ),
-        (
-            "85e241a07d148b41e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec40",
-            "442aad9f089ad9e14647b1ef9099a1ff4798d78589e66f28eca69c11f582a623",
-            "8ce5b96c8f26d0ab6c47958c9e68b937104cd36e13c33566acd2fe8d38aa19427e71f98a473474f2f13f06f97c20d58cc3f54b8bd0d272f42b695dd7e89a8c22",
-            false,
-        ),
-        (
-            "9bedc267423725d473888631ebf45988bad3db83851ee85c85e241a07d148b41",
-            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff03be9678ac102edcd92b0210bb34d7428d12ffc5df5f37e359941266a4e35f0f",
-            false,
-        ),
-        (
-            "9bedc267423725d473888631ebf45988bad3db83851ee85c85e241a07d148b41",
-            "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffca8c5b64cd208982aa38d4936621a4775aa233aa0505711d8fdcfdaa943d4908",
-            false,
-        ),
-        (
-            "e96b7021eb39c1a163b6da4e3093dcd3f21387da4cc4572be588fafae23c155b",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            "a9d55260f765261eb9b84e106f665e00b867287a761990d7135963ee0a7d59dca5bb704786be79fc476f91d3f3f89b03984d8068dcf1bb7dfc6637b45450ac04",
-            false,
-        ),
-        (
-            "39a591f5321bbe07fd5a23dc2f39d025d74526615746727ceefd6e82ae65c06f",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            "a9d55260f765261eb9b84e106f665e00b867287a761990d7135963ee0a7d59dca5bb704786be79fc476f91d3f3f89b03984d8068dcf1bb7dfc6637b45450ac04",
-            false,
-        ),
-    ];
+    /// The contract's tests read the same files; `contracts/test/reference/ed25519.py` says what is in them.
+    fn load(name: &str) -> serde_json::Value {
+        let path = format!(
+            "{}/../tests/vectors/ed25519/{name}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
 
+    fn bytes(value: &serde_json::Value) -> Vec<u8> {
+        hex::decode(value.as_str().unwrap()).unwrap()
+    }
+
+    fn check(key: &[u8], r: &[u8], s: &[u8], message: &[u8], valid: bool, what: &str) {
+        let key: PublicKey = key.try_into().unwrap();
+        let signature = Signature::from_slice(&[r, s].concat());
+        let verdict = verify_message(&key, message, &signature);
+        assert_eq!(verdict.is_ok(), valid, "{what}");
+    }
+
+    /// "Taming the many EdDSAs", ed25519-speccheck `cases.json`. 0–1: small-order A. 2: small-order R.
+    /// 3: mixed orders, both equations hold. 4, 5: only the cofactored one. 6, 7: S ≥ L. 8, 9:
+    /// non-canonical R. 10, 11: non-canonical A. And what of Wycheproof's has signatures of 64 bytes.
     #[test]
     fn the_rule_is_the_strict_cofactored_one() {
-        for (case, (message, key, signature, accepted)) in SPECCHECK.iter().enumerate() {
-            let key: [u8; 32] = hex::decode(key).unwrap().try_into().unwrap();
-            let signature = Signature::from_slice(&hex::decode(signature).unwrap());
-            let verdict = verify_message(&key, &hex::decode(message).unwrap(), &signature);
-            assert_eq!(verdict.is_ok(), *accepted, "case {case}");
+        for (name, count, valid) in [("speccheck", 12, "2 3 4 5"), ("wycheproof", 139, "")] {
+            let file = load(name);
+            let vectors = file["vectors"].as_array().unwrap();
+            assert_eq!(vectors.len(), count);
+            for vector in vectors {
+                let part = |name: &str| bytes(&vector[name]);
+                let what = vector["comment"].as_str().unwrap();
+                check(
+                    &part("key"),
+                    &part("r"),
+                    &part("s"),
+                    &part("message"),
+                    vector["valid"].as_bool().unwrap(),
+                    what,
+                );
+            }
+            let accepted = vectors
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| v["valid"] == true);
+            let accepted: Vec<_> = accepted.map(|(case, _)| case.to_string()).collect();
+            assert!(valid.is_empty() || accepted.join(" ") == valid);
         }
+    }
+
+    /// Thousands of signatures with every fault that somebody thought of, judged with plain integers.
+    #[test]
+    fn the_reference_and_the_contract_accept_the_same() {
+        let mut total = 0;
+        for group in load("crafted")["groups"].as_array().unwrap() {
+            let kind = group["kind"].as_str().unwrap();
+            let records = bytes(&group["records"]);
+            let (mut rest, mut count, mut valid) = (&records[..], 0, 0);
+            while !rest.is_empty() {
+                // Verdict (1), length of the message (2), key, r, s, message.
+                let (head, after) = rest.split_at(99);
+                let (message, after) =
+                    after.split_at(usize::from(head[1]) << 8 | usize::from(head[2]));
+                let what = format!("{kind}, {count}");
+                check(
+                    &head[3..35],
+                    &head[35..67],
+                    &head[67..],
+                    message,
+                    head[0] == 1,
+                    &what,
+                );
+                count += 1;
+                valid += u64::from(head[0]);
+                rest = after;
+            }
+            assert_eq!(
+                (count, valid),
+                (
+                    group["count"].as_u64().unwrap(),
+                    group["valid"].as_u64().unwrap()
+                )
+            );
+            total += count;
+        }
+        assert_eq!(total, 3159);
     }
 
     #[test]

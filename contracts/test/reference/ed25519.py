@@ -2,16 +2,22 @@
 """Plain reference of the signature rule (protocol/SPEC.md section 3) over Python's integers.
 
 It shares nothing with the contract: affine points, no windows, no half-size scalars. It writes the
-crafted vectors and the base point's table, and gives the verdicts of the vectors from elsewhere.
+crafted vectors, the SHA-512 vectors and the base point's table, and gives the verdicts of the vectors
+from elsewhere. The contract's tests and the Rust crate's read the same files.
 
-    ed25519.py --write            writes tests/vectors/ed25519/crafted.json and BaseTable.sol
+    ed25519.py --write            writes tests/vectors/ed25519/{crafted,sha512}.json and BaseTable.sol
     ed25519.py --check            compares what is committed with what it would write or decide
-    ed25519.py --more N [SEED]    prints a file of N more vectors, all drawn at random
+    ed25519.py --more N [SEED]    prints a crafted.json of N more vectors, all drawn at random
     ed25519.py --wycheproof FILE  turns Wycheproof's ed25519_test.json into our form
     ed25519.py --speccheck FILE   turns ed25519-speccheck's cases.json into our form
+
+crafted.json has groups of one kind. A group's `records` are one after the other:
+
+    valid (1 byte, 0 or 1) | length of the message (2 bytes, big-endian) | key (32) | r (32) | s (32) | message
 """
 
 import hashlib
+import itertools
 import json
 import pathlib
 import sys
@@ -132,21 +138,25 @@ def vector(comment, key, r, s, message, **more):
             "valid": verify(key, r, s, message), **more}
 
 
+def halves(k):
+    """u and v of half the size with v·k = ±u modulo L, as the contract takes them."""
+    last, u, last_v, v = L, k, 0, 1
+    while u >= 2**127:
+        quotient = last // u
+        last, u, last_v, v = u, last - quotient * u, v, last_v + quotient * v
+    return u, v
+
+
 class Crafter:
+    """Every method that yields, yields (key, r, s, message); the verdict comes after."""
+
     def __init__(self, seed):
         self.random = Random(seed)
         self.torsion = torsion()
         # Other encodings of the points with y < 19 or x = 0, as lenient decoders take them.
-        self.strange = {
-            "identity with the sign bit": little(1 | 1 << 255),
-            "order 2 with the sign bit": little(P - 1 | 1 << 255),
-            "identity, y + p": little(1 + P),
-            "identity, y + p with the sign bit": little(1 + P | 1 << 255),
-            "order 4, y + p": little(P),
-            "order 4, y + p with the sign bit": little(P | 1 << 255),
-        }
-        self.small = {f"torsion {i}": encode(p) for i, p in enumerate(self.torsion)}
-        self.odd = {**self.small, **self.strange}
+        strange = [1 | 1 << 255, P - 1 | 1 << 255, 1 + P, 1 + P | 1 << 255, P, P | 1 << 255]
+        self.small = [encode(p) for p in self.torsion]
+        self.odd = self.small + [little(number) for number in strange]
 
     def sign(self, message, a_torsion=0, r_torsion=0, a=None, r=None):
         """A signature that the cofactored equation accepts, with torsion added to A and R."""
@@ -156,104 +166,186 @@ class Crafter:
         r_bytes = encode(add(multiply(r, BASE), self.torsion[r_torsion]))
         return key, r_bytes, little((r + challenge(r_bytes, key, message) * a) % L), message
 
-    def message(self, end=100):
+    def message(self, end=9):
         return self.random.bytes(self.random.below(end))
 
-    def flipped(self):
-        parts = list(self.sign(self.random.bytes(1 + self.random.below(60))))
-        part = self.random.below(4)
-        bit = self.random.below(8 * len(parts[part]))
-        data = bytearray(parts[part])
-        data[bit // 8] ^= 1 << bit % 8
-        parts[part] = bytes(data)
-        return vector(f"bit {bit} of {('key', 'r', 's', 'message')[part]} flipped", *parts)
+    def every_length(self, end):
+        for length in range(end):
+            yield self.sign(self.random.bytes(length))
 
-    def mixed(self, i, j):
-        return vector(f"A with torsion {i}, R with torsion {j}", *self.sign(self.message(60), i, j))
+    def special_scalars(self):
+        scalars = [1, 2, 3, 8, L - 8, L - 3, L - 1, (L + 1) // 2, 2**126, 2**127, 2**252]
+        for a in scalars:
+            for r in [0, *scalars]:
+                yield self.sign(self.message(), a=a, r=r)
 
-    def with_s(self, comment, change):
-        key, r, s, message = self.sign(self.message(60))
-        s = change(int.from_bytes(s, "little")) % 2**256
-        return vector(comment, key, r, little(s), message)
+    def mixed(self, times):
+        """Each pair of torsions of A and R."""
+        for _ in range(times):
+            for i in range(8):
+                for j in range(8):
+                    yield self.sign(self.message(), i, j)
 
-    def torsion_r(self, name):
-        """R is any encoding of a small-order point and S makes the equation hold for it."""
-        a, r, message = self.random.below(L), self.odd[name], self.message(60)
-        key = encode(multiply(a, BASE))
-        s = little(challenge(r, key, message) * a % L)
-        return vector(f"R is {name}, S fits", key, r, s, message)
+    def mixed_moved(self):
+        """The same, and S isn't what makes the equation hold."""
+        for key, r, s, message in self.mixed(2):
+            moved = int.from_bytes(s, "little") + self.random.pick([1, 2, 4, 8, L - 1, self.random.below(L)])
+            yield key, r, little(moved % L), message
 
-    def small_key(self, name, other):
-        """A is any encoding of a small-order point and S makes the equation hold for it."""
-        r = self.random.below(L) if other is None else 0
-        r_bytes = encode(multiply(r, BASE)) if other is None else self.odd[other]
-        comment = f"A is {name}, R is {other or 'a multiple of B'}, S fits"
-        return vector(comment, self.odd[name], r_bytes, little(r), self.message(60))
+    def small_r(self):
+        """R is any encoding of a point of small order, and S makes the equation hold for it."""
+        for r in self.odd:
+            for i in range(4):
+                a, message = self.random.below(L), self.message()
+                key = encode(add(multiply(a, BASE), self.torsion[2 * i]))
+                yield key, r, little(challenge(r, key, message) * a % L), message
 
-    def beyond(self, place, y, sign):
-        """y from p up in A or R."""
-        parts = list(self.sign(self.message(60)))
-        parts[place] = little(y | sign << 255)
-        return vector(f"{('A', 'R')[place]} has y = 2^255 - {2**255 - y}, sign {sign}", *parts)
+    def small_key(self):
+        """A is any encoding of a point of small order, and S makes the equation hold for it."""
+        for key in self.odd:
+            r = self.random.below(L)
+            yield key, encode(multiply(r, BASE)), little(r), self.message()
+            for other in self.odd:
+                yield key, other, little(0), self.message()
 
-    # What the scalar S may be turned into: (comment, change).
-    SCALARS = [
-        ("S + L", lambda s: s + L), ("S + 2L", lambda s: s + 2 * L), ("S + 8L", lambda s: s + 8 * L),
-        ("S + 15L", lambda s: s + 15 * L), ("S - 1", lambda s: s - 1), ("S + 1", lambda s: s + 1),
-        ("L - S", lambda s: L - s), ("S = 0", lambda s: 0), ("S = 1", lambda s: 1),
-        ("S = L - 1", lambda s: L - 1), ("S = L", lambda s: L), ("S = L + 1", lambda s: L + 1),
-        ("S = 2^252", lambda s: 2**252), ("S = 2^253 - 1", lambda s: 2**253 - 1),
-        ("S = 2^255", lambda s: 2**255), ("S = 2^256 - 1", lambda s: 2**256 - 1),
-        ("S with bit 253", lambda s: s | 1 << 253), ("S with bit 254", lambda s: s | 1 << 254),
-        ("S with bit 255", lambda s: s | 1 << 255), ("S with its bytes turned",
-            lambda s: int.from_bytes(little(s), "big")),
-    ]
+    # What the scalar S may be turned into.
+    SCALARS = [lambda s, i=i: s + i * L for i in range(-1, 16)] + [
+        lambda s: s - 1, lambda s: s + 1, lambda s: s - 8, lambda s: s + 8, lambda s: L - s, lambda s: 2 * L - s,
+        lambda s: s | 1 << 252, lambda s: s | 1 << 253, lambda s: s | 1 << 254, lambda s: s | 1 << 255,
+        lambda s: int.from_bytes(little(s), "big"), lambda s: 2**256 - 1 - s]
 
-    def committed(self):
-        lengths = [*range(9), *range(15, 18), *range(31, 34), *range(40, 53), *range(60, 69), 100,
-                   *range(110, 117), *range(126, 131), *range(148, 152), *range(170, 181), 192, 239, 240,
-                   *range(254, 259), *range(295, 307)]
-        for length in lengths:
-            yield vector(f"valid, {length} bytes", *self.sign(self.random.bytes(length)))
-        for a, r in [(1, 1), (1, 0), (2, L - 1), (L - 1, L - 1), (8, 8), (L - 8, 1), (2**126, 2**127)]:
-            yield vector("valid, special scalars a and r", *self.sign(self.message(60), a=a, r=r))
-        for i in range(8):
-            for j in range(8):
-                yield self.mixed(i, j)
-        for name in self.odd:
-            yield self.torsion_r(name)
-            for other in (None, "torsion 0", "torsion 2", "torsion 3", name):
-                yield self.small_key(name, other)
-        for _ in range(2):
-            for comment, change in self.SCALARS:
-                yield self.with_s(comment, change)
+    def changed_s(self, times):
+        for _ in range(times):
+            for change in self.SCALARS:
+                key, r, s, message = self.sign(self.message())
+                yield key, r, little(change(int.from_bytes(s, "little")) % 2**256), message
+
+    def s_of_any_kind(self):
+        """S at the ends of ranges."""
+        for middle in (0, L, 2 * L, 8 * L, 2**252, 2**253, 2**254, 2**255, 2**256):
+            for s in range(middle - 3, middle + 4):
+                if 0 <= s < 2**256:
+                    key, r, _, message = self.sign(self.message())
+                    yield key, r, little(s), message
+
+    def beyond(self):
+        """y from p up, in A or R."""
         for y in range(P, 2**255):
             for sign in range(2):
-                yield self.beyond(0, y, sign)
-                yield self.beyond(1, y, sign)
-        for _ in range(180):
-            yield self.flipped()
-        for _ in range(70):
-            yield self.one_more()
+                for place in range(2):
+                    parts = list(self.sign(self.message()))
+                    parts[place] = little(y | sign << 255)
+                    yield tuple(parts)
 
-    def one_more(self):
-        kind = self.random.below(9)
-        if kind < 3:
-            return vector("valid", *self.sign(self.message(300)))
-        if kind == 3:
-            return self.flipped()
-        if kind == 4:
-            return self.mixed(self.random.below(8), self.random.below(8))
-        if kind == 5:
-            return self.with_s(*self.random.pick(self.SCALARS))
-        if kind == 6:
-            return self.torsion_r(self.random.pick(list(self.odd)))
-        if kind == 7:
-            i, j = self.random.below(8), self.random.below(8)
-            key, r, s, message = self.sign(self.message(60), i, j)
-            s = little((int.from_bytes(s, "little") + 1 + self.random.below(8)) % L)
-            return vector("mixed order, S moved", key, r, s, message)
-        return vector("random bytes", *[self.random.bytes(32) for _ in range(3)], self.message())
+    def at_ends(self):
+        """y, in A or R, at the ends of the field; some are of points, some not."""
+        for y in [*range(24), *range(P - 24, P), (P - 1) // 2, (P + 1) // 2]:
+            for sign in range(2):
+                for place in range(2):
+                    parts = list(self.sign(self.message()))
+                    parts[place] = little(y | sign << 255)
+                    yield tuple(parts)
+
+    def mutated(self):
+        """Each bit of key, R and S, and of a short message, turned in a signature of its own."""
+        for part, bits in ((0, 256), (1, 256), (2, 256), (3, 64)):
+            for bit in range(bits):
+                parts = list(self.sign(self.random.bytes(8)))
+                data = bytearray(parts[part])
+                data[bit // 8] ^= 1 << bit % 8
+                parts[part] = bytes(data)
+                yield tuple(parts)
+
+    def exchanged(self, times):
+        """Parts of one signature in another, in each other's place, or negative."""
+        for _ in range(times):
+            (key, r, s, message), other = self.sign(self.message()), self.sign(self.message())
+            turned = [bytes([*data[:31], data[31] ^ 0x80]) for data in (key, r)]
+            yield other[0], r, s, message
+            yield key, other[1], s, message
+            yield key, r, other[2], message
+            yield key, r, s, other[3]
+            yield r, key, s, message
+            yield turned[0], r, s, message
+            yield key, turned[1], s, message
+            yield turned[0], turned[1], little((L - int.from_bytes(s, "little")) % L), message
+            yield turned[0], turned[1], s, message
+
+    def words(self):
+        """The identity, zero and other words as A, R and S."""
+        words = [0, 1, 2, P - 1, P, P + 1, L, 2**255, 2**255 + 1, 2**256 - 1,
+                 int.from_bytes(encode(BASE), "little")]
+        for a in words:
+            for r in words:
+                for s in (0, 1, L - 1):
+                    yield little(a), little(r), little(s), b""
+
+    def random_points(self, times):
+        """A and R random points, S random."""
+        while times:
+            key, r = self.random.bytes(32), self.random.bytes(32)
+            if decode(key) and decode(r):
+                times -= 1
+                yield key, r, little(self.random.below(L)), self.message()
+
+    def random_bytes(self, times):
+        for _ in range(times):
+            yield *(self.random.bytes(32) for _ in range(3)), self.message()
+
+    def uneven_halves(self, times, tries):
+        """Of some messages the one whose challenge has the smallest u, the smallest v or the largest v."""
+        for measure in (lambda k: halves(k)[0], lambda k: halves(k)[1], lambda k: -halves(k)[1]):
+            for i in range(times):
+                a, r = self.random.below(L), self.random.below(L)
+                key, r_bytes = encode(multiply(a, BASE)), encode(multiply(r, BASE))
+                messages = (i.to_bytes(4, "big") for i in range(tries))
+                message = min(messages, key=lambda message: measure(challenge(r_bytes, key, message)))
+                s = (r + challenge(r_bytes, key, message) * a + i % 2) % L
+                yield key, r_bytes, little(s), message
+
+    def committed(self):
+        yield "valid, every length of message", self.every_length(261)
+        yield "valid, special secret scalars", self.special_scalars()
+        yield "torsion in A and R", self.mixed(5)
+        yield "torsion in A and R, S moved", self.mixed_moved()
+        yield "R of small order, S fits", self.small_r()
+        yield "A of small order, S fits", self.small_key()
+        yield "S changed", self.changed_s(5)
+        yield "S at the ends of ranges", self.s_of_any_kind()
+        yield "y not below p", self.beyond()
+        yield "y at the ends of the field", self.at_ends()
+        yield "one bit turned", self.mutated()
+        yield "parts exchanged or negative", self.exchanged(16)
+        yield "special words", self.words()
+        yield "random points", self.random_points(100)
+        yield "random bytes", self.random_bytes(100)
+        yield "challenge with uneven halves", self.uneven_halves(12, 4096)
+
+    def more(self, count):
+        """Much of what is random, again."""
+        def drawn():
+            while True:
+                yield self.sign(self.message(300))
+                yield from self.mixed(1)
+                yield from self.mixed_moved()
+                yield from self.small_r()
+                yield from self.changed_s(1)
+                yield from self.mutated()
+                yield from self.exchanged(4)
+                yield from self.random_points(10)
+                yield from self.uneven_halves(1, 256)
+        yield "random", itertools.islice(drawn(), count)
+
+
+def record(key, r, s, message):
+    return bytes([verify(key, r, s, message)]) + len(message).to_bytes(2, "big") + key + r + s + message
+
+
+def grouped(source, groups):
+    lists = ((kind, [record(*parts) for parts in vectors]) for kind, vectors in groups)
+    groups = [{"kind": kind, "count": len(records), "valid": sum(data[0] for data in records),
+               "records": "0x" + b"".join(records).hex()} for kind, records in lists]
+    return json.dumps({"source": source, "groups": groups}, indent=1) + "\n"
 
 
 def dump(source, vectors):
@@ -261,12 +353,20 @@ def dump(source, vectors):
 
 
 def crafted():
-    return dump("contracts/test/reference/ed25519.py", list(Crafter("quittance").committed()))
+    return grouped("contracts/test/reference/ed25519.py", Crafter("quittance").committed())
 
 
 def more(count, seed):
-    crafter = Crafter(seed)
-    return dump("contracts/test/reference/ed25519.py --more", [crafter.one_more() for _ in range(count)])
+    return grouped("contracts/test/reference/ed25519.py --more", Crafter(seed).more(count))
+
+
+def sha512():
+    """Digests of messages of 0 to 400 bytes: byte i of the one of n bytes is n + 31·i + i² modulo 256."""
+    digests = [hashlib.sha512(bytes((n + 31 * i + i * i) % 256 for i in range(n))) for n in range(401)]
+    return json.dumps({"source": "contracts/test/reference/ed25519.py",
+                       "message": "byte i of n bytes is n + 31·i + i·i modulo 256",
+                       "digests": "0x" + "".join(digest.hexdigest() for digest in digests)},
+                      indent=1, ensure_ascii=False) + "\n"
 
 
 def from_wycheproof(path):
@@ -292,8 +392,8 @@ def from_speccheck(path):
 
 
 def table():
-    """The text of BaseTable.sol: y - x, y + x and 2dxy of the 64 sums of six multiples of B."""
-    teeth = [multiply(2**position, BASE) for position in (0, 1, 86, 87, 172, 173)]
+    """The text of BaseTable.sol."""
+    teeth = [multiply(2**position, BASE) for position in (0, 1, 2, 126, 127, 128)]
     points = []
     for index in range(64):
         point = IDENTITY
@@ -301,19 +401,19 @@ def table():
             if index >> bit & 1:
                 point = add(point, tooth)
         points.append(point)
-    planes = [[(y - x) % P for x, y in points], [(y + x) % P for x, y in points],
-              [2 * D * x * y % P for x, y in points]]
+    half = pow(2, -1, P)
+    planes = [[(y - x) * half % P for x, y in points], [(y + x) * half % P for x, y in points],
+              [D * x * y % P for x, y in points]]
     rows = "\n".join(f'        hex"{number:064x}"' for plane in planes for number in plane)
     return f"""// SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @title Multiples of the base point of edwards25519
-/// @notice Entry b5b4b3b2b1b0 is (b0 + 2·b1 + 2^86·(b2 + 2·b3) + 2^172·(b4 + 2·b5))·B.
-/// @dev Three planes of 64 words: y − x, y + x and 2dxy, the form in which a mixed addition takes a point.
+/// @title Sums of multiples of the base point of edwards25519
+/// @notice Entry b5b4b3b2b1b0 is (b0 + 2·b1 + 4·b2 + 2^126·(b3 + 2·b4 + 4·b5))·B.
+/// @dev Three planes of 64 words: (y − x)/2, (y + x)/2 and dxy, the form in which a sum takes an affine point.
 /// Written and checked by `test/reference/ed25519.py`.
 library BaseTable {{
-    bytes internal constant POINTS =
-{rows};
+    bytes internal constant POINTS = {rows.lstrip()};
 }}
 """
 
@@ -322,6 +422,8 @@ def check():
     failures = []
     if (VECTORS / "crafted.json").read_text() != crafted():
         failures.append("crafted.json is not what the seed gives")
+    if (VECTORS / "sha512.json").read_text() != sha512():
+        failures.append("sha512.json is not what hashlib gives")
     if TABLE.read_text() != table():
         failures.append("BaseTable.sol is not the base point's table")
     for name in ("wycheproof", "speccheck"):
@@ -336,6 +438,7 @@ def main(arguments):
     match arguments:
         case ["--write"]:
             (VECTORS / "crafted.json").write_text(crafted())
+            (VECTORS / "sha512.json").write_text(sha512())
             TABLE.write_text(table())
         case ["--check"]:
             failures = check()

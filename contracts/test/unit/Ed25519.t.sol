@@ -16,8 +16,41 @@ contract Ed25519Test is TestBase {
         _all("../tests/vectors/ed25519/speccheck.json", 12);
     }
 
+    /// @dev Groups of one kind, each vector in few bytes: see `test/reference/ed25519.py`.
     function test_crafted() external view {
-        _all("../tests/vectors/ed25519/crafted.json", 606);
+        string memory json = vm.readFile("../tests/vectors/ed25519/crafted.json");
+        uint256 total = 0;
+        for (uint256 i = 0; i < 16; ++i) {
+            string memory group = string.concat("$.groups[", vm.toString(i), "]");
+            string memory kind = vm.parseJsonString(json, string.concat(group, ".kind"));
+            (uint256 count, uint256 valid) =
+                this.checkRecords(vm.parseJsonBytes(json, string.concat(group, ".records")), kind);
+            vm.assertEq(count, vm.parseJsonUint(json, string.concat(group, ".count")), kind);
+            vm.assertEq(valid, vm.parseJsonUint(json, string.concat(group, ".valid")), kind);
+            total += count;
+        }
+        vm.assertEq(total, 3159);
+        vm.assertFalse(vm.keyExistsJson(json, "$.groups[16]"));
+    }
+
+    /// @dev Verdict (1 byte), length of the message (2), key, r, s, message, and so on.
+    function checkRecords(bytes calldata records, string calldata kind)
+        external
+        view
+        returns (uint256 count, uint256 valid)
+    {
+        while (records.length != 0) {
+            (bytes calldata vector, bytes calldata rest) = _cut(records);
+            bool verdict = _ed25519.verify(
+                bytes32(vector[3:35]), bytes32(vector[35:67]), bytes32(vector[67:99]), vector[99:]
+            );
+            if (verdict != (vector[0] == 0x01)) {
+                vm.assertTrue(false, string.concat(kind, ", ", vm.toString(count)));
+            }
+            if (verdict) ++valid;
+            ++count;
+            records = rest;
+        }
     }
 
     /// @dev Whatever the bytes, the answer is no, and it is an answer.
@@ -42,16 +75,40 @@ contract Ed25519Test is TestBase {
         vm.assertFalse(_verify(all));
     }
 
+    /// @dev Valid signatures of messages without zeros, so that calldata costs what it may.
     function test_gas() external {
-        (bytes32 key, bytes32 r, bytes32 s) = (
-            0xfc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025,
-            0x6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac,
-            0x18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a
+        _snapshot(_valid(47), "ed25519_47");
+        _snapshot(_valid(150), "ed25519_150");
+    }
+
+    /// @dev As a transaction that does nothing else, and what a contract pays that calls.
+    function _snapshot(bytes memory call, string memory name) private {
+        (bool done, bytes memory verdict) = address(_ed25519).call(call);
+        vm.snapshotGasLastCall("Ed25519", name);
+        vm.assertTrue(done && abi.decode(verdict, (bool)));
+        (done, verdict) = address(_ed25519).staticcall(call);
+        vm.snapshotGasLastCall("Ed25519", string.concat(name, "_execution"));
+        vm.assertTrue(done && abi.decode(verdict, (bool)));
+    }
+
+    /// @dev A call with the vector of a valid signature of that many bytes, from the group that has every length.
+    function _valid(uint256 size) private view returns (bytes memory) {
+        string memory json = vm.readFile("../tests/vectors/ed25519/crafted.json");
+        bytes memory records = vm.parseJsonBytes(json, "$.groups[0].records");
+        return this.callOf(records, 99 * size + size * (size - 1) / 2);
+    }
+
+    function callOf(bytes calldata records, uint256 start) external pure returns (bytes memory) {
+        (bytes calldata vector,) = _cut(records[start:]);
+        return abi.encodeCall(
+            Ed25519.verify,
+            (bytes32(vector[3:35]), bytes32(vector[35:67]), bytes32(vector[67:99]), vector[99:])
         );
-        vm.assertFalse(_ed25519.verify(key, r, s, new bytes(47)));
-        vm.snapshotGasLastCall("Ed25519", "verify 47 bytes");
-        vm.assertFalse(_ed25519.verify(key, r, s, new bytes(150)));
-        vm.snapshotGasLastCall("Ed25519", "verify 150 bytes");
+    }
+
+    function _cut(bytes calldata records) private pure returns (bytes calldata, bytes calldata) {
+        uint256 size = 99 + uint16(bytes2(records[1:3]));
+        return (records[:size], records[size:]);
     }
 
     function _verify(bytes memory all) private view returns (bool) {
