@@ -1,6 +1,7 @@
 //! Challenges: what can be shown to be false on chain, and the call that shows it.
 //!
-//! A [`Challenge`] is a [`Claim`] against the attestation of an epoch, or an [`IssuerClaim`] against an issuer.
+//! A [`Challenge`] is a [`Claim`] against the attestation of an epoch, an [`IssuerClaim`] against an issuer, or a
+//! [`NodeClaim`] against a node.
 //! Each variant is a function of one of the challenge contracts and has what it takes: see
 //! `contracts/src/interfaces`. Building one proves nothing yet; the contract checks everything. Sending is
 //! [`Chain::commit_challenge`](crate::Chain::commit_challenge) and
@@ -8,8 +9,10 @@
 
 pub mod abi;
 mod encode;
+mod forced;
 mod kind;
 
+pub use forced::{ChargeGap, NodeClaim, RecordGap, ShownForced, Standing};
 pub use kind::{Contract, Kind};
 
 use alloy::primitives::{B256, Bytes};
@@ -189,6 +192,11 @@ pub enum Claim {
     WrongCumulativeBill(Box<Shown<BillLeaf>>, Box<Earlier<BillLeaf>>),
     OverDeposit(Box<Shown<BillLeaf>>),
     TotalAboveFunds,
+    // What a node forced
+    IgnoredCharge(Box<ShownForced>, Box<Standing>, Box<ChargeGap>),
+    IgnoredRecord(Box<ShownForced>, Box<Standing>, Box<RecordGap>),
+    /// With the older record of the same ticket.
+    IgnoredNewer(Box<ShownForced>, Box<Standing>, Box<ShownRecord>),
 }
 
 /// A log that an issuer committed for an epoch.
@@ -232,6 +240,8 @@ pub enum Challenge {
     },
     /// Against an issuer, which is slashed; attestations stay.
     Issuer(IssuerClaim),
+    /// Against a node, which is slashed; attestations stay.
+    Node(NodeClaim),
 }
 
 impl Challenge {
@@ -240,6 +250,7 @@ impl Challenge {
         match self {
             Self::Attestation { claim, .. } => claim.kind(),
             Self::Issuer(claim) => claim.kind(),
+            Self::Node(claim) => claim.kind(),
         }
     }
 
@@ -257,6 +268,7 @@ impl Challenge {
                 claim,
             } => claim.encode(*epoch, roots, salt),
             Self::Issuer(claim) => claim.encode(salt),
+            Self::Node(claim) => claim.encode(salt),
         }
     }
 }

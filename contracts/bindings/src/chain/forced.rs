@@ -1,6 +1,6 @@
 //! Records that nodes force on chain, so that verifiers can't leave them out.
 
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::Bytes;
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolEvent;
 use protocol::{RECORD_BYTES, Record};
@@ -8,23 +8,13 @@ use std::collections::BTreeMap;
 
 use super::events::STRETCH;
 use super::{Chain, ChainError, Sent};
-use crate::abi::{ForcedSegments, Settlement};
+use crate::abi::ForcedSegments;
+use crate::challenge::Contract;
 
 /// Most records of a chunk, as in the contract.
 pub const FORCED_RECORDS_MAX: usize = 512;
 
 impl Chain {
-    /// The contract that takes forced records; `None` in a network that has none. Cancel-safe.
-    pub async fn forced_segments(&self) -> Result<Option<Address>, ChainError> {
-        for address in self.settlement(Settlement::challengersCall {}).await? {
-            let name = self.view(address, ForcedSegments::nameCall {}).await;
-            if name.is_ok_and(|name| name == "ForcedSegments") {
-                return Ok(Some(address));
-            }
-        }
-        Ok(None)
-    }
-
     /// The records that nodes forced for an epoch so far, by registry index, in the order of their chunks; for
     /// good once the force window is over. Cancel-safe.
     pub async fn forced_records(
@@ -37,7 +27,8 @@ impl Chain {
         if window.is_empty() || head.timestamp < window.start {
             return Ok(forced);
         }
-        let Some(contract) = self.forced_segments().await? else {
+        let contracts = self.challenge_contracts().await?;
+        let Some(contract) = contracts.get(Contract::ForcedSegments) else {
             return Ok(forced);
         };
         let mut from = self.first_block_since(window.start, head.number).await?;
@@ -68,7 +59,8 @@ impl Chain {
         node: u32,
         records: &[Record],
     ) -> Result<Sent, ChainError> {
-        let Some(contract) = self.forced_segments().await? else {
+        let contracts = self.challenge_contracts().await?;
+        let Some(contract) = contracts.get(Contract::ForcedSegments) else {
             return Err(ChainError::NotSupported {
                 what: "forcing records",
             });

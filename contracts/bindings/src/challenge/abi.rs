@@ -155,6 +155,43 @@ sol! {
         bytes proof;
     }
 
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct ForcedProof {
+        uint32 node;
+        uint32 chunk;
+        uint32 place;
+        uint32 count;
+        bytes record;
+        bytes proof;
+        bytes ticket;
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Standing {
+        uint32 payer;
+        LogProof entry;
+        NodeProof node;
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct ChargeGap {
+        uint32 place;
+        uint32 count;
+        ChargeProof left;
+        ChargeProof right;
+    }
+
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct RecordGap {
+        ChargeProof charge;
+        uint32 place;
+        uint32 count;
+        bytes left;
+        bytes leftProof;
+        bytes right;
+        bytes rightProof;
+    }
+
     // RecordChallenges
 
     function badSignature(uint64 epoch, Roots roots, RecordProof shown, bytes ticket, bytes32 salt);
@@ -211,6 +248,13 @@ sol! {
     function logWrongShape(uint64 epoch, uint32 issuer, LogProof element, bytes preimage, bytes32 salt);
     function logWrongCount(uint64 epoch, uint32 issuer, LogProof element, bytes32 hash, bytes32 salt);
     function logOutOfPlace(uint64 epoch, uint32 issuer, LogProof element, bytes ticket, bytes32 salt);
+
+    // ForcedSegments
+
+    function ignoredCharge(uint64 epoch, Roots roots, ForcedProof forced, Standing standing, ChargeGap gap, bytes32 salt);
+    function ignoredRecord(uint64 epoch, Roots roots, ForcedProof forced, Standing standing, RecordGap gap, bytes32 salt);
+    function ignoredNewer(uint64 epoch, Roots roots, ForcedProof forced, Standing standing, RecordProof older, bytes32 salt);
+    function forcedInvalid(uint64 epoch, ForcedProof forced, bytes32 salt);
 
     // All of them
 

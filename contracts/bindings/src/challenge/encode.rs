@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What the contracts take for it.
-trait ToAbi {
+pub(super) trait ToAbi {
     type Abi;
     fn to_abi(&self) -> Self::Abi;
 }
@@ -364,6 +364,27 @@ impl Claim {
             }
             Self::OverDeposit(bill) => call!(overDepositCall { bill }),
             Self::TotalAboveFunds => call!(totalAboveFundsCall {}),
+            Self::IgnoredCharge(forced, standing, gap) => {
+                call!(ignoredChargeCall {
+                    forced,
+                    standing,
+                    gap
+                })
+            }
+            Self::IgnoredRecord(forced, standing, gap) => {
+                call!(ignoredRecordCall {
+                    forced,
+                    standing,
+                    gap
+                })
+            }
+            Self::IgnoredNewer(forced, standing, older) => {
+                call!(ignoredNewerCall {
+                    forced,
+                    standing,
+                    older
+                })
+            }
         };
         data.into()
     }
@@ -433,7 +454,7 @@ mod tests {
     }
 
     /// `name(types)` of every call that is written out here.
-    const WRITTEN: [&str; 45] = [
+    const WRITTEN: [&str; 49] = [
         abi::badSignatureCall::SIGNATURE,
         abi::ticketElsewhereCall::SIGNATURE,
         abi::malformedTicketCall::SIGNATURE,
@@ -471,6 +492,10 @@ mod tests {
         abi::wrongCumulativeBillCall::SIGNATURE,
         abi::overDepositCall::SIGNATURE,
         abi::totalAboveFundsCall::SIGNATURE,
+        abi::ignoredChargeCall::SIGNATURE,
+        abi::ignoredRecordCall::SIGNATURE,
+        abi::ignoredNewerCall::SIGNATURE,
+        abi::forcedInvalidCall::SIGNATURE,
         abi::logMissingCall::SIGNATURE,
         abi::logTooShortCall::SIGNATURE,
         abi::logContradictsCall::SIGNATURE,
@@ -503,7 +528,7 @@ mod tests {
             let functions = artifact.functions();
             let changing = functions.filter(|f| {
                 f.state_mutability == alloy::json_abi::StateMutability::NonPayable
-                    && f.name != "commit"
+                    && !["commit", "forceCommit"].contains(&f.name.as_str())
             });
             for function in changing {
                 let is =

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{Claim, IssuerClaim};
+use super::{Claim, IssuerClaim, NodeClaim};
 
 /// A contract of challenges, by the name it gives itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,15 +18,18 @@ pub enum Contract {
     MoneyChallenges,
     /// Issuers.
     IssuerChallenges,
+    /// What nodes force.
+    ForcedSegments,
 }
 
 impl Contract {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::RecordChallenges,
         Self::TreeChallenges,
         Self::MoneyChallenges,
         Self::IssuerChallenges,
+        Self::ForcedSegments,
     ];
 
     /// Its name.
@@ -36,6 +39,7 @@ impl Contract {
             Self::TreeChallenges => "TreeChallenges",
             Self::MoneyChallenges => "MoneyChallenges",
             Self::IssuerChallenges => "IssuerChallenges",
+            Self::ForcedSegments => "ForcedSegments",
         }
     }
 }
@@ -81,28 +85,21 @@ macro_rules! kinds {
             }
         }
 
-        kinds!(@of Claim, $($claims { $($variant)* })*);
-        kinds!(@of IssuerClaim, $($claims { $($variant)* })*);
+        kinds!(@of $($claims { $($variant)* })*);
     };
-    // The variants of one of the two types of claims.
-    (@of Claim, Claim { $($a:ident)* } Claim { $($b:ident)* } Claim { $($c:ident)* } IssuerClaim { $($d:ident)* }) => {
-        impl Claim {
+    // The variants of the types of claims, in the order of the table below.
+    (@of Claim { $($a:ident)* } Claim { $($b:ident)* } Claim { $($c:ident)* } Claim { $($d:ident)* }
+        NodeClaim { $($e:ident)* } IssuerClaim { $($f:ident)* }) => {
+        kinds!(@kind Claim { $($a)* $($b)* $($c)* $($d)* });
+        kinds!(@kind NodeClaim { $($e)* });
+        kinds!(@kind IssuerClaim { $($f)* });
+    };
+    (@kind $claims:ident { $($variant:ident)* }) => {
+        impl $claims {
             /// Which function it calls.
             pub fn kind(&self) -> Kind {
                 match self {
-                    $(Self::$a { .. } => Kind::$a,)*
-                    $(Self::$b { .. } => Kind::$b,)*
-                    $(Self::$c { .. } => Kind::$c,)*
-                }
-            }
-        }
-    };
-    (@of IssuerClaim, Claim { $($a:ident)* } Claim { $($b:ident)* } Claim { $($c:ident)* } IssuerClaim { $($d:ident)* }) => {
-        impl IssuerClaim {
-            /// Which function it calls.
-            pub fn kind(&self) -> Kind {
-                match self {
-                    $(Self::$d { .. } => Kind::$d,)*
+                    $(Self::$variant { .. } => Kind::$variant,)*
                 }
             }
         }
@@ -152,6 +149,14 @@ kinds! {
         WrongCumulativeBill = "wrongCumulativeBill",
         OverDeposit = "overDeposit",
         TotalAboveFunds = "totalAboveFunds",
+    }
+    ForcedSegments Claim {
+        IgnoredCharge = "ignoredCharge",
+        IgnoredRecord = "ignoredRecord",
+        IgnoredNewer = "ignoredNewer",
+    }
+    ForcedSegments NodeClaim {
+        ForcedInvalid = "forcedInvalid",
     }
     IssuerChallenges IssuerClaim {
         LogMissing = "logMissing",
