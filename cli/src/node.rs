@@ -1,6 +1,7 @@
 //! `quittance node`: make one, run it, claim what it earned, give it another key, end it.
 
 mod claim;
+mod force;
 mod registered;
 
 use crate::keys::{account, signing_key, signing_key_or_new};
@@ -26,6 +27,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Collect what the node has earned up to the newest epoch that is past its challenge window.
     Claim(ClaimArgs),
+    /// Put the node's receipts of an epoch on the chain, so that no verifier can leave them out.
+    ///
+    /// For a node that doesn't trust the verifiers to take its segment. It works in the epoch's force window only,
+    /// which opens when the last tickets have expired, and costs gas for every receipt. An attestation that then
+    /// ignores a receipt which counts can be overturned by anyone: `quittance audit --challenge`.
+    Force(ForceArgs),
     /// Give the node another key, for the epochs that begin later.
     Rotate(RotateArgs),
     /// Leave the network; the stake is free when nothing the node did can be challenged any more.
@@ -91,6 +98,11 @@ macro_rules! node_args {
 node_args!(InitArgs {});
 node_args!(RunArgs {});
 node_args!(ClaimArgs {});
+node_args!(ForceArgs {
+    /// The epoch.
+    #[arg(long, value_name = "N")]
+    epoch: protocol::Epoch,
+});
 node_args!(RotateArgs {
     /// File with the new key, made if it isn't there. When the epoch that the answer names begins, it takes
     /// the place of node.key in the node's folder, and the node is restarted.
@@ -105,6 +117,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Init(args) => init(args).await,
         Command::Run(args) => serve(args).await,
         Command::Claim(args) => claim::claim(args).await,
+        Command::Force(args) => force::force(args).await,
         Command::Rotate(args) => registered::rotate(args).await,
         Command::Exit(args) => registered::exit(args).await,
         Command::WithdrawStake(args) => registered::withdraw_stake(args).await,
