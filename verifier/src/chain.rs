@@ -50,16 +50,13 @@ async fn ticket_logs(
     Ok(committed)
 }
 
-/// The nodes of an epoch by the keys they have in it: the newest from before its start, or their first.
+/// The nodes of an epoch by the keys they have in it: the newest from before its start, or their first. A key set
+/// in the very second of the start is for the epochs after it.
 async fn nodes(chain: &Chain, start: u64, end: u64) -> Result<Vec<NodeId>, ChainError> {
     let nodes = chain.nodes().await?.into_iter();
     // Registration times never decrease with the index.
     let nodes = nodes.take_while(|node| node.registered_at < end);
-    let key = async |node: Node| {
-        // A key set in the very second of the start is for the epochs after it.
-        let key = chain.key_at(node.index, start.saturating_sub(1)).await?;
-        Ok(NodeId(key))
-    };
+    let key = async |node: Node| Ok(NodeId(chain.key_at(node.index, start).await?));
     let keys = stream::iter(nodes.map(key)).buffered(QUESTIONS_AT_ONCE);
     keys.try_collect().await
 }

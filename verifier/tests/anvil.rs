@@ -12,7 +12,7 @@ use protocol::{
     ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo, Receipt,
     Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
 };
-use quittance_verifier::{Config, EvidenceSource, Verdict, audit_epoch, run};
+use quittance_verifier::{Config, EvidenceSource, Verdict, audit_epoch, epoch_facts, run};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -79,16 +79,24 @@ impl Anvil {
     }
 
     async fn warp(&self, timestamp: u64) {
+        self.set_next_time(timestamp).await;
+        self.call("evm_mine", serde_json::json!([])).await;
+    }
+
+    /// The time of the next block, whatever it is mined for.
+    async fn set_next_time(&self, timestamp: u64) {
+        let time = serde_json::json!([timestamp]);
+        self.call("evm_setNextBlockTimestamp", time).await;
+    }
+
+    async fn call(&self, method: &str, params: serde_json::Value) {
+        let body = serde_json::json!({
+            "jsonrpc": "2.0", "id": 1, "method": method, "params": params,
+        });
         let http = reqwest::Client::new();
-        let set = serde_json::json!(["evm_setNextBlockTimestamp", [timestamp]]);
-        for call in [set, serde_json::json!(["evm_mine", []])] {
-            let body = serde_json::json!({
-                "jsonrpc": "2.0", "id": 1, "method": call[0], "params": call[1],
-            });
-            let answer = http.post(&self.url).json(&body).send().await.unwrap();
-            let answer: serde_json::Value = answer.json().await.unwrap();
-            assert!(answer.get("error").is_none(), "{answer}");
-        }
+        let answer = http.post(&self.url).json(&body).send().await.unwrap();
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        assert!(answer.get("error").is_none(), "{answer}");
     }
 }
 
@@ -312,6 +320,29 @@ impl Running {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
     }
+}
+
+/// To the second as the contract has it: otherwise an honest statement could be overturned.
+#[tokio::test]
+async fn a_node_s_key_in_an_epoch_is_the_contract_s() {
+    let anvil = Anvil::start();
+    let chain = network(&anvil).await;
+    let start = chain.timeline().start(2);
+    // Node 0 rotates in the last second before the epoch, node 1 in its first.
+    let rotations = [(0, 10, start - 1), (1, 11, start)];
+    for (node, new, time) in rotations {
+        // Calls are tried first on the newest block, whose time is one second less than the one that follows.
+        anvil.warp(time - 1).await;
+        let proof = chain.key_proof(&key(new), account().address());
+        anvil.set_next_time(time).await;
+        chain.rotate_node(node, &proof).await.unwrap();
+        assert_eq!(chain.now().await.unwrap(), time);
+    }
+    let keys = async |epoch| epoch_facts(&chain, epoch).await.unwrap().nodes;
+    let named = |names: [u8; 3]| names.map(|name| NodeId::from(public(&key(name))));
+    assert_eq!(keys(1).await, named([0, 1, 2]));
+    assert_eq!(keys(2).await, named([10, 1, 2]));
+    assert_eq!(keys(3).await, named([10, 11, 2]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

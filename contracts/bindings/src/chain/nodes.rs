@@ -58,7 +58,8 @@ impl Chain {
         none_if(index, &["UnknownNode"])
     }
 
-    /// The key that a node had at `time`, Unix seconds: its newest from then or before, or its first.
+    /// The key that a node had by its rotations in the blocks before `time`, Unix seconds; its first one if there
+    /// were none. With an epoch's start, its key in that epoch.
     pub async fn key_at(&self, index: u32, time: u64) -> Result<B256, ChainError> {
         let time = U256::from(time);
         self.registry_view(NodeRegistry::keyAtCall { index, time })
