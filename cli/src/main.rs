@@ -3,10 +3,12 @@
 mod audit;
 mod contracts_admin;
 mod control;
+mod evidence;
 mod get;
 mod keys;
 mod node;
 mod output;
+mod prove;
 mod publish;
 mod settings;
 mod settled;
@@ -51,6 +53,8 @@ enum Command {
     Get(get::Args),
     /// Recompute an attested epoch from its evidence: exit 0 if all is true, 1 if not, 2 if undecided.
     Audit(audit::Args),
+    /// Prove a receipt, or a node's leaf, to anyone with access to the chain.
+    Prove(prove::Args),
     /// Deploy and administer a network's contracts.
     #[command(subcommand)]
     Contracts(contracts_admin::Command),
@@ -87,6 +91,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
         Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
+        Command::Prove(args) => one_thread()?.block_on(prove::run(args)),
         Command::Contracts(command) => one_thread()?.block_on(contracts_admin::run(command)),
     }
 }

@@ -174,11 +174,41 @@ impl fmt::Debug for TicketId {
     }
 }
 
+/// A string that is no ticket id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a ticket id is 32 hexadecimal digits, with or without 0x, or EPOCH:ISSUER:INDEX as in 5:0:17: {given:?}"
+)]
+pub struct TicketIdError {
+    given: String,
+}
+
+/// Its 16 bytes in hexadecimal digits, or `epoch:issuer:index` in decimal ones.
 impl FromStr for TicketId {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Ok(Self::from_bytes(parse_hex::<16>("a ticket id", text)?))
+    type Err = TicketIdError;
+    fn from_str(text: &str) -> Result<Self, TicketIdError> {
+        if let Ok(bytes) = parse_hex::<16>("a ticket id", text) {
+            return Ok(Self::from_bytes(bytes));
+        }
+        let parts: Vec<_> = text.split(':').collect();
+        let read = || match parts[..] {
+            [epoch, issuer, index] => Some(Self {
+                epoch: decimal(epoch)?,
+                issuer: decimal(issuer)?,
+                index: decimal(index)?,
+            }),
+            _ => None,
+        };
+        read().ok_or_else(|| TicketIdError {
+            given: text.chars().take(80).collect(),
+        })
     }
+}
+
+/// A number in digits alone: no sign, no space.
+fn decimal<N: FromStr>(text: &str) -> Option<N> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }
 
 impl Serialize for TicketId {
@@ -218,6 +248,36 @@ mod tests {
             assert!(pair[0].to_bytes() < pair[1].to_bytes());
             assert_eq!(TicketId::from_bytes(pair[1].to_bytes()), pair[1]);
             assert_eq!(pair[1].to_string().parse::<TicketId>().unwrap(), pair[1]);
+            let TicketId {
+                epoch,
+                issuer,
+                index,
+            } = pair[1];
+            let told = format!("{epoch}:{issuer}:{index}");
+            assert_eq!(told.parse::<TicketId>().unwrap(), pair[1]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_ticket_id_is_told_both_forms() {
+        for wrong in [
+            "",
+            "5",
+            "5:0",
+            "5:0:1:2",
+            "5:0:-1",
+            "5:+0:1",
+            "5:0: 1",
+            "5:0:4294967296",
+            "18446744073709551616:0:0",
+            "0x12",
+            "00000000000000050000000000000017ff",
+        ] {
+            let error = wrong.parse::<TicketId>().unwrap_err().to_string();
+            assert!(
+                error.contains("32 hexadecimal digits") && error.contains("5:0:17"),
+                "{error}"
+            );
         }
     }
 

@@ -16,6 +16,7 @@ mod elements;
 mod epoch_tree;
 mod frame;
 mod ids;
+mod inclusion;
 mod layout;
 mod manifest;
 mod mass;
@@ -46,8 +47,9 @@ pub use frame::{
 };
 pub use ids::{
     ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, TicketId,
-    UnixMillis,
+    TicketIdError, UnixMillis,
 };
+pub use inclusion::{InclusionError, NodeProof, Placed, ReceiptProof, TreeLeaf};
 pub use layout::{LayoutError, RECORDS_MAX};
 pub use manifest::{Entry, Manifest, ManifestError};
 pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};

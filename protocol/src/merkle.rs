@@ -218,34 +218,44 @@ impl Proof {
         index: u64,
         leaf: Element<M>,
     ) -> Result<(), ProofError> {
-        if index >= root.count {
-            return Err(ProofError::Index {
-                index,
-                count: root.count,
-            });
-        }
-        let expected = depth(root.count) as usize * LEVEL_BYTES;
-        if self.0.len() != expected {
-            return Err(ProofError::Length {
-                count: root.count,
-                expected,
-                given: self.0.len(),
-            });
-        }
-        let mut element = leaf;
-        for (level, bytes) in self.0.chunks_exact(LEVEL_BYTES).enumerate() {
-            let sibling = Element::from_bytes(bytes.try_into().expect("chunks are exact"));
-            element = if index >> level & 1 == 1 {
-                parent(sibling, element)?
-            } else {
-                parent(element, sibling)?
-            };
-        }
-        if element == root.top {
+        if self.root(root.count, index, leaf)?.top == root.top {
             Ok(())
         } else {
             Err(ProofError::Mismatch)
         }
+    }
+
+    /// The root of the tree of `count` leaves that has `leaf` at `index`, if the siblings are these.
+    ///
+    /// # Errors
+    /// If there is no such place, the proof has another length than that tree's, or a sum overflows.
+    pub fn root<M: Mass>(
+        &self,
+        count: u64,
+        index: u64,
+        leaf: Element<M>,
+    ) -> Result<Root<M>, ProofError> {
+        if index >= count {
+            return Err(ProofError::Index { index, count });
+        }
+        let expected = depth(count) as usize * LEVEL_BYTES;
+        if self.0.len() != expected {
+            return Err(ProofError::Length {
+                count,
+                expected,
+                given: self.0.len(),
+            });
+        }
+        let mut top = leaf;
+        for (level, bytes) in self.0.chunks_exact(LEVEL_BYTES).enumerate() {
+            let sibling = Element::from_bytes(bytes.try_into().expect("chunks are exact"));
+            top = if index >> level & 1 == 1 {
+                parent(sibling, top)?
+            } else {
+                parent(top, sibling)?
+            };
+        }
+        Ok(Root { top, count })
     }
 }
 

@@ -9,8 +9,12 @@
 //! before a tree is built. Non-goals: verifying signatures (a node did, before it acknowledged), files,
 //! sockets, clocks. The verifier never imports this crate.
 
+mod inclusion;
 mod seal;
 mod tree;
 
+pub use inclusion::{
+    InclusionProofError, find_ticket, prove_node, prove_receipt, records_of_payer,
+};
 pub use seal::{OpenEpoch, SealError, SealedEpoch};
 pub use tree::SumTree;

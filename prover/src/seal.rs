@@ -190,7 +190,7 @@ mod tests {
             let epoch = sealed(records).unwrap();
             let root = epoch.root();
             assert_eq!(root, epoch.segment().root().unwrap());
-            assert_eq!(root.count, count.into());
+            assert_eq!(root.count, u64::from(count));
             assert_eq!(root.mass().bytes(), u64::from(count) * 100);
             for record in epoch.segment().records() {
                 let (index, proof) = epoch.proof(record.id).unwrap();

@@ -7,10 +7,12 @@
 //! The same judgement gives the same bytes: verifiers that agree on the root agree on the evidence too.
 
 mod bundle;
+mod opened;
 mod source;
 mod store;
 
 pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, is_file_name};
+pub use opened::OpenEvidence;
 pub use source::{EvidenceSource, FetchError};
 pub use store::{EvidenceStore, StoreError};
 
@@ -205,11 +207,7 @@ impl Evidence {
             probes: json(&mut files, PROBES_FILE)?,
             rejections: json(&mut files, REJECTIONS_FILE)?,
         };
-        let contradicts = |line: &RejectionLine| line.ticket != line.record.id;
-        if evidence.rejections.iter().any(contradicts) {
-            let source = "a ticket that is not its record's";
-            return Err(unreadable(REJECTIONS_FILE, source));
-        }
+        check_rejections(&evidence.rejections)?;
         for (name, bytes) in files {
             if let Some(issuer) = bundle::numbered(&name, "tickets-", ".qlog") {
                 let log = TicketLog::from_bytes(&bytes).map_err(|e| unreadable(&name, e))?;
@@ -225,6 +223,15 @@ impl Evidence {
         evidence.logs.sort_by_key(TicketLog::issuer);
         Ok(evidence)
     }
+}
+
+fn check_rejections(lines: &[RejectionLine]) -> Result<(), EvidenceError> {
+    let contradicts = |line: &RejectionLine| line.ticket != line.record.id;
+    if lines.iter().any(contradicts) {
+        let source = "a ticket that is not its record's";
+        return Err(unreadable(REJECTIONS_FILE, source));
+    }
+    Ok(())
 }
 
 type Files = BTreeMap<String, Vec<u8>>;

@@ -27,7 +27,7 @@ pub use chain::{EpochFacts, epoch_facts};
 pub use config::Config;
 pub use evidence::{
     BUNDLE_FILE, Bundle, BundleError, BundleFile, Evidence, EvidenceError, EvidenceSource,
-    EvidenceStore, FetchError, RejectionLine, StoreError, is_file_name,
+    EvidenceStore, FetchError, OpenEvidence, RejectionLine, StoreError, is_file_name,
 };
 pub use judge::{
     EpochInputs, JudgeError, Judgement, Payer, Previous, ProbeCount, RejectedRecord,

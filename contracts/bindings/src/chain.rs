@@ -1,8 +1,8 @@
 //! The one module that talks RPC.
 //!
 //! [`Chain`] stands for one network: a settlement contract on a chain, with the registry, vault and token
-//! it names. Its calls are in a file for each matter: `nodes`, `money`, `bonds`, `epochs`,
-//! `versions`, `challenges`, `forced`, and `admin` for the owner's; `deploy` makes a network, and `verify` checks
+//! it names. Its calls are in a file for each matter: `nodes`, `money`, `bonds`, `epochs`, `versions`,
+//! `inclusion`, `challenges`, `forced`, and `admin` for the owner's; `deploy` makes a network, and `verify` checks
 //! one against its `manifest`. Reading needs no key. Sending does, and keeps to three rules:
 //!
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
@@ -22,6 +22,7 @@ mod epochs;
 mod error;
 mod events;
 mod forced;
+mod inclusion;
 mod manifest;
 mod money;
 mod nodes;
@@ -46,6 +47,7 @@ pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest}
 pub use error::ChainError;
 pub use events::{AttestationTx, CommittedLog, Overturn};
 pub use forced::FORCED_RECORDS_MAX;
+pub use inclusion::Question;
 pub use manifest::{Contract, Manifest};
 pub use part::Part;
 pub use revert::Revert;

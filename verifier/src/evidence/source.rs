@@ -1,7 +1,6 @@
 //! Reading evidence from where it is, without trusting it.
 
-use super::bundle::{BUNDLE_BYTES_MAX, hash};
-use super::{BUNDLE_FILE, Bundle, BundleError, Evidence, EvidenceError};
+use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::io;
@@ -84,34 +83,25 @@ impl EvidenceSource {
         epoch: Epoch,
         expected: Option<B256>,
     ) -> Result<(Evidence, B256), FetchError> {
-        let reader = Reader::new(self, epoch)?;
-        let bytes = reader.file(BUNDLE_FILE, BUNDLE_BYTES_MAX).await?;
-        let found = hash(&bytes);
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(FetchError::OtherEvidence { expected, found });
-        }
-        let bundle = Bundle::from_bytes(&bytes, network, epoch)?;
+        let opened = self.open(network, epoch, expected).await?;
         let mut files = BTreeMap::new();
-        for file in bundle.files {
-            let name = file.name;
-            let bytes = reader.file(&name, file.size).await?;
-            if bytes.len() as u64 != file.size || hash(&bytes) != file.blake3 {
-                return Err(FetchError::Altered { name });
-            }
-            files.insert(name, bytes);
+        for BundleFile { name, .. } in &opened.bundle().files {
+            let bytes = opened.file(name).await?.unwrap_or_default();
+            files.insert(name.clone(), bytes);
         }
-        Ok((Evidence::from_files(files)?, found))
+        Ok((Evidence::from_files(files)?, opened.hash()))
     }
 }
 
 /// A source, ready to be read.
-enum Reader<'a> {
+#[derive(Debug)]
+pub(super) enum Reader<'a> {
     Directory(&'a PathBuf),
     Http(reqwest::Client, String),
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a EvidenceSource, epoch: Epoch) -> Result<Self, FetchError> {
+    pub(super) fn new(source: &'a EvidenceSource, epoch: Epoch) -> Result<Self, FetchError> {
         match source {
             EvidenceSource::Directory(directory) => Ok(Self::Directory(directory)),
             EvidenceSource::Verifier(base) => {
@@ -126,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One file, if it has at most `limit` bytes; a longer one is never read in full.
-    async fn file(&self, name: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+    pub(super) async fn file(&self, name: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
         let name = name.to_owned();
         let bytes = match self {
             Self::Directory(directory) => match read_bounded(&directory.join(&name), limit).await {

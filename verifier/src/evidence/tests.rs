@@ -123,6 +123,35 @@ async fn every_altered_file_is_noticed() {
     assert!(read(&source, hash).await.is_ok());
 }
 
+#[tokio::test]
+async fn one_file_is_read_without_the_others() {
+    let (_directory, store, evidence, hash) = written();
+    let source = store.source(EPOCH);
+    let opened = source.open(network(), EPOCH, Some(hash)).await.unwrap();
+    assert_eq!(opened.hash(), hash);
+    assert_eq!(opened.nodes().await.unwrap(), evidence.trees.nodes);
+    assert_eq!(opened.bills().await.unwrap(), evidence.trees.bills);
+    assert_eq!(opened.charges().await.unwrap(), evidence.trees.charges);
+    assert_eq!(opened.logs().await.unwrap(), evidence.logs);
+    assert_eq!(opened.rejections().await.unwrap(), evidence.rejections);
+    let segment = opened.segment(1).await.unwrap().unwrap();
+    assert_eq!(segment.to_bytes(), evidence.segments[&1]);
+    assert!(opened.segment(3).await.unwrap().is_none());
+    assert!(opened.file("../tree.qtree").await.unwrap().is_none());
+    // What isn't asked for may be gone; what is may not be another.
+    fs::remove_file(store.path(EPOCH, "segment-0.qseg").unwrap()).unwrap();
+    assert!(opened.segment(1).await.is_ok());
+    let path = store.path(EPOCH, "segment-1.qseg").unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = opened.segment(1).await.unwrap_err();
+    assert!(matches!(error, FetchError::Altered { .. }), "{error}");
+    let other = Some(B256::ZERO);
+    let error = source.open(network(), EPOCH, other).await.unwrap_err();
+    assert!(matches!(error, FetchError::OtherEvidence { .. }), "{error}");
+}
+
 /// Rewrites a file and `bundle.json` with it, as an attester could: the hash is right, the content not.
 fn rewrite(directory: &Path, name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> B256 {
     let path = directory.join(name);

@@ -137,6 +137,12 @@ impl Rpc {
         code.map_err(|error| self.error("eth_getCode", error))
     }
 
+    /// Transactions of an account that are mined.
+    pub(super) async fn transaction_count(&self, account: Address) -> Result<u64, ChainError> {
+        let count = self.provider.get_transaction_count(account).latest().await;
+        count.map_err(|error| self.error("eth_getTransactionCount", error))
+    }
+
     /// Runtime code of a contract that was just deployed: behind some URLs stand several nodes, of which not
     /// all have the newest block yet.
     pub(super) async fn new_code(&self, address: Address) -> Result<Bytes, ChainError> {
