@@ -8,5 +8,6 @@ mod cli;
 mod crash;
 mod delivery;
 mod lies;
+mod prove;
 mod receipts;
 mod window;
