@@ -383,7 +383,8 @@ impl Record {
         if self.id.epoch != place.epoch {
             return Err(Rejection::UnknownTicket);
         }
-        if ticket.digest() != self.receipt.ticket {
+        // An issuer that lies may have the ticket of another place there.
+        if ticket.digest() != self.receipt.ticket || ticket.id != self.id {
             return Err(Rejection::WrongTicket);
         }
         if ticket.network != place.network {

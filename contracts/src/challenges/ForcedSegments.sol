@@ -158,10 +158,9 @@ contract ForcedSegments is IForcedSegments, Challenge {
     /// @inheritdoc IForcedSegments
     function forcedInvalid(uint64 epoch, ForcedProof calldata forced, bytes32) external {
         _requireForced(epoch, forced);
-        bool invalid = Tickets.id(forced.ticket) != Records.id(forced.record)
-            || forced.record.rejectionInFull(forced.ticket, _place(epoch, forced.node, true), ed25519)
-                != Rejection.None;
-        if (!invalid) revert BreaksNoRule();
+        RecordPlace memory place = _place(epoch, forced.node, true);
+        Rejection reason = forced.record.rejectionInFull(forced.ticket, place, ed25519);
+        if (reason == Rejection.None) revert BreaksNoRule();
         settlement.slashNode(forced.node, _challenger());
     }
 

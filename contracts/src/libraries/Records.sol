@@ -147,7 +147,10 @@ library Records {
         returns (Rejection)
     {
         if (epoch(record) != place.epoch) return Rejection.UnknownTicket;
-        if (entry.digest() != ticketDigest(record)) return Rejection.WrongTicket;
+        // An issuer that lies may have the ticket of another place there.
+        if (entry.digest() != ticketDigest(record) || Tickets.id(entry) != id(record)) {
+            return Rejection.WrongTicket;
+        }
         if (entry.network() != place.network) return Rejection.WrongNetwork;
         if (entry.node() != place.node) return Rejection.WrongNode;
         if (!entry.wellFormed(place.start, place.end, place.tail)) return Rejection.MalformedTicket;

@@ -71,6 +71,10 @@ contract RecordsTest is ChallengeTest {
         expect(Rejection.WrongNode, r, t, place);
         place.network = "another";
         expect(Rejection.WrongNetwork, r, t, place);
+        // A log that has the ticket of another place there.
+        r[15] ^= 0x01;
+        expect(Rejection.WrongTicket, r, t, place);
+        r[15] ^= 0x01;
         put(r, 16, 0, 32);
         expect(Rejection.WrongTicket, r, t, place);
         place.epoch = 2;
