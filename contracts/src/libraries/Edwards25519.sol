@@ -99,7 +99,7 @@ library Edwards25519 {
         pure
         returns (bool)
     {
-        (uint256 u, uint256 v, bool opposite) = halves(k % L);
+        (uint256 u, uint256 v, bool opposite) = halves(k);
         uint256 w = mulmod(v, s, L);
         if (w >> 252 != 0) {
             w = L - w;
@@ -113,12 +113,12 @@ library Edwards25519 {
     }
 
     /// @notice Two small numbers whose quotient is k or −k modulo L.
-    /// @param k Below L.
+    /// @param k Any number: the first steps reduce it.
     /// @return u Below 2^127; v·k modulo L, or if `opposite` −v·k.
     /// @return v Not 0, and at most 2^125.
     /// @dev Euclid's algorithm on L and k: every remainder is ±v·k modulo L, signs in turn, with a `v` that grows as
     /// remainders shrink. A `v` times the remainder before its own is at most L. The one taken belongs to the first
-    /// remainder below 2^127. Sums and products stay below L. Two steps go between checks; a division by 0
+    /// remainder below 2^127. Sums and products are at most L. Two steps go between checks; a division by 0
     /// in the second gives 0, and its result isn't taken.
     function halves(uint256 k) internal pure returns (uint256 u, uint256 v, bool opposite) {
         assembly ("memory-safe") {

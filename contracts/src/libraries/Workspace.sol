@@ -20,17 +20,15 @@ library Workspace {
 
     /// @notice Loads the constants. Must come before anything else takes memory; panics if something did.
     function load() internal pure {
-        uint256 free;
-        assembly ("memory-safe") {
-            free := mload(0x40)
-        }
-        assert(free == 0x80);
         bytes memory rounds = Sha512.ROUNDS;
         bytes memory points = BaseTable.POINTS;
+        uint256 roundsAt;
+        uint256 pointsAt;
         assembly ("memory-safe") {
-            // Where the compiler puts them. This can't fail, unless a compiler does it otherwise.
-            if or(xor(rounds, 0x80), xor(points, 0x320)) { invalid() }
+            roundsAt := rounds
+            pointsAt := points
             mstore(0x40, END)
         }
+        assert(roundsAt == 0x80 && pointsAt == 0x320);
     }
 }
