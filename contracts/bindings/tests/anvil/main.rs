@@ -214,6 +214,14 @@ async fn an_epoch_runs_its_course() {
         "announced at once"
     );
     assert!(chain.withdraw(&bill, 1, &[]).await.is_err());
+
+    // A key is for what starts after the block that set it.
+    let newer = chain.key_proof(&SigningKey::from_bytes(&[9; 32]), me);
+    chain.rotate_node(0, &newer).await.unwrap();
+    let rotated = chain.now().await.unwrap();
+    for (time, key) in [(0, &proof), (rotated, &proof), (rotated + 1, &newer)] {
+        assert_eq!(chain.key_at(0, time).await.unwrap(), key.node.0);
+    }
 }
 
 /// Blocks come only when the test says so: a transaction of a process that died is still pending.
