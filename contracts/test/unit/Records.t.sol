@@ -89,7 +89,7 @@ contract RecordsTest is ChallengeTest {
         vm.assertEq(uint256(Rejection.UnknownPayer), 12);
     }
 
-    /// The worked example of SPEC section 13.
+    /// The worked example of SPEC section 14.
     function test_theWorkedExample() public {
         bytes memory t = bytes.concat(
             hex"0000000000007a696522b1ac0c0c078f1fcc696b9cf72c59bb3624b7",
