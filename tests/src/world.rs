@@ -1,5 +1,6 @@
 //! A network in a scratch folder, and what chain and evidence say of it.
 
+use crate::independent::{OnChain, agree, agree_on_all};
 use crate::{Ran, eventually, now_ms, run};
 use contracts::{Chain, Status};
 use protocol::{
@@ -73,6 +74,18 @@ impl Deref for World {
 impl DerefMut for World {
     fn deref_mut(&mut self) -> &mut Network {
         &mut self.network
+    }
+}
+
+/// Whatever a test does, both auditors say the same of every epoch that it has attested.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Err(error) = agree_on_all(&self.on_chain(), |epoch| self.evidence_dir(epoch)) {
+            panic!("the auditors disagree: {error}");
+        }
     }
 }
 
@@ -294,8 +307,23 @@ impl World {
         process.kill().await.expect("ours to kill");
     }
 
-    /// `quittance audit` of an epoch, by what is at the verifier.
+    /// Where auditors find the chain.
+    fn on_chain(&self) -> OnChain {
+        OnChain {
+            rpc: self.rpc.clone(),
+            settlement: self.deployment.settlement.to_string(),
+        }
+    }
+
+    /// `quittance audit` of an epoch, by what is at the verifier. The other auditor has to say the same.
+    ///
+    /// # Panics
+    /// If it doesn't.
     pub async fn audit(&self, epoch: Epoch, evidence: &str) -> Ran {
+        let (chain, from) = (self.on_chain(), evidence.to_owned());
+        let agreed = tokio::task::spawn_blocking(move || agree(&chain, epoch, &from)).await;
+        let agreed = agreed.expect("no panic");
+        agreed.unwrap_or_else(|error| panic!("the auditors disagree: {error}"));
         let epoch = epoch.to_string();
         let settlement = self.deployment.settlement.to_string();
         let chain = ["--rpc", &self.rpc, "--settlement", &settlement];

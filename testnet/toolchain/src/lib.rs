@@ -1,6 +1,11 @@
-//! The pinned EVM tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`.
+//! The pinned tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`; and the
+//! Python packages of the auditor that tests compare ours with ([`Python`]).
 //!
 //! A crate of its own, so that `cargo xtask` builds in seconds.
+
+mod python;
+
+pub use python::Python;
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
