@@ -203,7 +203,7 @@ async fn sessions_and_requests_without_a_right_to_them_are_refused() {
     assert_eq!(code(&connection, second.ticket).await, Code::WrongNode);
     for (change, expected) in [
         (
-            altered(ticket, |t| t.bytes_max += 1),
+            altered(ticket, |t| t.bytes_max -= 1),
             Code::BadTicketSignature,
         ),
         (
