@@ -85,3 +85,25 @@ pub(crate) fn account(file: Option<&Path>) -> Result<PrivateKeySigner> {
         .ok()
         .context("the Ethereum private key must be 64 hexadecimal digits")
 }
+
+/// The account's key: from a keystore with its password, else as [`account`] finds it.
+pub(crate) fn wallet(
+    file: Option<&Path>,
+    keystore: Option<&Path>,
+    password_file: Option<&Path>,
+) -> Result<PrivateKeySigner> {
+    let Some(keystore) = keystore else {
+        return account(file);
+    };
+    let Some(password_file) = password_file else {
+        bail!("a keystore needs its password: give --password-file FILE");
+    };
+    let password = fs::read_to_string(password_file)
+        .with_context(|| format!("cannot read the password file {}", password_file.display()))?;
+    // A line's end is the editor's; blanks may be the password's.
+    let password = password.trim_end_matches(['\r', '\n']);
+    PrivateKeySigner::decrypt_keystore(keystore, password).with_context(|| {
+        let shown = keystore.display();
+        format!("cannot open the keystore {shown}; is it one, and is the password right?")
+    })
+}

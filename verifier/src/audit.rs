@@ -1,411 +1,302 @@
 //! Checking an attestation from chain and evidence, without trusting who made it.
+//!
+//! An auditor reads from the chain what was attested and what it must follow from, has the evidence from
+//! whoever has it, and recomputes everything. Whatever is false is told, and as far as the contracts can see
+//! it, with the challenge that shows it.
+//!
+//! It works in this order: the roots are opened ([`tree`]), so that every leaf is known as it is attested; each
+//! rule is held against the leaves just as the contracts hold it ([`rules`]); what the evidence itself comes to is
+//! computed as verifiers do ([`recompute`]), which finds what no rule on chain can see; and of what is found the
+//! paths to the roots are looked up ([`show`]).
+//!
+//! Memory grows with the nodes, payers and charges of an epoch, by some 500 bytes each, and not with its
+//! tickets, records or bytes: logs and segments are read through from files.
 
-use crate::chain::{EpochFacts, epoch_facts};
-use crate::evidence::{Evidence, EvidenceSource, RejectionLine};
-use crate::judge::{EpochInputs, Judgement, Previous, RejectedRecord, judge};
-use crate::report::{NodeLine, PayerLine, count_by_index, node_lines, payer_lines};
-use contracts::{AttestationTx, Chain};
-use protocol::{
-    Address, B256, BillLeaf, ChargeLeaf, Epoch, EpochTree, Mass, NodeLeaf, Payers, RecordContext,
-    Rejection, Roots, Statement,
-};
-use serde::Serialize;
+mod attested;
+mod content;
+mod examine;
+mod facts;
+mod findings;
+mod logs;
+mod progress;
+mod recompute;
+mod records;
+mod report;
+mod rules;
+mod segments;
+mod show;
+mod tree;
+mod walk;
 
-/// Faults that are told one by one; a bad epoch can have millions.
-const FAULTS_MAX: usize = 100;
+pub use findings::{LieKind, Unprovable};
+pub use progress::{NoProgress, Progress};
+pub use report::{AuditReport, AuditedAttestation, Lie, LieChallenge, Verdict};
 
-/// What an audit found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The attestation follows from the evidence, to the last unit.
-    True,
-    /// It doesn't, or the evidence itself is bad.
-    False,
-    /// It couldn't be judged: not attested, or chain or evidence couldn't be had.
-    NotJudged,
+use crate::evidence::{EvidenceFiles, EvidenceSource, fetch};
+use attested::Tree;
+use contracts::challenge::Challenge;
+use contracts::{Chain, ChainError};
+use facts::AuditFacts;
+use logs::{Entry, Logs, TicketReader};
+use protocol::{BillLeaf, ChargeLeaf, Elements, Epoch, NodeLeaf, Ticket, TicketId};
+use records::SegmentFile;
+use segments::{Accounts, OpenedSegment};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Challenges of which the gas is asked for.
+const TRIED_MAX: usize = 16;
+/// Reasons that are told.
+const GAPS_MAX: usize = 100;
+
+/// Who is to blame for a lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Who voted for the attestation.
+    Attestation,
+    /// An issuer, by its index.
+    Issuer(u32),
+    /// A node, by its registry index.
+    Node(u32),
 }
 
-/// The attestation as it stands on chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditedAttestation {
-    /// The transaction that completed the quorum.
-    pub tx: B256,
-    /// The block it is in.
-    pub block: u64,
-    /// The verifier whose vote it was.
-    pub verifier: Address,
-    /// What the contract keeps: hash of the roots and the evidence's.
-    pub digest: B256,
-    /// Roots of the three trees, and BLAKE3 of the evidence bundle.
-    pub roots: Roots,
-    /// Number of nodes.
-    pub nodes: u32,
-    /// Number of payers.
-    pub payers: u32,
-    /// Number of charges.
-    pub charges: u32,
-    /// Sum of all cumulative rewards, token units.
-    pub total: String,
-}
-
-/// An audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditReport {
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The network's chain.
-    pub chain_id: u64,
-    /// The network's contract.
-    pub settlement: Address,
-    /// True, false, or not judged.
-    pub verdict: Verdict,
-    /// Why it isn't true; empty if it is.
-    pub reasons: Vec<String>,
-    /// What was attested, if anything.
-    pub attestation: Option<AuditedAttestation>,
-    /// The roots as recomputed, if they could be.
-    pub recomputed_roots: Option<Roots>,
-    /// Sum of all cumulative rewards as recomputed, token units.
-    pub recomputed_total: Option<String>,
-    /// Signatures that were checked.
-    pub signatures: u64,
-    /// Each node, as recomputed.
-    pub nodes: Vec<NodeLine>,
-    /// Each payer, as recomputed.
-    pub payers: Vec<PayerLine>,
-}
-
-/// Evidence against chain: the judgement that follows from both, and what is wrong with the evidence.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    pub(crate) judgement: Option<Judgement>,
-    pub(crate) faults: Vec<String>,
-    pub(crate) nodes: Vec<NodeLine>,
-    pub(crate) payers: Vec<PayerLine>,
-}
-
-/// Judges an epoch anew from its evidence. Pure; uses all cores.
-pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
-    let mut faults = Vec::new();
-    let place = (facts.network, facts.epoch);
-    let trees = &evidence.trees;
-    for (file, found) in [
-        ("tree.qtree", (trees.nodes.network, trees.nodes.epoch)),
-        ("bills.qbil", (trees.bills.network, trees.bills.epoch)),
-        ("charges.qchg", (trees.charges.network, trees.charges.epoch)),
-    ] {
-        if found != place {
-            faults.push(format!("{file} is of another network or epoch"));
+impl fmt::Display for Against {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attestation => f.write_str("attestation"),
+            Self::Issuer(issuer) => write!(f, "issuer {issuer}"),
+            Self::Node(node) => write!(f, "node {node}"),
         }
     }
-    let previous = evidence.previous.as_ref();
-    let attested = facts.previous.map(|roots| (roots.nodes, roots.bills));
-    if previous.map(Previous::hashes) != attested.map(Some) {
-        let tell = |roots: Option<(B256, B256)>| {
-            roots.map_or("none".to_owned(), |(nodes, bills)| {
-                format!("{nodes} and {bills}")
-            })
+}
+
+impl Serialize for Against {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// What can't be judged, and why.
+#[derive(Debug, Default)]
+struct Gaps {
+    told: Vec<String>,
+    count: usize,
+}
+
+impl Gaps {
+    fn push(&mut self, gap: String) {
+        self.count += 1;
+        if self.told.len() < GAPS_MAX {
+            self.told.push(gap);
+        }
+    }
+
+    fn into_told(mut self) -> Vec<String> {
+        if self.count > self.told.len() {
+            let more = self.count - self.told.len();
+            self.told.push(format!("and {more} more"));
+        }
+        self.told
+    }
+}
+
+/// Nodes and bills of the epoch before.
+#[derive(Default)]
+struct Before {
+    trees: Option<(Tree<NodeLeaf>, Tree<BillLeaf>)>,
+    /// Why the evidence of the epoch itself doesn't have those that were attested.
+    fault: Option<String>,
+}
+
+/// An epoch with what is known of it.
+struct Audited {
+    facts: Arc<AuditFacts>,
+    nodes: Option<Tree<NodeLeaf>>,
+    bills: Option<Tree<BillLeaf>>,
+    charges: Option<Tree<ChargeLeaf>>,
+    /// Nodes and bills of the epoch before.
+    before: Option<(Tree<NodeLeaf>, Tree<BillLeaf>)>,
+    logs: Logs,
+    /// By registry index.
+    segment_files: BTreeMap<u32, SegmentFile>,
+    /// Segments of charges of which something is to be shown, by the charge's place.
+    segments: BTreeMap<u32, OpenedSegment>,
+    /// Elements files, by name.
+    elements: BTreeMap<String, Elements>,
+    accounts: Accounts,
+}
+
+impl Audited {
+    fn tickets(&self) -> TicketReader<'_> {
+        TicketReader::new(&self.logs, self.facts.attested.epoch)
+    }
+
+    /// The entry of a committed log.
+    fn entry(&self, issuer: u32, index: u32) -> Option<Ticket> {
+        let epoch = self.facts.attested.epoch;
+        let id = TicketId {
+            epoch,
+            issuer,
+            index,
         };
-        let found = tell(previous.and_then(Previous::hashes));
-        faults.push(format!(
-            "previous.qtree and previous-bills.qbil have the roots {found}, attested for the epoch \
-             before are {}",
-            tell(attested)
-        ));
-    }
-    let inputs = EpochInputs {
-        network: facts.network,
-        epoch: facts.epoch,
-        timeline: facts.timeline,
-        terms: facts.terms,
-        nodes: &facts.nodes,
-        payers: &facts.payers,
-        committed: &facts.committed,
-        logs: &evidence.logs,
-        segments: &evidence.segments,
-        forced: &facts.forced,
-        previous,
-        probes: &evidence.probes,
-    };
-    let judgement = match judge(&inputs) {
-        Ok(judgement) => judgement,
-        Err(error) => {
-            faults.push(error.to_string());
-            return Checked {
-                judgement: None,
-                faults,
-                nodes: Vec::new(),
-                payers: Vec::new(),
-            };
-        }
-    };
-    let rejected = count_by_index(evidence.rejections.iter().map(|line| line.index));
-    let mut nodes = node_lines(&judgement, &rejected);
-    let mut payers = payer_lines(&judgement, &facts.payers);
-    for (index, refusal) in &judgement.refusals {
-        faults.push(format!("segment-{index}.qseg: {refusal}"));
-    }
-    // What a node forced is on chain, whether it counts or not; nobody attested it for that.
-    let forced = |bad: &RejectedRecord| {
-        let records = facts.forced.get(&bad.index);
-        records.is_some_and(|records| records.contains(&bad.record))
-    };
-    let counted = judgement.rejections.iter().filter(|bad| !forced(bad));
-    for bad in counted.clone() {
-        let (index, ticket) = (bad.index, bad.record.id);
-        let reason = bad.rejection;
-        faults.push(format!("segment-{index}.qseg, ticket {ticket}: {reason}"));
-    }
-    faults.extend(wrong_refusals(facts, evidence, &judgement));
-    for (place, reason) in differences(&trees.nodes, &judgement.trees.nodes, tell_node) {
-        faults.push(format!("tree.qtree, node {place}: {reason}"));
-        if let Some(line) = nodes.get_mut(place) {
-            (line.ok, line.reason) = (false, Some(reason));
+        match self.tickets().committed(id) {
+            Ok(Entry::Ticket(ticket)) => Some(ticket),
+            _ => None,
         }
     }
-    for (place, reason) in differences(&trees.bills, &judgement.trees.bills, tell_bill) {
-        faults.push(format!("bills.qbil, payer {place}: {reason}"));
-        if let Some(line) = payers.get_mut(place) {
-            (line.ok, line.reason) = (false, Some(reason));
+
+    /// What a node had earned before the epoch; `None` if it isn't known.
+    fn earned_before(&self, index: u32) -> Option<u128> {
+        if self.facts.attested.epoch == 0 {
+            return Some(0);
+        }
+        let (nodes, _) = self.before.as_ref()?;
+        match index < nodes.count() {
+            true => nodes.leaf(index).map(|leaf| leaf.cumulative),
+            false => Some(0),
         }
     }
-    for (place, reason) in differences(&trees.charges, &judgement.trees.charges, tell_charge) {
-        faults.push(format!("charges.qchg, charge {place}: {reason}"));
-    }
-    for line in &mut nodes {
-        let bad = judgement.refusals.contains_key(&line.index)
-            || counted.clone().any(|bad| bad.index == line.index);
-        if bad && line.ok {
-            let reason = "its segment holds what doesn't count".to_owned();
-            (line.ok, line.reason) = (false, Some(reason));
+
+    /// What a payer had been billed before the epoch; `None` if it isn't known.
+    fn billed_before(&self, index: u32) -> Option<u128> {
+        if self.facts.attested.epoch == 0 {
+            return Some(0);
+        }
+        let (_, bills) = self.before.as_ref()?;
+        match index < bills.count() {
+            true => bills.leaf(index).map(|leaf| leaf.cumulative),
+            false => Some(0),
         }
     }
-    if faults.len() > FAULTS_MAX {
-        let more = faults.len() - FAULTS_MAX;
-        faults.truncate(FAULTS_MAX);
-        faults.push(format!("and {more} more"));
-    }
-    Checked {
-        judgement: Some(judgement),
-        faults,
-        nodes,
-        payers,
-    }
 }
 
-/// Records that the attester left out with another reason than they give, or though they count.
-fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence, judgement: &Judgement) -> Vec<String> {
-    let payers = Payers::new(facts.payers.iter().map(|payer| payer.account));
-    let wrong = |line: &RejectionLine| {
-        let (index, ticket) = (line.index, line.ticket);
-        let found = match facts.nodes.get(index as usize) {
-            None => "there is no such node".to_owned(),
-            Some(node) => {
-                let context = RecordContext {
-                    network: facts.network,
-                    epoch: facts.epoch,
-                    node: *node,
-                    timeline: facts.timeline,
-                    logs: &evidence.logs,
-                    payers: &payers,
-                };
-                let has_room = || {
-                    let leaf = judgement.trees.nodes.leaves.get(index as usize)?;
-                    let sum = leaf.mass.checked_add(line.record.leaf().ok()?.mass);
-                    Some(sum.is_ok())
-                };
-                let valid = line.record.verify(&context).and_then(|_| match has_room() {
-                    Some(true) => Ok(()),
-                    _ => Err(Rejection::SumOverflow),
-                });
-                match valid {
-                    Err(found)
-                        if (found.code(), found.name()) == (line.code, line.reason.clone()) =>
-                    {
-                        return None;
-                    }
-                    Err(found) => found.to_string(),
-                    Ok(()) => "the record counts".to_owned(),
-                }
-            }
-        };
-        let stated = &line.reason;
-        Some(format!(
-            "rejections.json, node {index}, ticket {ticket}: stated {stated}; found: {found}"
-        ))
-    };
-    evidence.rejections.iter().filter_map(wrong).collect()
-}
-
-/// Leaves that aren't the same in both trees, by place, with what each says.
-fn differences<L: PartialEq>(
-    stated: &EpochTree<L>,
-    computed: &EpochTree<L>,
-    tell: impl Fn(&L) -> String,
-) -> Vec<(usize, String)> {
-    let (stated, computed) = (&stated.leaves, &computed.leaves);
-    let tell = |leaf: Option<&L>| leaf.map_or("nothing".to_owned(), &tell);
-    (0..stated.len().max(computed.len()))
-        .map(|place| (place, stated.get(place), computed.get(place)))
-        .filter(|(_, stated, computed)| stated != computed)
-        .map(|(place, stated, computed)| {
-            let (stated, computed) = (tell(stated), tell(computed));
-            (place, format!("attested: {stated}; recomputed: {computed}"))
-        })
-        .collect()
-}
-
-fn tell_node(leaf: &NodeLeaf) -> String {
-    let NodeLeaf {
-        node,
-        mass,
-        probes,
-        probes_ok,
-        sla_ppm,
-        last,
-        reward,
-        cumulative,
-        ..
-    } = leaf;
-    let node = node.short();
-    format!(
-        "key {node}, {mass:?}, probes {probes_ok} of {probes}, score {sla_ppm}, reward {reward}, \
-         cumulative {cumulative}, last {last}"
-    )
-}
-
-fn tell_bill(leaf: &BillLeaf) -> String {
-    let BillLeaf {
-        payer,
-        last,
-        bill,
-        cumulative,
-        ..
-    } = leaf;
-    format!("account {payer}, bill {bill}, cumulative {cumulative}, last {last}")
-}
-
-fn tell_charge(leaf: &ChargeLeaf) -> String {
-    let ChargeLeaf {
-        payer,
-        node,
-        segment_root,
-        mass,
-        amount,
-        billed,
-        earned,
-        served,
-        previous,
-    } = leaf;
-    format!(
-        "payer {payer} at node {node}, {mass:?}, segment root {segment_root}, amount {amount}, \
-         billed {billed}, earned {earned}, served {served:?}, previous {previous}"
-    )
-}
-
-/// Audits an attested epoch: reads from the chain what was attested and what it must follow from, reads the
-/// evidence, and recomputes everything. Cancel safe.
+/// Audits an attested epoch: reads from the chain what was attested and what it must follow from, has the
+/// evidence from whichever source has it, and recomputes everything. Cancel safe.
 ///
 /// It never fails: what keeps it from judging is in the report.
-pub async fn audit_epoch(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditReport {
-    let network = chain.network_id();
-    let mut report = AuditReport {
-        epoch,
-        chain_id: network.chain_id,
-        settlement: network.settlement,
-        verdict: Verdict::NotJudged,
-        reasons: Vec::new(),
-        attestation: None,
-        recomputed_roots: None,
-        recomputed_total: None,
-        signatures: 0,
-        nodes: Vec::new(),
-        payers: Vec::new(),
-    };
-    match audit(chain, source, epoch, &mut report).await {
-        Ok(faults) if faults.is_empty() => report.verdict = Verdict::True,
-        Ok(faults) => {
-            report.verdict = Verdict::False;
-            report.reasons = faults;
-        }
-        Err(reason) => report.reasons = vec![reason],
+pub async fn audit_epoch(
+    chain: &Chain,
+    sources: &[EvidenceSource],
+    epoch: Epoch,
+    progress: &Arc<dyn Progress>,
+) -> AuditReport {
+    let mut report = AuditReport::new(epoch, chain.network_id());
+    if let Err(reason) = audit(chain, sources, epoch, progress, &mut report).await {
+        report.reasons.push(reason);
     }
+    report.conclude();
     report
 }
 
-/// The faults found, or why it couldn't be judged.
 async fn audit(
     chain: &Chain,
-    source: &EvidenceSource,
+    sources: &[EvidenceSource],
     epoch: Epoch,
+    progress: &Arc<dyn Progress>,
     report: &mut AuditReport,
-) -> Result<Vec<String>, String> {
-    let text = |error: contracts::ChainError| error.to_string();
-    let attested = chain.attestation_tx(epoch).await.map_err(text)?;
-    let attested = attested.ok_or_else(|| format!("epoch {epoch} isn't attested"))?;
-    report.attestation = Some(AuditedAttestation {
-        tx: attested.tx,
-        block: attested.block,
-        verifier: attested.verifier,
-        digest: attested.roots.digest(),
-        roots: attested.roots,
-        nodes: attested.nodes,
-        payers: attested.payers,
-        charges: attested.charges,
-        total: attested.total.to_string(),
-    });
-    let facts = epoch_facts(chain, epoch).await.map_err(text)?;
-    let read = source.read(facts.network, epoch, Some(attested.roots.evidence));
-    let (evidence, _) = match read.await {
-        Ok(read) => read,
-        // The attested bytes themselves: nobody can have better ones.
-        Err(error) if error.is_content() => return Ok(vec![error.to_string()]),
-        Err(error) => return Err(error.to_string()),
+) -> Result<(), String> {
+    let text = |error: ChainError| error.to_string();
+    progress.begin("chain", 0);
+    let facts = facts::read(chain, epoch).await.map_err(text)?;
+    let facts = facts.ok_or_else(|| format!("epoch {epoch} isn't attested"))?;
+    report.attestation = Some((&facts).into());
+    report.open_until = facts.open_until.filter(|until| facts.now < *until);
+    let facts = Arc::new(facts);
+    let network = facts.epoch.network;
+    let expected = (epoch, facts.attested.roots.evidence);
+    let files = fetch(sources, network, expected, |_| true, &**progress).await;
+    // Even without them the chain says whether the numbers of nodes and payers are right.
+    let (files, missing) = match files {
+        Ok(files) => (Some(Arc::new(files)), None),
+        Err(error) => (None, Some(error.to_string())),
     };
-    let checked = tokio::task::spawn_blocking(move || check(&facts, &evidence)).await;
-    let checked = checked.map_err(|error| format!("the check itself failed: {error}"))?;
-    Ok(conclude(checked, &attested, report))
+    let before = match &files {
+        Some(files) => trees_before(sources, &facts, files).await,
+        None => Before::default(),
+    };
+    let told = Arc::clone(progress);
+    let examined = tokio::task::spawn_blocking(move || {
+        examine::examine(facts, files.as_deref(), before, &*told)
+    });
+    let examined = examined.await;
+    let examined = examined.map_err(|error| format!("the check itself failed: {error}"))?;
+    let examined = examined.map_err(|error| format!("the evidence can't be read: {error}"))?;
+    report.take(examined);
+    report.reasons.extend(missing);
+    add_targets(chain, report).await
 }
 
-fn conclude(checked: Checked, attested: &AttestationTx, report: &mut AuditReport) -> Vec<String> {
-    let mut faults = checked.faults;
-    (report.nodes, report.payers) = (checked.nodes, checked.payers);
-    if let Some(judgement) = checked.judgement {
-        let statement = Statement {
-            epoch: attested.epoch,
-            trees: judgement.roots,
-            evidence: attested.roots.evidence,
-        };
-        let roots = statement.roots();
-        report.recomputed_roots = Some(roots);
-        report.recomputed_total = Some(statement.total().to_string());
-        report.signatures = judgement
-            .segments
-            .values()
-            .map(|segment| segment.records().len() as u64)
-            .sum();
-        for (tree, found, attested) in [
-            ("nodes", roots.nodes, attested.roots.nodes),
-            ("bills", roots.bills, attested.roots.bills),
-            ("charges", roots.charges, attested.roots.charges),
-        ] {
-            if found != attested {
-                faults.push(format!(
-                    "the recomputed root of the {tree} tree is {found}, attested is {attested}"
-                ));
-            }
+/// The trees of the epoch before, by this epoch's evidence or, where that has others, by their own.
+async fn trees_before(
+    sources: &[EvidenceSource],
+    facts: &Arc<AuditFacts>,
+    files: &Arc<EvidenceFiles>,
+) -> Before {
+    let Some(attested) = &facts.before else {
+        return Before::default();
+    };
+    let open = async |files: &Arc<EvidenceFiles>, names| {
+        let (facts, files) = (Arc::clone(facts), Arc::clone(files));
+        let opened =
+            tokio::task::spawn_blocking(move || examine::open_before(&facts, &files, names));
+        opened.await.map_err(|error| error.to_string()).flatten()
+    };
+    let fault = match open(files, examine::COPIES).await {
+        Ok(trees) => {
+            return Before {
+                trees: Some(trees),
+                fault: None,
+            };
         }
-        let trees = statement.trees;
-        let counts = [trees.nodes.count, trees.bills.count, trees.charges.count];
-        let same = counts == [attested.nodes, attested.payers, attested.charges].map(u64::from)
-            && statement.total() == attested.total
-            && trees.nodes.top.hash == attested.nodes_top;
-        if !same && roots == attested.roots {
-            faults.push("top, counts or total of the attestation are not its roots'".into());
+        Err(fault) => Some(fault),
+    };
+    let expected = (attested.epoch, attested.roots.evidence);
+    let wanted = |name: &str| examine::ORIGINALS.contains(&name);
+    let network = facts.epoch.network;
+    let trees = match fetch(sources, network, expected, wanted, &NoProgress).await {
+        Ok(files) => open(&Arc::new(files), examine::ORIGINALS).await.ok(),
+        Err(error) => {
+            tracing::debug!(%error, "no other evidence of the epoch before");
+            None
+        }
+    };
+    Before { trees, fault }
+}
+
+/// Says of each challenge where to send it, and what the first few cost.
+async fn add_targets(chain: &Chain, report: &mut AuditReport) -> Result<(), String> {
+    if report.lies.iter().all(|lie| lie.shown.is_none()) {
+        return Ok(());
+    }
+    let contracts = chain.challenge_contracts().await;
+    let contracts = contracts.map_err(|error| error.to_string())?;
+    let is_open = report.open_until.is_some();
+    let mut tried = 0;
+    for lie in &mut report.lies {
+        let (Some(challenge), Some(told)) = (&lie.shown, &mut lie.challenge) else {
+            continue;
+        };
+        let Some(to) = contracts.get(challenge.contract()) else {
+            lie.challenge = None;
+            lie.unshown = Some("the network has no contract for such challenges".to_owned());
+            continue;
+        };
+        told.to = to;
+        let can_be_sent = is_open || !matches!(challenge, Challenge::Attestation { .. });
+        if !can_be_sent || tried == TRIED_MAX {
+            continue;
+        }
+        tried += 1;
+        match chain.try_challenge(to, challenge).await {
+            Ok(gas) => told.gas = Some(gas),
+            Err(error) if error.revert().is_some() => told.refusal = Some(error.to_string()),
+            // Unknown then, and no reason to know nothing else.
+            Err(error) => tracing::debug!(%error, "cannot try a challenge"),
         }
     }
-    faults
+    Ok(())
 }
 
 #[cfg(test)]

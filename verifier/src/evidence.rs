@@ -9,29 +9,32 @@
 mod bundle;
 mod opened;
 mod source;
+mod spool;
 mod store;
 
+pub(crate) use bundle::numbered;
 pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, is_file_name};
 pub use opened::OpenEvidence;
 pub use source::{EvidenceSource, FetchError};
+pub(crate) use spool::{EvidenceFiles, fetch};
 pub use store::{EvidenceStore, StoreError};
 
 use crate::judge::{Judgement, Previous, ProbeCount, RejectedRecord};
 use protocol::{
-    Epoch, EpochLeaf, EpochTree, EpochTrees, Network, RECORD_BYTES, Record, Segment, TicketId,
-    TicketLog,
+    Elements, Epoch, EpochLeaf, EpochTree, EpochTrees, Network, RECORD_BYTES, Record, Segment,
+    TicketId, TicketLog,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-const TREE_FILE: &str = "tree.qtree";
-const BILLS_FILE: &str = "bills.qbil";
-const CHARGES_FILE: &str = "charges.qchg";
-const PREVIOUS_FILE: &str = "previous.qtree";
-const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
-const PROBES_FILE: &str = "probes.json";
-const REJECTIONS_FILE: &str = "rejections.json";
+pub(crate) const TREE_FILE: &str = "tree.qtree";
+pub(crate) const BILLS_FILE: &str = "bills.qbil";
+pub(crate) const CHARGES_FILE: &str = "charges.qchg";
+pub(crate) const PREVIOUS_FILE: &str = "previous.qtree";
+pub(crate) const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
+pub(crate) const PROBES_FILE: &str = "probes.json";
+pub(crate) const REJECTIONS_FILE: &str = "rejections.json";
 
 /// A line of `rejections.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +96,9 @@ pub struct Evidence {
     pub probes: Vec<ProbeCount>,
     /// Records that don't count.
     pub rejections: Vec<RejectionLine>,
+    /// Elements files, by name: what the trees have in them that their leaves don't give. An honest verifier
+    /// has none.
+    pub elements: BTreeMap<String, Elements>,
 }
 
 /// Files whose bytes are the ones that `bundle.json` names, but that don't make sense: whoever attested
@@ -137,6 +143,7 @@ impl Evidence {
             previous,
             probes,
             rejections: judgement.rejections.iter().map(Into::into).collect(),
+            elements: BTreeMap::new(),
         }
     }
 
@@ -177,6 +184,9 @@ impl Evidence {
         for (index, segment) in &self.segments {
             files.insert(format!("segment-{index}.qseg"), segment.clone());
         }
+        for (name, elements) in &self.elements {
+            files.insert(name.clone(), elements.to_bytes());
+        }
         files
     }
 
@@ -206,6 +216,7 @@ impl Evidence {
             previous: previous.transpose()?,
             probes: json(&mut files, PROBES_FILE)?,
             rejections: json(&mut files, REJECTIONS_FILE)?,
+            elements: BTreeMap::new(),
         };
         check_rejections(&evidence.rejections)?;
         for (name, bytes) in files {
@@ -218,6 +229,9 @@ impl Evidence {
                 evidence.logs.push(log);
             } else if let Some(index) = bundle::numbered(&name, "segment-", ".qseg") {
                 evidence.segments.insert(index, bytes);
+            } else if bundle::is_elements(&name) {
+                let elements = Elements::from_bytes(&bytes).map_err(|e| unreadable(&name, e))?;
+                evidence.elements.insert(name, elements);
             }
         }
         evidence.logs.sort_by_key(TicketLog::issuer);

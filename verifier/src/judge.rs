@@ -12,9 +12,9 @@ pub use records::{SegmentRefusal, segment_bytes_max, tickets_by_node};
 
 use charges::{Served, settle};
 use protocol::{
-    Address, B256, BillTree, Epoch, EpochRoots, EpochTrees, MassOverflow, MoneyError, Network,
-    NodeId, NodeTree, Payers, RECORDS_MAX, Record, Rejection, RewardTerms, Segment, TicketLog,
-    Timeline,
+    Address, B256, BillTree, DeliveryMass, Epoch, EpochRoots, EpochTrees, MassOverflow, MoneyError,
+    Network, NodeId, NodeTree, Payers, RECORDS_MAX, Record, Rejection, RewardTerms, Root, Segment,
+    TicketLog, Timeline,
 };
 use records::accept;
 use std::collections::BTreeMap;
@@ -235,12 +235,7 @@ fn judge_on(inputs: &EpochInputs<'_>, threads: usize) -> Result<Judgement, Judge
         }
         served.push(of_node);
     }
-    let trees = settle(inputs, served)?;
-    let roots = trees.roots()?;
-    if roots.nodes.mass() != roots.bills.mass() {
-        // Every charge is on both sides: so it was before.
-        return Err(JudgeError::PreviousTotal);
-    }
+    let (trees, roots) = settled(inputs, served)?;
     Ok(Judgement {
         trees,
         roots,
@@ -248,6 +243,41 @@ fn judge_on(inputs: &EpochInputs<'_>, threads: usize) -> Result<Judgement, Judge
         rejections,
         refusals,
     })
+}
+
+/// What nodes are rewarded and payers billed, given what each node served: the sum of what counts, and the root
+/// of it for each payer, by registry index. Of the inputs neither logs nor segments are looked at.
+///
+/// # Errors
+/// If the inputs don't fit together.
+pub(crate) fn settle_served(
+    inputs: &EpochInputs<'_>,
+    served: Vec<(DeliveryMass, BTreeMap<u32, Root<DeliveryMass>>)>,
+) -> Result<(EpochTrees, EpochRoots), JudgeError> {
+    check_registry(inputs)?;
+    check_previous(inputs)?;
+    payers(inputs)?;
+    let probes = probes_by_index(inputs)?;
+    let served = (0u32..).zip(served).map(|(index, (mass, by_payer))| {
+        let (made, ok) = probes.get(&index).copied().unwrap_or((0, 0));
+        let mut of_node = Served::nothing(made, ok);
+        (of_node.mass, of_node.by_payer) = (mass, by_payer);
+        of_node
+    });
+    settled(inputs, served.collect())
+}
+
+fn settled(
+    inputs: &EpochInputs<'_>,
+    served: Vec<Served>,
+) -> Result<(EpochTrees, EpochRoots), JudgeError> {
+    let trees = settle(inputs, served)?;
+    let roots = trees.roots()?;
+    if roots.nodes.mass() != roots.bills.mass() {
+        // Every charge is on both sides: so it was before.
+        return Err(JudgeError::PreviousTotal);
+    }
+    Ok((trees, roots))
 }
 
 fn check_registry(inputs: &EpochInputs<'_>) -> Result<(), JudgeError> {

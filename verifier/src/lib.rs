@@ -18,11 +18,15 @@ mod fixture;
 mod gather;
 mod http;
 mod judge;
+mod recheck;
 mod report;
 mod serve;
 mod service;
 
-pub use audit::{AuditReport, AuditedAttestation, Verdict, audit_epoch};
+pub use audit::{
+    Against, AuditReport, AuditedAttestation, Lie, LieChallenge, LieKind, NoProgress, Progress,
+    Unprovable, Verdict, audit_epoch,
+};
 pub use chain::{EpochFacts, epoch_facts};
 pub use config::Config;
 pub use evidence::{

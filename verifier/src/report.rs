@@ -1,6 +1,6 @@
 //! What verifier and auditor tell people and programs, as JSON. Amounts are decimal strings of token units.
 
-use crate::judge::{Judgement, Payer};
+use crate::judge::Judgement;
 use protocol::{Address, B256, BillLeaf, Epoch, NodeId, NodeLeaf};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -39,26 +39,37 @@ pub struct NodeLine {
     pub reason: Option<String>,
 }
 
+impl NodeLine {
+    /// What a leaf says, without anything to complain of, and without records.
+    pub(crate) fn of(leaf: &NodeLeaf) -> Self {
+        Self {
+            index: leaf.index,
+            node: leaf.node,
+            bytes: leaf.mass.bytes(),
+            deliveries: leaf.mass.deliveries(),
+            within: leaf.mass.within(),
+            probes: leaf.probes,
+            probes_ok: leaf.probes_ok,
+            sla_ppm: leaf.sla_ppm,
+            reward: leaf.reward.to_string(),
+            cumulative: leaf.cumulative.to_string(),
+            records: 0,
+            rejected: 0,
+            ok: true,
+            reason: None,
+        }
+    }
+}
+
 /// Lines of all nodes, without anything to complain of. `rejected` is by registry index.
 pub(crate) fn node_lines(judgement: &Judgement, rejected: &HashMap<u32, u64>) -> Vec<NodeLine> {
     let line = |leaf: &NodeLeaf| NodeLine {
-        index: leaf.index,
-        node: leaf.node,
-        bytes: leaf.mass.bytes(),
-        deliveries: leaf.mass.deliveries(),
-        within: leaf.mass.within(),
-        probes: leaf.probes,
-        probes_ok: leaf.probes_ok,
-        sla_ppm: leaf.sla_ppm,
-        reward: leaf.reward.to_string(),
-        cumulative: leaf.cumulative.to_string(),
         records: judgement
             .segments
             .get(&leaf.index)
             .map_or(0, |segment| segment.records().len() as u64),
         rejected: rejected.get(&leaf.index).copied().unwrap_or(0),
-        ok: true,
-        reason: None,
+        ..NodeLine::of(leaf)
     };
     judgement.trees.nodes.leaves.iter().map(line).collect()
 }
@@ -82,19 +93,19 @@ pub struct PayerLine {
     pub reason: Option<String>,
 }
 
-/// Lines of all payers, without anything to complain of.
-pub(crate) fn payer_lines(judgement: &Judgement, payers: &[Payer]) -> Vec<PayerLine> {
-    let line = |(leaf, payer): (&BillLeaf, &Payer)| PayerLine {
-        index: leaf.index,
-        account: leaf.payer,
-        deposit: payer.deposit.to_string(),
-        bill: leaf.bill.to_string(),
-        cumulative: leaf.cumulative.to_string(),
-        ok: true,
-        reason: None,
-    };
-    let bills = judgement.trees.bills.leaves.iter();
-    bills.zip(payers).map(line).collect()
+impl PayerLine {
+    /// What a leaf says, without anything to complain of.
+    pub(crate) fn of(leaf: &BillLeaf, deposit: u128) -> Self {
+        Self {
+            index: leaf.index,
+            account: leaf.payer,
+            deposit: deposit.to_string(),
+            bill: leaf.bill.to_string(),
+            cumulative: leaf.cumulative.to_string(),
+            ok: true,
+            reason: None,
+        }
+    }
 }
 
 /// How often each index occurs.

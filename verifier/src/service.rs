@@ -10,12 +10,12 @@
 
 mod outcome;
 
-use crate::audit::check;
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
 use crate::evidence::{Evidence, EvidenceStore, FetchError, StoreError};
 use crate::gather::{Gatherer, LogsMissing};
 use crate::judge::{JudgeError, Previous};
+use crate::recheck::check;
 use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
 use contracts::{Chain, ChainConfig, ChainError};

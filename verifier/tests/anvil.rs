@@ -12,11 +12,15 @@ use protocol::{
     ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo, Receipt,
     Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
 };
-use quittance_verifier::{Config, EvidenceSource, Verdict, audit_epoch, epoch_facts, run};
+use quittance_verifier::{
+    AuditReport, Config, EvidenceSource, NoProgress, Progress, Verdict, audit_epoch, epoch_facts,
+    run,
+};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -345,6 +349,11 @@ async fn a_node_s_key_in_an_epoch_is_the_contract_s() {
     assert_eq!(keys(3).await, named([10, 11, 2]));
 }
 
+async fn audited(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditReport {
+    let progress: Arc<dyn Progress> = Arc::new(NoProgress);
+    audit_epoch(chain, std::slice::from_ref(source), epoch, &progress).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_a_restart_and_audits() {
     contracts::install_crypto_provider();
@@ -416,7 +425,7 @@ async fn two_epochs_a_restart_and_audits() {
     let directory_source = EvidenceSource::Directory(data_dir.join("evidence/0"));
     let served = EvidenceSource::Verifier(verifier.base.clone());
     for source in [&directory_source, &served] {
-        let report = audit_epoch(&chain, source, 0).await;
+        let report = audited(&chain, source, 0).await;
         assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
         assert_eq!((report.signatures, report.nodes.len()), (2, 3));
         let attested = report.attestation.unwrap();
@@ -431,7 +440,7 @@ async fn two_epochs_a_restart_and_audits() {
             (due.clone(), "0")
         );
     }
-    let report = audit_epoch(&chain, &served, 1).await;
+    let report = audited(&chain, &served, 1).await;
     assert_eq!(report.verdict, Verdict::NotJudged, "not attested yet");
 
     // The next epoch passes without any ticket: nobody commits, what was earned stands.
@@ -444,7 +453,7 @@ async fn two_epochs_a_restart_and_audits() {
         .until(|status| status["epochs_attested"] == 2)
         .await;
     assert_eq!(status["last"]["total"], due.as_str());
-    let report = audit_epoch(&chain, &EvidenceSource::Verifier(verifier.base.clone()), 1).await;
+    let report = audited(&chain, &EvidenceSource::Verifier(verifier.base.clone()), 1).await;
     assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
     assert_eq!(report.nodes[0].cumulative, due);
     verifier.stop().await;
@@ -454,7 +463,7 @@ async fn two_epochs_a_restart_and_audits() {
     let mut altered = std::fs::read(&tree).unwrap();
     altered[60] ^= 1;
     std::fs::write(&tree, altered).unwrap();
-    let report = audit_epoch(&chain, &directory_source, 0).await;
+    let report = audited(&chain, &directory_source, 0).await;
     assert_eq!(report.verdict, Verdict::NotJudged);
     assert!(
         report.reasons[0].contains("tree.qtree differs"),

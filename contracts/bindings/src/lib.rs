@@ -9,7 +9,7 @@ pub mod chain;
 pub mod challenge;
 mod rules;
 
-pub use alloy::primitives::{Address, B256, U256};
+pub use alloy::primitives::{Address, B256, Bytes, U256};
 pub use alloy::signers::local::PrivateKeySigner;
 pub use chain::{
     Announced, Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError, ChallengeCall,

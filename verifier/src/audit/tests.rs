@@ -1,61 +1,128 @@
+use super::examine::{COPIES, Examined, examine, open_before};
 use super::*;
-use crate::fixture::{World, network};
-use protocol::TicketLog;
+use crate::chain::EpochFacts;
+use crate::evidence::Evidence;
+use crate::fixture::{EPOCH, TIMELINE, World, network};
+use contracts::challenge::Kind;
+use contracts::{AttestationTx, CommittedLog};
+use protocol::{Address, B256, Element, EpochTrees, Mass, Root, Roots, TicketLog, ValueMass};
 
-fn facts(world: &World) -> EpochFacts {
-    EpochFacts {
-        network: network(),
-        epoch: world.epoch,
-        timeline: crate::fixture::TIMELINE,
-        terms: world.terms,
-        nodes: world.nodes.clone(),
-        payers: world.payers.clone(),
-        committed: world.committed.clone(),
-        forced: world.forced.clone(),
-        previous: world.previous_roots(),
-    }
-}
+/// Enough for every payer of the fixture.
+const FUNDED: u128 = 10u128.pow(25);
 
-fn attested(evidence: &Evidence) -> AttestationTx {
-    let trees = evidence.trees.roots().unwrap();
-    let statement = Statement {
-        epoch: evidence.epoch(),
-        trees,
-        evidence: B256::repeat_byte(2),
+/// What the contract makes of a vote for these trees: it states the total itself.
+pub(super) fn attest(
+    epoch: Epoch,
+    trees: &protocol::EpochRoots,
+    total: u128,
+    before: u128,
+) -> AttestationTx {
+    let stated = |root: &Root<ValueMass>, amount| {
+        let mass = ValueMass::new(amount).unwrap();
+        let top = Element { mass, ..root.top };
+        Root { top, ..*root }.hash()
     };
     AttestationTx {
-        epoch: evidence.epoch(),
+        epoch,
         tx: B256::repeat_byte(1),
         block: 9,
         verifier: Address::ZERO,
-        roots: statement.roots(),
+        roots: Roots {
+            nodes: stated(&trees.nodes, total),
+            bills: stated(&trees.bills, total),
+            charges: stated(&trees.charges, total - before),
+            evidence: B256::repeat_byte(2),
+        },
         nodes_top: trees.nodes.top.hash,
         nodes: trees.nodes.count as u32,
         payers: trees.bills.count as u32,
         charges: trees.charges.count as u32,
-        total: statement.total(),
+        total,
     }
 }
 
-fn report() -> AuditReport {
-    AuditReport {
-        epoch: 0,
-        chain_id: 0,
-        settlement: Address::ZERO,
-        verdict: Verdict::NotJudged,
-        reasons: Vec::new(),
-        attestation: None,
-        recomputed_roots: None,
-        recomputed_total: None,
-        signatures: 0,
-        nodes: Vec::new(),
-        payers: Vec::new(),
+/// What the chain would say if just this evidence had been attested, with the honest total.
+pub(super) fn facts(world: &World, evidence: &Evidence) -> AuditFacts {
+    let total = world.judge().roots.nodes.mass().amount();
+    let before = world.previous.as_ref().map(|before| {
+        let bills = before.bills.root().unwrap();
+        let trees = protocol::EpochRoots {
+            nodes: before.nodes.root().unwrap(),
+            bills,
+            charges: bills,
+        };
+        attest(EPOCH - 1, &trees, bills.mass().amount(), 0)
+    });
+    let total_before = before.as_ref().map_or(0, |before| before.total);
+    let committed = |log: &TicketLog| {
+        let root = log.root().unwrap();
+        CommittedLog {
+            issuer: log.issuer(),
+            root: root.hash(),
+            top: root.top.hash,
+            count: root.count as u32,
+            max_bytes: root.mass().bytes(),
+        }
+    };
+    let trees = evidence.trees.roots().unwrap();
+    AuditFacts {
+        epoch: EpochFacts {
+            network: network(),
+            epoch: world.epoch,
+            timeline: TIMELINE,
+            terms: world.terms,
+            nodes: world.nodes.clone(),
+            payers: world.payers.clone(),
+            committed: world.committed.clone(),
+            forced: world.forced.clone(),
+            previous: world.previous_roots(),
+        },
+        attested: attest(evidence.epoch(), &trees, total, total_before),
+        bills_top: None,
+        before,
+        later_payers: Vec::new(),
+        logs: world.logs.iter().map(committed).collect(),
+        funded: FUNDED,
+        open_until: Some(100),
+        now: 1,
     }
 }
 
-/// Faults found in evidence that was attested just so.
-fn faults(facts: &EpochFacts, evidence: &Evidence) -> Vec<String> {
-    conclude(check(facts, evidence), &attested(evidence), &mut report())
+/// Audits evidence by what the chain says.
+pub(super) fn audit(facts: AuditFacts, evidence: &Evidence) -> Examined {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in evidence.files() {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let files = EvidenceFiles::in_folder(folder.path());
+    let before = match facts.before {
+        Some(_) => match open_before(&facts, &files, COPIES) {
+            Ok(trees) => Before {
+                trees: Some(trees),
+                fault: None,
+            },
+            Err(fault) => Before {
+                trees: None,
+                fault: Some(fault),
+            },
+        },
+        None => Before::default(),
+    };
+    examine(Arc::new(facts), Some(&files), before, &NoProgress).unwrap()
+}
+
+/// What is found in evidence that was attested just so.
+fn found(world: &World, evidence: &Evidence) -> Examined {
+    audit(facts(world, evidence), evidence)
+}
+
+fn kinds(examined: &Examined) -> Vec<&str> {
+    examined.lies_by_kind.keys().map(String::as_str).collect()
+}
+
+fn clean(examined: &Examined) {
+    assert_eq!(kinds(examined), Vec::<&str>::new());
+    assert_eq!(examined.gaps, Vec::<String>::new());
 }
 
 #[test]
@@ -66,231 +133,115 @@ fn an_honest_attestation_is_confirmed() {
     records[0].signature.0[0] ^= 1;
     world.hand_in(1, records);
     let evidence = world.evidence();
-    let mut report = report();
-    let checked = check(&facts(&world), &evidence);
-    let faults = conclude(checked, &attested(&evidence), &mut report);
-    assert_eq!(faults, Vec::<String>::new());
-    assert_eq!(report.signatures, 17);
-    assert_eq!(report.nodes.len(), 3);
-    assert!(report.nodes.iter().all(|line| line.ok));
-    assert_eq!((report.nodes[1].records, report.nodes[1].rejected), (5, 1));
-    let json = serde_json::to_value(&report).unwrap();
-    assert_eq!(json["verdict"], "not_judged");
-    assert!(json["nodes"][0]["reward"].is_string());
-    assert!(json["nodes"][0]["bytes"].is_u64());
-}
-
-#[test]
-fn every_lie_in_a_leaf_is_found() {
-    let world = World::honest(3, 9);
-    type Lie = fn(&mut protocol::NodeLeaf);
-    let lies: [Lie; 8] = [
-        |leaf| leaf.reward += 1,
-        |leaf| leaf.cumulative += 1,
-        |leaf| leaf.cumulative -= 1,
-        |leaf| leaf.sla_ppm = 1_000_000,
-        |leaf| leaf.mass = protocol::Mass::ZERO,
-        |leaf| leaf.last += 1,
-        |leaf| leaf.probes = 1,
-        |leaf| leaf.node.0.0[0] ^= 1,
-    ];
-    for lie in lies {
-        let mut evidence = world.evidence();
-        lie(&mut evidence.trees.nodes.leaves[1]);
-        let mut report = report();
-        let checked = check(&facts(&world), &evidence);
-        let faults = conclude(checked, &attested(&evidence), &mut report);
-        assert_eq!(faults.len(), 2, "the node and the root: {faults:?}");
-        assert!(!report.nodes[1].ok && report.nodes[0].ok && report.nodes[2].ok);
+    let facts = facts(&world, &evidence);
+    let roots = facts.attested.roots;
+    let examined = audit(facts, &evidence);
+    clean(&examined);
+    assert_eq!(examined.roots, Some(roots));
+    assert_eq!(examined.signatures, 17);
+    assert!(examined.nodes.iter().all(|line| line.ok));
+    assert!(examined.payers.iter().all(|line| line.ok));
+    let line = &examined.nodes[1];
+    assert_eq!((line.records, line.rejected), (5, 1));
+    for (nodes, tickets) in [(1, 0), (1, 1), (5, 3), (4, 16)] {
+        let world = World::honest(nodes, tickets);
+        let examined = found(&world, &world.evidence());
+        clean(&examined);
+        let world = World::of(0, nodes, tickets);
+        let examined = found(&world, &world.evidence());
+        clean(&examined);
     }
 }
 
+/// Lies in leaves, and what is to be found of each. Where a leaf's amount changes, so does its tree's sum, which
+/// isn't the total that is stated any more.
 #[test]
-fn every_lie_in_a_bill_or_a_charge_is_found() {
+fn every_lie_in_a_leaf_is_found_with_what_shows_it() {
     let world = World::honest(3, 9);
-    type BillLie = fn(&mut protocol::BillLeaf);
-    let lies: [BillLie; 5] = [
-        |leaf| leaf.bill += 1,
-        |leaf| leaf.cumulative += 1,
-        |leaf| leaf.cumulative -= 1,
-        |leaf| leaf.last -= 1,
-        |leaf| leaf.payer = Address::ZERO,
+    type Planted = (&'static [Kind], fn(&mut EpochTrees));
+    let lies: &[Planted] = &[
+        (&[Kind::WrongScore, Kind::WrongAmount], |t| {
+            t.nodes.leaves[1].sla_ppm = 1_000_000;
+        }),
+        (&[Kind::WrongReward, Kind::WrongCumulative], |t| {
+            t.nodes.leaves[1].reward += 1;
+        }),
+        (&[Kind::WrongReward, Kind::WrongCumulative], |t| {
+            t.nodes.leaves[1].reward -= 1;
+        }),
+        (&[Kind::WrongCumulative, Kind::WrongSum], |t| {
+            t.nodes.leaves[1].cumulative -= 1;
+        }),
+        (&[Kind::WrongReward, Kind::LaterChargeOfNode], |t| {
+            t.nodes.leaves[1].last -= 1;
+        }),
+        (&[Kind::RewardWithoutCharge, Kind::LaterChargeOfNode], |t| {
+            t.nodes.leaves[1].last = 0;
+        }),
+        (&[Kind::RewardWithoutCharge], |t| {
+            t.nodes.leaves[1].last = 99
+        }),
+        (&[Kind::WrongNode], |t| t.nodes.leaves[1].node.0.0[0] ^= 1),
+        (&[Kind::WrongNode], |t| t.nodes.leaves[1].index = 2),
+        (&[Kind::WrongCumulativeBill], |t| {
+            t.bills.leaves[1].bill += 1
+        }),
+        (
+            &[Kind::WrongBill, Kind::WrongCumulativeBill, Kind::WrongSum],
+            |t| t.bills.leaves[1].cumulative += 1,
+        ),
+        (&[Kind::WrongPayer], |t| {
+            t.bills.leaves[1].payer = Address::ZERO
+        }),
+        (&[Kind::WrongBill, Kind::LaterChargeOfPayer], |t| {
+            t.bills.leaves[1].last -= 1;
+        }),
+        (&[Kind::BillWithoutCharge, Kind::LaterChargeOfPayer], |t| {
+            t.bills.leaves[1].last = 0;
+        }),
+        (
+            &[
+                Kind::WrongAmount,
+                Kind::WrongBilled,
+                Kind::WrongEarned,
+                Kind::WrongSum,
+            ],
+            |t| t.charges.leaves[4].amount += 1,
+        ),
+        (&[Kind::WrongBilled, Kind::WrongBill], |t| {
+            t.charges.leaves[5].billed += 1;
+        }),
+        (&[Kind::WrongEarned, Kind::WrongReward], |t| {
+            t.charges.leaves[4].earned -= 1;
+        }),
+        (&[Kind::WrongEarned], |t| t.charges.leaves[4].previous += 1),
+        (&[Kind::SkippedCharge, Kind::WrongEarned], |t| {
+            t.charges.leaves[4].previous = 0;
+        }),
+        (&[Kind::WrongEarned, Kind::WrongReward], |t| {
+            t.charges.leaves[4].served = Mass::ZERO;
+        }),
+        (&[Kind::ChargesOutOfOrder], |t| {
+            t.charges.leaves.swap(1, 2);
+        }),
     ];
-    for lie in lies {
+    for (expected, lie) in lies {
         let mut evidence = world.evidence();
-        lie(&mut evidence.trees.bills.leaves[1]);
-        let mut report = report();
-        let checked = check(&facts(&world), &evidence);
-        let faults = conclude(checked, &attested(&evidence), &mut report);
-        assert_eq!(faults.len(), 2, "the payer and the root: {faults:?}");
-        assert!(faults[0].contains("bills.qbil, payer 1"), "{faults:?}");
-        assert!(!report.payers[1].ok && report.payers[0].ok);
+        lie(&mut evidence.trees);
+        let examined = found(&world, &evidence);
+        assert_eq!(examined.gaps, Vec::<String>::new());
+        let mut expected: Vec<_> = expected.iter().map(|kind| kind.function()).collect();
+        expected.sort_unstable();
+        let mut kinds = kinds(&examined);
+        if expected == ["chargesOutOfOrder"] {
+            // What refers to the places is false then too.
+            kinds.retain(|kind| *kind == "chargesOutOfOrder");
+        }
+        kinds.sort_unstable();
+        assert_eq!(kinds, expected);
+        let sum = kinds.contains(&"wrongSum");
+        let told = |lie: &Lie| lie.shown.is_some() != lie.unshown.is_some();
+        assert!(examined.lies.iter().all(told));
+        assert!(sum || examined.lies.iter().all(|lie| lie.shown.is_some()));
     }
-    type ChargeLie = fn(&mut ChargeLeaf);
-    let lies: [ChargeLie; 8] = [
-        |leaf| leaf.amount += 1,
-        |leaf| leaf.billed += 1,
-        |leaf| leaf.earned -= 1,
-        |leaf| leaf.previous += 1,
-        |leaf| leaf.segment_root.0[0] ^= 1,
-        |leaf| leaf.mass = protocol::Mass::ZERO,
-        |leaf| leaf.served = protocol::Mass::ZERO,
-        |leaf| leaf.node += 7,
-    ];
-    for lie in lies {
-        let mut evidence = world.evidence();
-        lie(&mut evidence.trees.charges.leaves[4]);
-        let found = faults(&facts(&world), &evidence);
-        assert_eq!(found.len(), 2, "the charge and the root: {found:?}");
-        assert!(
-            found[0].contains("charge 4: attested: payer 1"),
-            "{found:?}"
-        );
-    }
-}
-
-#[test]
-fn a_refusal_without_its_reason_is_found() {
-    let mut world = World::honest(3, 9);
-    let honest = world.records(1)[0];
-    let mut records = world.records(1);
-    records[0].signature.0[0] ^= 1;
-    world.hand_in(1, records);
-    let facts = facts(&world);
-    assert_eq!(faults(&facts, &world.evidence()), Vec::<String>::new());
-    type Lie = fn(&mut RejectionLine);
-    let lies: [Lie; 3] = [
-        |line| line.code = 8,
-        |line| line.reason = "over_limit".to_owned(),
-        |line| line.index = 9,
-    ];
-    for lie in lies {
-        let mut evidence = world.evidence();
-        lie(&mut evidence.rejections[0]);
-        let found = faults(&facts, &evidence);
-        assert!(
-            found.len() == 1 && found[0].contains("rejections.json"),
-            "{found:?}"
-        );
-    }
-    // A record that counts, left out.
-    let mut evidence = world.evidence();
-    evidence.rejections[0].record = honest;
-    let found = faults(&facts, &evidence);
-    assert!(found[0].contains("the record counts"), "{found:?}");
-}
-
-#[test]
-fn deposits_are_the_chains() {
-    let world = World::honest(3, 9);
-    let mut facts = facts(&world);
-    facts.payers[1].deposit = 10u128.pow(18);
-    let found = faults(&facts, &world.evidence()).join("\n");
-    assert!(found.contains("payer 1"), "{found}");
-}
-
-#[test]
-fn evidence_that_does_not_carry_the_attestation_is_found() {
-    let world = World::honest(3, 9);
-    let facts = facts(&world);
-    let found = |change: &dyn Fn(&mut Evidence)| {
-        let mut evidence = world.evidence();
-        change(&mut evidence);
-        let found = faults(&facts, &evidence);
-        assert!(!found.is_empty());
-        found.join("\n")
-    };
-    let bad_signature = found(&|e| {
-        let file = e.segments.get_mut(&2).unwrap();
-        let last = file.len() - 1;
-        file[last] ^= 1;
-    });
-    assert!(bad_signature.contains("bad_signature"), "{bad_signature}");
-    let left_out = found(&|e| {
-        e.segments.remove(&2);
-    });
-    assert!(left_out.contains("node 2"), "{left_out}");
-    let log = found(&|e| {
-        e.logs.pop();
-    });
-    assert!(log.contains("issuer 1"), "{log}");
-    let previous = found(&|e| e.previous.as_mut().unwrap().nodes.leaves[0].cumulative -= 1);
-    assert!(previous.contains("previous.qtree"), "{previous}");
-    found(&|e| e.previous = None);
-    found(&|e| e.trees.nodes.epoch += 1);
-    found(&|e| e.trees.bills.epoch += 1);
-    found(&|e| e.trees.charges.epoch += 1);
-    found(&|e| {
-        e.trees.nodes.leaves.pop();
-    });
-    found(&|e| {
-        e.probes.push(crate::ProbeCount {
-            index: 0,
-            made: 1,
-            ok: 0,
-        })
-    });
-    found(&|e| e.segments.insert(1, Vec::new()).map_or((), drop));
-}
-
-#[test]
-fn a_ticket_that_was_not_committed_pays_nothing() {
-    // The attester adds a ticket to a log, and a receipt for it.
-    let honest = World::honest(2, 6);
-    let mut forged = World::honest(2, 7);
-    forged.previous = honest.previous.clone();
-    let evidence = forged.evidence();
-    assert_ne!(honest.logs, forged.logs);
-    let found = faults(&facts(&honest), &evidence);
-    assert!(found[0].contains("not the committed one"), "{found:?}");
-    let total = |logs: &[TicketLog]| logs.iter().map(|l| l.tickets().len()).sum::<usize>();
-    assert_eq!(total(&evidence.logs), 14);
-}
-
-#[test]
-fn a_root_that_is_not_the_trees_is_found() {
-    let world = World::honest(2, 4);
-    let evidence = world.evidence();
-    let mut other = attested(&evidence);
-    other.roots.charges.0[0] ^= 1;
-    let checked = check(&facts(&world), &evidence);
-    let found = conclude(checked, &other, &mut report());
-    assert_eq!(found.len(), 1, "{found:?}");
-}
-
-#[test]
-fn countless_faults_are_told_in_part() {
-    let world = World::honest(1, 200);
-    let mut evidence = world.evidence();
-    let mut records = world.records(0);
-    records.iter_mut().for_each(|r| r.signature.0[1] ^= 1);
-    let mut bad = world.clone();
-    bad.hand_in(0, records);
-    evidence.segments = bad.segments;
-    let checked = check(&facts(&world), &evidence);
-    assert_eq!(checked.faults.len(), FAULTS_MAX + 1);
-    assert!(!checked.nodes[0].ok);
-}
-
-#[test]
-fn what_was_forced_and_left_out_is_found() {
-    let mut world = World::honest(2, 6);
-    let records = world.records(1);
-    world.segments.remove(&1);
-    let ignoring = world.evidence();
-    world.forced.insert(1, records.clone());
-    assert_eq!(
-        check(&facts(&world), &world.evidence()).faults,
-        Vec::<String>::new()
-    );
-    assert!(!check(&facts(&world), &ignoring).faults.is_empty());
-
-    // One that doesn't count is left out rightly.
-    let mut wrong = records[0];
-    wrong.receipt.bytes += 1;
-    world.forced.get_mut(&1).unwrap().push(wrong);
-    assert_eq!(
-        check(&facts(&world), &world.evidence()).faults,
-        Vec::<String>::new()
-    );
 }

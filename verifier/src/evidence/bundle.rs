@@ -2,8 +2,8 @@
 
 use super::Evidence;
 use protocol::{
-    Address, B256, BillTree, ChargeTree, Epoch, LOG_HEADER_BYTES, Network, NodeTree, RECORD_BYTES,
-    RECORDS_MAX, SEGMENT_HEADER_BYTES, TICKET_BYTES,
+    Address, B256, BillTree, ChargeTree, Elements, Epoch, LOG_HEADER_BYTES, Network, NodeTree,
+    RECORD_BYTES, RECORDS_MAX, SEGMENT_HEADER_BYTES, TICKET_BYTES,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ pub(super) fn hash(bytes: &[u8]) -> B256 {
 }
 
 /// The number in `{prefix}{number}{suffix}`, written without leading zeros or signs.
-pub(super) fn numbered(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
+pub(crate) fn numbered(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
     let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
     let number: u32 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
@@ -160,8 +160,19 @@ fn bytes_max(name: &str) -> Option<u64> {
         _ if numbered(name, "segment-", ".qseg").is_some() => {
             Some(of(SEGMENT_HEADER_BYTES, RECORD_BYTES))
         }
+        _ if is_elements(name) => Some(Elements::BYTES_MAX as u64),
         _ => None,
     }
+}
+
+/// Whether a file of this name states elements of a tree.
+pub(super) fn is_elements(name: &str) -> bool {
+    matches!(
+        name,
+        "tree.elements" | "bills.elements" | "charges.elements"
+    ) || ["tickets-", "charge-"]
+        .iter()
+        .any(|prefix| numbered(name, prefix, ".elements").is_some())
 }
 
 /// Whether evidence may have a file of this name, `bundle.json` included. No such name has a path in it.

@@ -3,6 +3,7 @@
 use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,11 +15,21 @@ const FILE_TIMEOUT: Duration = Duration::from_secs(1_800);
 /// Where an epoch's evidence is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EvidenceSource {
-    /// A directory with `bundle.json` and the files it names.
+    /// A directory with `bundle.json` and the files it names. In audits also one with such a directory for
+    /// each epoch, under its number.
     Directory(PathBuf),
     /// Base URL of a verifier, such as `https://verifier.example`: the files are under
     /// `/v1/evidence/{epoch}/`.
     Verifier(String),
+}
+
+impl fmt::Display for EvidenceSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(folder) => write!(f, "{}", folder.display()),
+            Self::Verifier(url) => f.write_str(url),
+        }
+    }
 }
 
 /// Why evidence couldn't be had. Except for [`Self::Bundle`] and [`Self::Content`] the source is at fault,

@@ -1,0 +1,157 @@
+//! What is found to be false, with what shows it.
+
+use super::Against;
+use super::show::{Blocked, Show};
+use contracts::challenge::{Challenge, Claim, IssuerClaim, Kind};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Lies of one kind that are told one by one; all are counted.
+const LIES_OF_KIND_MAX: usize = 100;
+
+/// A kind of lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LieKind {
+    /// One that a challenge shows on chain; named as its function.
+    Challenge(Kind),
+    /// Something that evidence and attestation don't agree on, and that nothing on chain can tell.
+    Unprovable(Unprovable),
+}
+
+/// What no challenge shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unprovable {
+    /// Records in the evidence that count, though nobody is charged for them.
+    LeftOut,
+    /// Records in the evidence that don't count and that no charge has.
+    Stray,
+    /// A node's probes that aren't those of the evidence.
+    Probes,
+    /// A record that was refused for another reason than it gives, or though it counts.
+    Refusal,
+    /// Trees of the epoch before that weren't attested.
+    Before,
+    /// A ticket log that isn't the committed one.
+    Log,
+    /// A leaf that isn't as recomputed, though nothing in it can be shown to be false.
+    Leaf,
+}
+
+impl fmt::Display for LieKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Challenge(kind) => kind.function(),
+            Self::Unprovable(kind) => match kind {
+                Unprovable::LeftOut => "leftOut",
+                Unprovable::Stray => "strayRecords",
+                Unprovable::Probes => "otherProbes",
+                Unprovable::Refusal => "wrongRefusal",
+                Unprovable::Before => "otherTreesBefore",
+                Unprovable::Log => "otherLog",
+                Unprovable::Leaf => "otherLeaf",
+            },
+        })
+    }
+}
+
+impl Serialize for LieKind {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// Makes a claim from what is shown for it.
+type Make = Box<dyn Fn(&Show<'_>) -> Result<Challenge, Blocked>>;
+
+/// One lie.
+pub(super) struct Finding {
+    pub(super) kind: LieKind,
+    pub(super) against: Against,
+    pub(super) sentence: String,
+    /// What shows it; `None` if nothing can.
+    pub(super) make: Option<Make>,
+}
+
+/// All lies that were found, as far as they are told.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) told: Vec<Finding>,
+    counts: BTreeMap<LieKind, u64>,
+    /// How many there are in the attestation.
+    attested: u64,
+}
+
+impl Findings {
+    /// How many there are in the attestation, told or not.
+    pub(super) fn attested(&self) -> u64 {
+        self.attested
+    }
+
+    /// How many of each kind there are.
+    pub(super) fn counts(&self) -> &BTreeMap<LieKind, u64> {
+        &self.counts
+    }
+
+    /// Whether another lie of a kind is told, or only counted.
+    fn counts_only(&mut self, kind: LieKind) -> bool {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        *count > LIES_OF_KIND_MAX as u64
+    }
+
+    /// A lie in the attestation.
+    pub(super) fn claim(
+        &mut self,
+        kind: Kind,
+        sentence: impl FnOnce() -> String,
+        claim: impl Fn(&Show<'_>) -> Result<Claim, Blocked> + 'static,
+    ) {
+        let kind = LieKind::Challenge(kind);
+        self.attested += 1;
+        if self.counts_only(kind) {
+            return;
+        }
+        self.told.push(Finding {
+            kind,
+            against: Against::Attestation,
+            sentence: sentence(),
+            make: Some(Box::new(move |show| Ok(show.challenge(claim(show)?)))),
+        });
+    }
+
+    /// A lie of an issuer.
+    pub(super) fn issuer(
+        &mut self,
+        kind: Kind,
+        issuer: u32,
+        sentence: impl FnOnce() -> String,
+        claim: impl Fn(&Show<'_>) -> Result<IssuerClaim, Blocked> + 'static,
+    ) {
+        let kind = LieKind::Challenge(kind);
+        if self.counts_only(kind) {
+            return;
+        }
+        self.told.push(Finding {
+            kind,
+            against: Against::Issuer(issuer),
+            sentence: sentence(),
+            make: Some(Box::new(move |show| Ok(Challenge::Issuer(claim(show)?)))),
+        });
+    }
+
+    /// Something that nothing on chain can tell.
+    pub(super) fn unprovable(&mut self, kind: Unprovable, sentence: impl FnOnce() -> String) {
+        let kind = LieKind::Unprovable(kind);
+        self.attested += 1;
+        if self.counts_only(kind) {
+            return;
+        }
+        self.told.push(Finding {
+            kind,
+            against: Against::Attestation,
+            sentence: sentence(),
+            make: None,
+        });
+    }
+}
