@@ -38,6 +38,8 @@ enum Bench {
         #[arg(long, default_value_t = 1024)]
         mib: u64,
     },
+    /// Gas of real transactions on anvil: signatures, attestations, claims and challenges.
+    Gas,
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Task::Lint => test::lint(),
         Task::Vectors => test::write_vectors(),
         Task::Bench(Bench::Delivery { rounds, mib }) => test::bench_delivery(rounds, mib),
+        Task::Bench(Bench::Gas) => test::bench_gas(),
     };
     report(outcome)
 }

@@ -93,3 +93,9 @@ pub(crate) fn bench_delivery(rounds: usize, mib: u64) -> Result<()> {
     ];
     cargo(&[&example[..], &["--rounds", &rounds, "--mib", &mib]].concat())
 }
+
+/// Runs `contracts/bindings/examples/gas`. Gas is the same whatever the build; this one is that of the tests.
+pub(crate) fn bench_gas() -> Result<()> {
+    cargo(&["build", "--workspace", "--example", "gas"])?;
+    run(built("examples/gas")?, &[], &root())
+}
