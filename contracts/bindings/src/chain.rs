@@ -46,7 +46,7 @@ pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
 pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest};
 pub use error::ChainError;
 pub use events::{AttestationTx, CommittedLog, Overturn};
-pub use forced::FORCED_RECORDS_MAX;
+pub use forced::{FORCED_RECORDS_MAX, ForcedChunk};
 pub use inclusion::Question;
 pub use manifest::{Contract, Manifest};
 pub use part::Part;

@@ -14,6 +14,17 @@ use crate::challenge::Contract;
 /// Most records of a chunk, as in the contract.
 pub const FORCED_RECORDS_MAX: usize = 512;
 
+/// Records that a node forced in one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForcedChunk {
+    /// Registry index of the node.
+    pub node: u32,
+    /// Which of its chunks of the epoch, from 0.
+    pub chunk: u32,
+    /// Strictly increasing by ticket.
+    pub records: Vec<Record>,
+}
+
 impl Chain {
     /// The records that nodes forced for an epoch so far, by registry index, in the order of their chunks; for
     /// good once the force window is over. Cancel-safe.
@@ -22,6 +33,15 @@ impl Chain {
         epoch: u64,
     ) -> Result<BTreeMap<u32, Vec<Record>>, ChainError> {
         let mut forced = BTreeMap::<u32, Vec<Record>>::new();
+        for chunk in self.forced_chunks(epoch).await? {
+            forced.entry(chunk.node).or_default().extend(chunk.records);
+        }
+        Ok(forced)
+    }
+
+    /// The chunks that nodes forced for an epoch so far, each node's in their order. Cancel-safe.
+    pub async fn forced_chunks(&self, epoch: u64) -> Result<Vec<ForcedChunk>, ChainError> {
+        let mut forced = Vec::new();
         let window = self.inner.timeline.force_window(epoch);
         let head = self.inner.rpc.latest_block().await?;
         if window.is_empty() || head.timestamp < window.start {
@@ -41,9 +61,7 @@ impl Chain {
                 .from_block(from)
                 .to_block(to);
             for log in self.inner.rpc.logs(&filter).await? {
-                if let Some((node, records)) = records(&log, epoch) {
-                    forced.entry(node).or_default().extend(records);
-                }
+                forced.extend(chunk(&log, epoch));
             }
             from = to + 1;
         }
@@ -76,11 +94,15 @@ impl Chain {
 }
 
 /// What a node forced, if it is of that epoch. The contract takes nothing that isn't whole records.
-fn records(log: &Log, epoch: u64) -> Option<(u32, Vec<Record>)> {
+fn chunk(log: &Log, epoch: u64) -> Option<ForcedChunk> {
     let event = ForcedSegments::SegmentForced::decode_log(&log.inner).ok()?;
     if event.epoch != epoch {
         return None;
     }
     let (records, _) = event.records.as_chunks::<RECORD_BYTES>();
-    Some((event.node, records.iter().map(Record::from_bytes).collect()))
+    Some(ForcedChunk {
+        node: event.node,
+        chunk: event.chunk,
+        records: records.iter().map(Record::from_bytes).collect(),
+    })
 }
