@@ -17,6 +17,7 @@ mod content;
 mod examine;
 mod facts;
 mod findings;
+mod forced;
 mod logs;
 mod progress;
 mod recompute;

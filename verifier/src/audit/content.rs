@@ -90,3 +90,19 @@ impl<L: EpochLeaf> Leaves for [L] {
         Ok(())
     }
 }
+
+/// Records that are held.
+pub(super) struct Held<'a>(pub(super) &'a [Record]);
+
+impl Leaves for Held<'_> {
+    fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    fn visit(&self, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        for record in self.0 {
+            each(&record.to_bytes());
+        }
+        Ok(())
+    }
+}

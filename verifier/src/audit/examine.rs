@@ -4,6 +4,7 @@ use super::attested::Tree;
 use super::content::Content;
 use super::facts::AuditFacts;
 use super::findings::{Findings, Unprovable};
+use super::forced::{self, Newest};
 use super::logs::{Log, LogFile, Logs};
 use super::progress::Progress;
 use super::recompute::{self, Recomputed};
@@ -22,10 +23,12 @@ use crate::evidence::{
 use crate::judge::ProbeCount;
 use crate::report::{NodeLine, PayerLine};
 use contracts::Address as Account;
-use protocol::{BillLeaf, Elements, EpochLeaf, NodeLeaf, Roots, ValueMass};
+use protocol::{
+    BillLeaf, Elements, EpochLeaf, Mass, NodeLeaf, Record, Rejection, Roots, ValueMass,
+};
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -113,8 +116,20 @@ pub(super) fn examine(
         return finish(&audited, findings, gaps, None, &BTreeMap::new());
     };
     let checkers = Checkers::new(&audited.facts, progress);
-    let scans = scan_all(&audited, &checkers, &mut gaps, progress)?;
-    audited.segments = rules::check_records(&audited, &scans, &checkers, &mut findings, &mut gaps)?;
+    let forced = forced::check_all(&audited, &checkers)?;
+    let newest = forced::newest(&forced);
+    let scans = scan_all(&audited, &checkers, &newest, &mut gaps, progress)?;
+    let opened = rules::check_records(
+        &audited,
+        &scans,
+        &newest,
+        &checkers,
+        &mut findings,
+        &mut gaps,
+    )?;
+    audited.segments = opened;
+    rules::check_counted(&audited, &newest, &mut findings)?;
+    rules::check_valid(&audited, &forced, &mut findings);
     rules::check_forms(&audited, &mut findings);
     rules::check_logs(&audited, &mut findings);
     rules::check_charges(&audited, &mut findings);
@@ -295,16 +310,22 @@ fn open_segment_files(audited: &mut Audited, files: &EvidenceFiles, gaps: &mut G
 fn scan_all(
     audited: &Audited,
     checkers: &Checkers<'_>,
+    newest: &BTreeMap<u32, Newest>,
     gaps: &mut Gaps,
     progress: &dyn Progress,
 ) -> io::Result<BTreeMap<u32, Scan>> {
     let records = audited.segment_files.values();
     progress.begin("records", records.map(|file| u64::from(file.count)).sum());
     let mut scans = BTreeMap::new();
-    for (index, file) in &audited.segment_files {
+    let handed_in = audited.segment_files.keys();
+    let indices: BTreeSet<_> = handed_in.chain(newest.keys()).collect();
+    let nothing = Newest::new();
+    for index in indices {
         let checker = checkers.of(audited, *index);
-        let checker = checker.expect("only files of registered nodes are opened");
-        let scan = scan(file, &checker, &audited.accounts)?;
+        let checker = checker.expect("only records of registered nodes are looked at");
+        let file = audited.segment_files.get(index);
+        let forced = newest.get(index).unwrap_or(&nothing);
+        let scan = scan(file, &checker, &audited.accounts, forced)?;
         if scan.unjudged > 0 {
             let unjudged = scan.unjudged;
             gaps.push(format!(
@@ -338,6 +359,15 @@ fn check_probes(
             return None;
         }
     }
+    let is_list = probes.is_sorted_by(|a, b| a.index < b.index);
+    let is_count = |probe: &ProbeCount| probe.made > 0 && probe.ok <= probe.made;
+    let is_node = |probe: &ProbeCount| (probe.index as usize) < audited.facts.epoch.nodes.len();
+    if !is_list || !probes.iter().all(|probe| is_count(probe) && is_node(probe)) {
+        findings.unprovable(Unprovable::Probes, || {
+            format!("{PROBES_FILE} has a line that is out of order, of no node, or no count")
+        });
+        return None;
+    }
     let nodes = audited.nodes.as_ref();
     let by_index: BTreeMap<_, _> = probes.iter().map(|p| (p.index, (p.made, p.ok))).collect();
     for (place, leaf) in nodes.into_iter().flat_map(|nodes| nodes.leaves()) {
@@ -366,10 +396,20 @@ fn check_refusals(
         gaps.push(format!("the evidence has no {REJECTIONS_FILE}"));
         return Ok(refused);
     };
-    let (mut unjudged, mut failed) = (0u64, None);
+    let (mut unjudged, mut failed, mut before) = (0u64, None, None);
     let read = for_each(path, |line: RejectionLine| {
         let index = line.index;
         *refused.entry(index).or_default() += 1;
+        let here = (index, line.ticket);
+        if before.is_some_and(|before| before > here) {
+            findings.unprovable(Unprovable::Refusal, || {
+                format!(
+                    "{REJECTIONS_FILE}: node {index}, ticket {}, is out of order",
+                    line.ticket
+                )
+            });
+        }
+        before = Some(here);
         let checker = checkers.of(audited, index);
         let found = match checker.map(|checker| checker.check(line.record)) {
             None => Some("there is no such node".to_owned()),
@@ -378,14 +418,19 @@ fn check_refusals(
                 None
             }
             Some(Ok(checked)) => match checked.found {
-                Some(Err(Fault::Rejected(found))) => {
-                    let is_stated = found.code() == line.code && found.name() == line.reason;
-                    (!is_stated).then(|| found.to_string())
+                Some(found) => {
+                    let room = || has_room(audited, index, &line.record);
+                    let found = found.err().map(|Fault(rejection)| rejection);
+                    let found = found.or_else(|| (!room()).then_some(Rejection::SumOverflow));
+                    match found {
+                        Some(found) => {
+                            let is_stated =
+                                found.code() == line.code && found.name() == line.reason;
+                            (!is_stated).then(|| found.to_string())
+                        }
+                        None => Some("the record counts".to_owned()),
+                    }
                 }
-                Some(Err(Fault::OtherPlace)) => {
-                    Some("the log has a ticket of another place".to_owned())
-                }
-                Some(Ok(_)) => Some("the record counts".to_owned()),
                 None => {
                     unjudged += 1;
                     None
@@ -415,6 +460,16 @@ fn check_refusals(
         ));
     }
     Ok(refused)
+}
+
+/// Whether a node's attested mass has room for a record more.
+fn has_room(audited: &Audited, index: u32, record: &Record) -> bool {
+    let nodes = audited.nodes.as_ref();
+    let leaf = nodes.and_then(|nodes| nodes.leaf(index));
+    leaf.is_none_or(|leaf| {
+        let sum = record.mass().and_then(|mass| leaf.mass.checked_add(mass));
+        sum.is_ok()
+    })
 }
 
 /// Reads a list line by line, so that a long one isn't held.

@@ -1,7 +1,7 @@
 //! What the chain says that an attestation is audited by.
 
 use crate::chain::{EpochFacts, epoch_facts};
-use contracts::{AttestationTx, Chain, ChainError, CommittedLog};
+use contracts::{AttestationTx, Chain, ChainError, CommittedLog, ForcedChunk};
 use protocol::{Address, B256, DeliveryMass, Epoch, Roots, ValueMass};
 
 use super::tree::StatedRoot;
@@ -21,6 +21,8 @@ pub(super) struct AuditFacts {
     pub(super) later_payers: Vec<Address>,
     /// What issuers committed, by issuer.
     pub(super) logs: Vec<CommittedLog>,
+    /// What nodes forced, each node's chunks in their order.
+    pub(super) forced: Vec<ForcedChunk>,
     /// All that payers have deposited now, token units.
     pub(super) funded: u128,
     /// Until when the attestation can be challenged, Unix seconds; `None` if the contract has let go of it.
@@ -51,6 +53,7 @@ pub(super) async fn read(chain: &Chain, epoch: Epoch) -> Result<Option<AuditFact
             .map(|payer| payer.account)
             .collect(),
         logs: chain.committed_logs(epoch).await?,
+        forced: chain.forced_chunks(epoch).await?,
         funded: chain.funded().await?.saturating_to(),
         open_until: chain.attestation(epoch).await?.map(|a| a.active_at),
         now: chain.now().await?,

@@ -2,7 +2,7 @@
 
 use super::Against;
 use super::show::{Blocked, Show};
-use contracts::challenge::{Challenge, Claim, IssuerClaim, Kind};
+use contracts::challenge::{Challenge, Claim, IssuerClaim, Kind, NodeClaim};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -137,6 +137,26 @@ impl Findings {
             against: Against::Issuer(issuer),
             sentence: sentence(),
             make: Some(Box::new(move |show| Ok(Challenge::Issuer(claim(show)?)))),
+        });
+    }
+
+    /// A lie of a node.
+    pub(super) fn node(
+        &mut self,
+        kind: Kind,
+        node: u32,
+        sentence: impl FnOnce() -> String,
+        claim: impl Fn(&Show<'_>) -> Result<NodeClaim, Blocked> + 'static,
+    ) {
+        let kind = LieKind::Challenge(kind);
+        if self.counts_only(kind) {
+            return;
+        }
+        self.told.push(Finding {
+            kind,
+            against: Against::Node(node),
+            sentence: sentence(),
+            make: Some(Box::new(move |show| Ok(Challenge::Node(claim(show)?)))),
         });
     }
 

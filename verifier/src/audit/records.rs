@@ -83,14 +83,9 @@ impl Leaves for SegmentFile {
     }
 }
 
-/// Why a record doesn't count.
+/// Why a record doesn't count: the first check of SPEC section 5 that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// A check of SPEC section 5 fails.
-    Rejected(Rejection),
-    /// The log has a ticket of another place there.
-    OtherPlace,
-}
+pub(super) struct Fault(pub(super) Rejection);
 
 /// A record with what was found.
 #[derive(Debug, Clone, Copy)]
@@ -221,12 +216,11 @@ fn verify(place: &RecordPlace<'_>, batch: &mut [Checked]) {
         let record = checked.record;
         checked.found = match checked.entry {
             Entry::Unknown => None,
-            Entry::Nothing => Some(Err(Fault::Rejected(Rejection::UnknownTicket))),
-            Entry::Ticket(ticket) => Some(match record.verify_with(&ticket, place) {
-                Ok(_) if ticket.id != record.id => Err(Fault::OtherPlace),
-                Ok(valid) => Ok(valid.payer()),
-                Err(rejection) => Err(Fault::Rejected(rejection)),
-            }),
+            Entry::Nothing => Some(Err(Fault(Rejection::UnknownTicket))),
+            Entry::Ticket(ticket) => {
+                let verified = record.verify_with(&ticket, place);
+                Some(verified.map(|valid| valid.payer()).map_err(Fault))
+            }
         };
     }
 }

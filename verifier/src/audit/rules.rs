@@ -2,11 +2,13 @@
 //! that whatever breaks one can be shown.
 
 mod charges;
+mod forced;
 mod leaves;
 mod records;
 mod trees;
 
 pub(super) use charges::check as check_charges;
+pub(super) use forced::{check_counted, check_valid};
 pub(super) use leaves::{check_bills, check_nodes};
 pub(super) use records::check as check_records;
 pub(super) use trees::{check_counts, check_forms, check_logs};

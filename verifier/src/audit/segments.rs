@@ -6,6 +6,7 @@
 
 use super::Audited;
 use super::content::Leaves;
+use super::forced::Newest;
 use super::records::{Checked, Checker, Fault, SegmentFile};
 use super::tree::{OpenError, Opened, StatedRoot, open};
 use super::walk::{StatedElements, WalkError};
@@ -53,6 +54,10 @@ pub(super) struct Scan {
 struct Growing(Option<TreeTop<DeliveryMass>>);
 
 impl Growing {
+    fn new() -> Self {
+        Self(Some(TreeTop::default()))
+    }
+
     fn push(&mut self, record: &Record) {
         let Some(mut top) = self.0.take() else { return };
         let pushed = record.leaf().and_then(|leaf| top.push(leaf));
@@ -72,43 +77,55 @@ struct Growth {
     last: Option<TicketId>,
 }
 
-/// Reads a node's file through and checks every record.
+/// Reads a node's file through and checks every record. What the node forced takes the place of what is older
+/// in the file, or is put between: so what counts is what should have been counted.
 pub(super) fn scan(
-    file: &SegmentFile,
+    file: Option<&SegmentFile>,
     checker: &Checker<'_>,
     accounts: &Accounts,
+    forced: &Newest,
 ) -> io::Result<Scan> {
     let mut scan = Scan::default();
-    let mut groups: BTreeMap<u32, Growth> = BTreeMap::new();
-    checker.check_all(file, &mut |checked| {
-        let Checked { record, found, .. } = checked;
-        scan.unjudged += u64::from(found.is_none());
-        let Some(payer) = owner(&checked, accounts) else {
-            scan.unowned += 1;
-            scan.invalid += u64::from(found.is_some());
-            return;
-        };
-        let group = groups.entry(payer).or_insert_with(|| Growth {
-            all: Growing(Some(TreeTop::default())),
-            valid: Growing(Some(TreeTop::default())),
-            counted: 0,
-            is_clean: true,
-            last: None,
-        });
-        group.all.push(&record);
-        let in_order = group.last.is_none_or(|last| last < record.id);
-        let sum = record.mass().and_then(|mass| scan.mass.checked_add(mass));
-        if let (Some(Ok(_)), true, Ok(sum)) = (found, in_order, sum) {
-            group.valid.push(&record);
-            group.counted += 1;
-            scan.counted += 1;
-            scan.mass = sum;
-        } else {
-            group.is_clean = false;
-            scan.invalid += u64::from(found.is_some());
-        }
-        group.last = group.last.max(Some(record.id));
-    })?;
+    let mut groups = Groups::default();
+    let mut forced = forced.values().peekable();
+    if let Some(file) = file {
+        checker.check_all(file, &mut |checked| {
+            let Checked { record, found, .. } = checked;
+            while let Some(earlier) = forced.next_if(|forced| forced.record().id < record.id) {
+                groups.count(&mut scan, earlier.payer(), &earlier.record());
+            }
+            scan.unjudged += u64::from(found.is_none());
+            let Some(payer) = owner(&checked, accounts) else {
+                scan.unowned += 1;
+                scan.invalid += u64::from(found.is_some());
+                return;
+            };
+            let group = groups.of(payer);
+            group.all.push(&record);
+            let in_order = group.last.is_none_or(|last| last < record.id);
+            group.last = group.last.max(Some(record.id));
+            let counts = in_order && matches!(found, Some(Ok(_)));
+            if !counts {
+                group.is_clean = false;
+                scan.invalid += u64::from(found.is_some());
+            }
+            // Of several with the same sequence the last remains, and forced ones come after.
+            let newer = forced.next_if(|forced| {
+                let is_newer = forced.record().receipt.sequence >= record.receipt.sequence;
+                forced.record().id == record.id && (is_newer || !counts)
+            });
+            match newer {
+                Some(newer) => groups.count(&mut scan, newer.payer(), &newer.record()),
+                None if counts => groups.count(&mut scan, Some(payer), &record),
+                None => {}
+            }
+            // One that is older than what counts.
+            forced.next_if(|forced| forced.record().id == record.id && counts);
+        })?;
+    }
+    for later in forced {
+        groups.count(&mut scan, later.payer(), &later.record());
+    }
     let finish = |(payer, growth): (u32, Growth)| {
         let valid = match growth.counted {
             0 => None,
@@ -122,8 +139,37 @@ pub(super) fn scan(
         };
         (payer, group)
     };
-    scan.groups = groups.into_iter().map(finish).collect();
+    scan.groups = groups.0.into_iter().map(finish).collect();
     Ok(scan)
+}
+
+/// Records by who pays for them, as they come.
+#[derive(Default)]
+struct Groups(BTreeMap<u32, Growth>);
+
+impl Groups {
+    fn of(&mut self, payer: u32) -> &mut Growth {
+        self.0.entry(payer).or_insert_with(|| Growth {
+            all: Growing::new(),
+            valid: Growing::new(),
+            counted: 0,
+            is_clean: true,
+            last: None,
+        })
+    }
+
+    /// Counts a record, unless the node's sum has no room for it.
+    fn count(&mut self, scan: &mut Scan, payer: Option<u32>, record: &Record) {
+        let sum = record.mass().and_then(|mass| scan.mass.checked_add(mass));
+        let (Some(payer), Ok(sum)) = (payer, sum) else {
+            return;
+        };
+        let group = self.of(payer);
+        group.valid.push(record);
+        group.counted += 1;
+        scan.counted += 1;
+        scan.mass = sum;
+    }
 }
 
 /// Who pays for a record, by whichever ticket the evidence has at its place.
@@ -255,12 +301,13 @@ fn read_root(preimage: &[u8]) -> Option<(DeliveryMass, u32)> {
     (is_root && is_count).then_some((mass, count))
 }
 
-/// Opens the segment of a charge.
+/// Opens the segment of a charge; a clean one too if `must_open`.
 pub(super) fn open_segment(
     audited: &Audited,
     charge: &ChargeLeaf,
     scan: Option<&Scan>,
     elements: Option<&Elements>,
+    must_open: bool,
 ) -> io::Result<Segment> {
     if charge.segment_root.is_zero() {
         return Ok(Segment::NoRoot(Vec::new()));
@@ -268,7 +315,8 @@ pub(super) fn open_segment(
     let own = scan.and_then(|scan| scan.groups.get(&charge.payer));
     if let (Some(group), None) = (own, elements) {
         let root = group.all.filter(|root| root.hash() == charge.segment_root);
-        if root.is_some_and(|root| root.mass() == charge.mass) && group.is_clean {
+        let is_its = root.is_some_and(|root| root.mass() == charge.mass);
+        if is_its && group.is_clean && !must_open {
             return Ok(Segment::Clean);
         }
     }

@@ -5,12 +5,15 @@
 
 use super::Audited;
 use super::attested::mass_bytes;
+use super::content::{Held, Leaves};
+use super::forced::Forced;
+use super::logs::Entry;
 use super::segments::PartOf;
-use super::tree::{FalseElement, Opened};
+use super::tree::{FalseElement, Opened, path_in};
 use super::walk::{At, WalkError};
 use contracts::challenge::{
-    Challenge, Claim, Earlier, ElementPath, RootOpening, Shown, ShownPair, ShownRecord,
-    ShownRecords, Tree,
+    Challenge, Claim, Earlier, ElementPath, RootOpening, Shown, ShownForced, ShownPair,
+    ShownRecord, ShownRecords, Standing, Tree,
 };
 use protocol::{BillLeaf, ChargeLeaf, Mass, NodeLeaf, Proof, Record, Ticket, ValueMass, depth};
 use std::cell::RefCell;
@@ -283,6 +286,42 @@ impl<'a> Show<'a> {
             count: committed.count,
             top: committed.top,
         })
+    }
+
+    // ---- What was forced ----
+
+    /// A record where its node forced it.
+    pub(super) fn forced(&self, forced: &Forced) -> Result<Box<ShownForced>, Blocked> {
+        let chunks = &self.audited.facts.forced;
+        let chunk = chunks
+            .iter()
+            .find(|chunk| (chunk.node, chunk.chunk) == (forced.node, forced.chunk));
+        let records = Held(&chunk.ok_or(Blocked)?.records);
+        let Entry::Ticket(ticket) = forced.checked.entry else {
+            return Err(Blocked);
+        };
+        Ok(Box::new(ShownForced {
+            node: forced.node,
+            chunk: forced.chunk,
+            record: Shown {
+                leaf: forced.record(),
+                place: forced.place,
+                count: records.count(),
+                // A chunk is small, and its root what its records give.
+                proof: path_in::<Record>(&records, forced.place).ok_or(Blocked)?,
+            },
+            ticket,
+        }))
+    }
+
+    /// What a forced record counts by.
+    pub(super) fn standing(&self, forced: &Forced, payer: u32) -> Result<Box<Standing>, Blocked> {
+        let id = forced.record().id;
+        Ok(Box::new(Standing {
+            payer,
+            entry: self.log_entry(id.issuer, id.index)?,
+            node: *self.node(forced.node)?,
+        }))
     }
 
     // ---- Roots and elements ----

@@ -4,8 +4,10 @@ use crate::chain::EpochFacts;
 use crate::evidence::Evidence;
 use crate::fixture::{EPOCH, TIMELINE, World, network};
 use contracts::challenge::Kind;
-use contracts::{AttestationTx, CommittedLog};
-use protocol::{Address, B256, Element, EpochTrees, Mass, Root, Roots, TicketLog, ValueMass};
+use contracts::{AttestationTx, CommittedLog, ForcedChunk};
+use protocol::{
+    Address, B256, Element, EpochTrees, Mass, Record, Root, Roots, TicketLog, ValueMass,
+};
 
 /// Enough for every payer of the fixture.
 const FUNDED: u128 = 10u128.pow(25);
@@ -39,6 +41,16 @@ pub(super) fn attest(
         charges: trees.charges.count as u32,
         total,
     }
+}
+
+/// What nodes forced, each in one chunk.
+fn chunks(world: &World) -> Vec<ForcedChunk> {
+    let chunk = |(node, records): (&u32, &Vec<Record>)| ForcedChunk {
+        node: *node,
+        chunk: 0,
+        records: records.clone(),
+    };
+    world.forced.iter().map(chunk).collect()
 }
 
 /// What the chain would say if just this evidence had been attested, with the honest total.
@@ -82,6 +94,7 @@ pub(super) fn facts(world: &World, evidence: &Evidence) -> AuditFacts {
         before,
         later_payers: Vec::new(),
         logs: world.logs.iter().map(committed).collect(),
+        forced: chunks(world),
         funded: FUNDED,
         open_until: Some(100),
         now: 1,

@@ -384,3 +384,17 @@ pub(super) fn by_place(elements: &[StatedElement]) -> StatedElements {
         .map(|element| (at(element), element.clone()));
     elements.collect()
 }
+
+/// The path of a leaf in the tree over leaves as they are; `None` if that has none.
+pub(super) fn path_in<C: Content>(leaves: &(impl Leaves + ?Sized), place: u32) -> Option<Proof> {
+    let root = root_of::<C>(leaves).ok()??;
+    let root = StatedRoot {
+        hash: root.hash(),
+        mass: root.mass(),
+        count: u32::try_from(root.count).ok()?,
+    };
+    let opened = open::<C>(root, leaves, StatedElements::new()).ok()?;
+    let at = (0, place);
+    let paths = opened.paths::<C>(leaves, &BTreeSet::from([at]));
+    paths.ok()?.remove(&at)
+}

@@ -1,6 +1,7 @@
 //! Records in the segments of charges.
 
 use crate::audit::findings::{Findings, Unprovable};
+use crate::audit::forced::Newest;
 use crate::audit::logs::Entry;
 use crate::audit::records::{Checker, Checkers, Fault};
 use crate::audit::segments::{
@@ -16,10 +17,16 @@ use std::io;
 pub(in crate::audit) fn check(
     audited: &Audited,
     scans: &BTreeMap<u32, Scan>,
+    newest: &BTreeMap<u32, Newest>,
     checkers: &Checkers<'_>,
     findings: &mut Findings,
     gaps: &mut Gaps,
 ) -> io::Result<BTreeMap<u32, OpenedSegment>> {
+    let forced_of = |charge: &ChargeLeaf| {
+        let of_node = newest.get(&charge.node);
+        let mut forced = of_node.into_iter().flat_map(BTreeMap::values);
+        forced.any(|forced| forced.payer() == Some(charge.payer))
+    };
     let mut charged: BTreeMap<(u32, u32), u32> = BTreeMap::new();
     let mut opened = BTreeMap::new();
     let charges = audited.charges.as_ref();
@@ -27,7 +34,8 @@ pub(in crate::audit) fn check(
         charged.insert((charge.node, charge.payer), place);
         let scan = scans.get(&charge.node);
         let elements = audited.elements.get(&format!("charge-{place}.elements"));
-        match open_segment(audited, charge, scan, elements)? {
+        let must_open = forced_of(charge);
+        match open_segment(audited, charge, scan, elements, must_open)? {
             Segment::Clean => {}
             Segment::NoRoot(preimage) => root_is_none(place, charge, preimage, findings),
             Segment::Closed(why) => {
@@ -134,10 +142,9 @@ fn look_at(
 /// Which challenge shows that a record doesn't count where it is.
 fn kind(audited: &Audited, charge: &ChargeLeaf, found: &FalseRecord) -> Kind {
     let record = &found.checked.record;
-    let rejection = match found.fault {
-        Some(Fault::Rejected(rejection)) => rejection,
-        // It counts for another payer, or the log's entry is of another place.
-        Some(Fault::OtherPlace) | None => return Kind::TicketElsewhere,
+    let Some(Fault(rejection)) = found.fault else {
+        // It counts, for another payer.
+        return Kind::TicketElsewhere;
     };
     match rejection {
         Rejection::UnknownTicket => {
@@ -151,7 +158,13 @@ fn kind(audited: &Audited, charge: &ChargeLeaf, found: &FalseRecord) -> Kind {
                 false => Kind::NoTicketLog,
             }
         }
-        Rejection::WrongTicket => Kind::TicketNotInLog,
+        Rejection::WrongTicket => match found.checked.entry {
+            // The very ticket, though it says that its place is another.
+            Entry::Ticket(ticket) if ticket.digest() == record.receipt.ticket => {
+                Kind::TicketElsewhere
+            }
+            _ => Kind::TicketNotInLog,
+        },
         Rejection::WrongNetwork | Rejection::WrongNode => Kind::TicketElsewhere,
         Rejection::MalformedTicket => Kind::MalformedTicket,
         Rejection::UnknownPayer => {
@@ -187,8 +200,7 @@ fn record(
     let kind = kind(audited, leaf, &found);
     let record = checked.record;
     let why = match fault {
-        Some(Fault::Rejected(rejection)) => rejection.to_string(),
-        Some(Fault::OtherPlace) => "the log has a ticket of another place there".to_owned(),
+        Some(Fault(rejection)) => rejection.to_string(),
         None => "its ticket names another payer".to_owned(),
     };
     let ticket = match checked.entry {
