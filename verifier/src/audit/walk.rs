@@ -212,6 +212,10 @@ impl<C: Content> Walk<'_, C> {
     /// The highest level at which the next element has only empty leaves below it, and nothing is stated for
     /// any of them.
     fn empty_level(&self) -> u32 {
+        // One below the count is a lie, and told by itself.
+        if self.next < self.plan.count.into() {
+            return 0;
+        }
         // The uppermost is made of two, or is a leaf: it has the mass that the root states.
         let most = self.depth.saturating_sub(1);
         let mut level = match self.next {
