@@ -16,6 +16,8 @@ import {ChallengeTest} from "../../utils/ChallengeTest.sol";
 import {Epoch} from "../../utils/Epochs.sol";
 import {Tree, Trees} from "../../utils/Trees.sol";
 
+/// @notice Forcing, and what ignores it.
+/// forge-config: default.fuzz.runs = 48
 contract ForcedSegmentsTest is ChallengeTest {
     using Trees for Tree;
 
@@ -270,6 +272,73 @@ contract ForcedSegmentsTest is ChallengeTest {
             call = chargeCall(a, forced, standing, a.charge);
             refused(contract_, call, IForcedSegments.OtherNode.selector);
         }
+    }
+
+    function noGap(Aim memory a, ForcedProof memory forced, Standing memory standing, ChargeGap memory gap)
+        internal
+    {
+        bytes memory call = abi.encodeCall(
+            contract_.ignoredCharge, (a.e.number, a.e.roots, forced, standing, gap, bytes32(0))
+        );
+        refused(contract_, call, IForcedSegments.NotLeftOut.selector);
+    }
+
+    /// Neighbours are next to each other, in one tree, and on their sides.
+    function testFuzz_noGapAmongChargesIsMadeUp(uint256 seed) public {
+        Aim memory a = ready(seed);
+        force(a);
+        (ForcedProof memory forced, Standing memory standing) = shownForced(a, aimedAt(a));
+        uint32 count = uint32(a.e.charges.length);
+        ChargeGap memory gap;
+        (gap.place, gap.count) = (count + 1, count);
+        noGap(a, forced, standing, gap);
+        // The charge itself is neither left nor right of what is missing.
+        for (uint32 place = 0; place <= count; ++place) {
+            gap.place = place;
+            if (place != 0) gap.left = chargeOf(a.e, place - 1);
+            if (place != count) gap.right = chargeOf(a.e, place);
+            noGap(a, forced, standing, gap);
+        }
+        // One that isn't the neighbour of that place, or in a tree of another number.
+        gap.place = count;
+        gap.left = chargeOf(a.e, 0);
+        gap.left.place = count;
+        noGap(a, forced, standing, gap);
+        gap.left = chargeOf(a.e, count - 1);
+        gap.left.count += 1;
+        noGap(a, forced, standing, gap);
+        gap.place = 0;
+        gap.right = chargeOf(a.e, count - 1);
+        gap.right.place = 1;
+        noGap(a, forced, standing, gap);
+        gap.right = chargeOf(a.e, 0);
+        gap.right.count += 1;
+        noGap(a, forced, standing, gap);
+    }
+
+    function noGap(Aim memory a, ForcedProof memory forced, Standing memory standing, RecordGap memory gap)
+        internal
+    {
+        bytes memory call = abi.encodeCall(
+            contract_.ignoredRecord, (a.e.number, a.e.roots, forced, standing, gap, bytes32(0))
+        );
+        refused(contract_, call, IForcedSegments.NotLeftOut.selector);
+    }
+
+    function testFuzz_noGapAmongRecordsIsMadeUp(uint256 seed) public {
+        Aim memory a = ready(seed);
+        force(a);
+        (ForcedProof memory forced, Standing memory standing) = shownForced(a, aimedAt(a));
+        uint256 count = a.e.segments[a.charge].length;
+        for (uint256 place = 0; place <= count; ++place) {
+            bytes memory call = recordGapCall(a, forced, standing, a.charge, place);
+            refused(contract_, call, IForcedSegments.NotLeftOut.selector);
+        }
+        RecordGap memory gap;
+        gap.charge = chargeOf(a.e, a.charge);
+        noGap(a, forced, standing, gap);
+        (gap.place, gap.count) = (uint32(count + 1), uint32(count));
+        noGap(a, forced, standing, gap);
     }
 
     /// Each rule that the ticket alone refutes.

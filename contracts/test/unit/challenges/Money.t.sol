@@ -264,6 +264,28 @@ contract MoneyChallengesTest is ChallengeTest {
         vm.assertFalse(ok);
     }
 
+    /// Who came since the epoch before owed nothing then.
+    function testFuzz_earlier_isNothingForNewcomers(uint256 seed) public {
+        Aim memory a = aimed(seed);
+        vm.assume(a.e.bills.length > a.before.bills.length && a.e.nodes.length > a.before.nodes.length);
+        uint256 p = a.before.bills.length;
+        uint256 n = a.before.nodes.length;
+        bytes memory call = abi.encodeCall(
+            money.wrongCumulativeBill, (1, a.e.roots, billOf(a.e, p), earlierBill(a.before, p), 0)
+        );
+        refused(money, call, IMoneyChallenges.CumulativeIsRight.selector);
+        call = abi.encodeCall(
+            money.wrongCumulative, (1, a.e.roots, nodeOf(a.e, n), earlierNode(a.before, n), 0)
+        );
+        refused(money, call, IMoneyChallenges.CumulativeIsRight.selector);
+        a.e.bills[p].cumulative += 1;
+        seal(a.e);
+        call = abi.encodeCall(
+            money.wrongCumulativeBill, (1, a.e.roots, billOf(a.e, p), earlierBill(a.before, p), 0)
+        );
+        falls(money, call);
+    }
+
     function testFuzz_earlier_isNothingForEpochZero(uint256 seed) public {
         Aim memory a = aimed(seed);
         Epoch memory e = a.before;
