@@ -151,6 +151,15 @@ contract Settlement is ISettlement, Bonds {
     }
 
     /// @inheritdoc ISettlement
+    function strikeTicketLog(uint64 epoch, uint32 issuer) external onlyChallenger {
+        // What is attested was judged by it.
+        if (epoch < _head.next) return;
+        bytes32 root = ticketLog[epoch][issuer];
+        delete ticketLog[epoch][issuer];
+        emit TicketLogStruck(epoch, issuer, root);
+    }
+
+    /// @inheritdoc ISettlement
     function slashNode(uint32 index, address challenger) external onlyChallenger {
         _credit(registry.slash(index, type(uint256).max), challenger);
     }

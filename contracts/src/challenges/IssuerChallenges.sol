@@ -22,13 +22,14 @@ contract IssuerChallenges is IIssuerChallenges, Challenge {
     /// @inheritdoc IIssuerChallenges
     IEd25519 public immutable ed25519;
 
-    /// @dev The body shows the lie or reverts; then the issuer pays.
-    modifier slashes(uint32 issuer) {
+    /// @dev The body shows the lie or reverts; then the log is gone, and the issuer pays.
+    modifier strikes(uint64 epoch, uint32 issuer) {
         _;
+        settlement.strikeTicketLog(epoch, issuer);
         settlement.slashIssuer(issuer, _challenger());
     }
 
-    /// @dev As {slashes}, for whoever signed the ticket.
+    /// @dev The body shows the lie or reverts; then whoever signed the ticket pays.
     modifier slashesSigner(bytes calldata ticket, bytes32 r, bytes32 s) {
         _requireSigned(ticket, r, s);
         _;
@@ -100,7 +101,7 @@ contract IssuerChallenges is IIssuerChallenges, Challenge {
         LogProof calldata element,
         bytes calldata preimage,
         bytes32
-    ) external slashes(issuer) {
+    ) external strikes(epoch, issuer) {
         _requireElement(epoch, issuer, element, keccak256(preimage));
         if (!preimage.isFormed(TreeKind.Log, element.level)) revert ShapeIsWrong();
         if (preimage.hasMass(TreeKind.Log, element.level, element.mass)) revert SumIsRight(element.mass);
@@ -113,7 +114,7 @@ contract IssuerChallenges is IIssuerChallenges, Challenge {
         LogProof calldata element,
         bytes calldata preimage,
         bytes32
-    ) external slashes(issuer) {
+    ) external strikes(epoch, issuer) {
         _requireElement(epoch, issuer, element, keccak256(preimage));
         if (preimage.isFormed(TreeKind.Log, element.level)) revert ShapeIsRight();
     }
@@ -121,7 +122,7 @@ contract IssuerChallenges is IIssuerChallenges, Challenge {
     /// @inheritdoc IIssuerChallenges
     function logWrongCount(uint64 epoch, uint32 issuer, LogProof calldata element, bytes32 hash, bytes32)
         external
-        slashes(issuer)
+        strikes(epoch, issuer)
     {
         _requireElement(epoch, issuer, element, hash);
         if (Elements.isCounted(element.level, element.position, element.count, hash, element.mass)) {
@@ -136,12 +137,15 @@ contract IssuerChallenges is IIssuerChallenges, Challenge {
         LogProof calldata element,
         bytes calldata ticket,
         bytes32
-    ) external slashes(issuer) {
+    ) external {
         ticket.requireTicket();
         _requireElement(epoch, issuer, element, ticket.leaf());
-        bool inPlace = ticket.network() == Tickets.networkOf(address(settlement)) && ticket.epoch() == epoch
-            && ticket.issuer() == issuer && ticket.index() == element.position;
-        if (inPlace) revert EntryIsInPlace(ticket.index());
+        bool here = ticket.epoch() == epoch && ticket.issuer() == issuer && ticket.index() == element.position;
+        if (here && ticket.network() == Tickets.networkOf(address(settlement))) {
+            revert EntryIsInPlace(ticket.index());
+        }
+        if (!here) settlement.strikeTicketLog(epoch, issuer);
+        settlement.slashIssuer(issuer, _challenger());
     }
 
     // ---- Inside ----

@@ -6,9 +6,10 @@ import {IChallenge} from "./IChallenge.sol";
 import {IEd25519} from "./IEd25519.sol";
 
 /// @title Challenges of issuers
-/// @notice Each slashes an issuer for what it signed or committed, and leaves the attestations as they are. An
-/// issuer that signs nothing but well-formed tickets of this network and puts each in its log has nothing to
-/// fear. Otherwise a call says what it found instead.
+/// @notice Each slashes an issuer for what it signed or committed, and leaves the attestations as they are. A log
+/// that can't be judged by is struck besides, unless its epoch is attested: it counts as never committed. An issuer
+/// that signs nothing but well-formed tickets of this network and puts each in its log has nothing to fear.
+/// Otherwise a call says what it found instead.
 interface IIssuerChallenges is IChallenge {
     /// @notice The ticket is for another network.
     error OtherNetwork(bytes28 network, bytes28 expected);
@@ -103,7 +104,7 @@ interface IIssuerChallenges is IChallenge {
         external;
 
     /// @notice An entry of a committed log that is a ticket of another network, epoch, issuer or index than its
-    /// place.
+    /// place. If it is only the network, the log isn't struck: such a ticket counts for nobody, and the others do.
     function logOutOfPlace(
         uint64 epoch,
         uint32 issuer,

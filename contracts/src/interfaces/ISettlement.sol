@@ -19,6 +19,10 @@ interface ISettlement is IBonds, ITerms {
         uint64 indexed epoch, uint32 indexed issuer, bytes32 root, bytes32 top, uint32 count, uint64 maxBytes
     );
 
+    /// @notice A ticket log was shown to be false, and counts as never committed.
+    /// @param root What was committed.
+    event TicketLogStruck(uint64 indexed epoch, uint32 indexed issuer, bytes32 root);
+
     /// @notice A verifier voted, and the quorum isn't reached yet.
     event EpochVoted(uint64 indexed epoch, address indexed verifier, bytes32 digest, uint256 votes);
 
@@ -109,6 +113,11 @@ interface ISettlement is IBonds, ITerms {
     /// challenge contracts may.
     /// @param challenger Who gets half; 0 if the treasury gets all.
     function overturn(uint64 epoch, address challenger) external;
+
+    /// @notice Lets go of a ticket log that was shown to be false: no honest verifier can judge an epoch by it, so
+    /// without this the epoch would never be attested. Its issuer may commit a true one while there is time. The log
+    /// of an epoch that is attested stays. Only challenge contracts may.
+    function strikeTicketLog(uint64 epoch, uint32 issuer) external;
 
     /// @notice Takes a node's whole stake. Only challenge contracts may.
     function slashNode(uint32 index, address challenger) external;

@@ -31,6 +31,7 @@ contract ChallengeHost {
 
     uint256 public overturns;
     uint256 public slashes;
+    uint256 public strikes;
     address public lastChallenger;
 
     // ---- What a test tells ----
@@ -120,6 +121,11 @@ contract ChallengeHost {
         pending[epoch] = false;
         overturns += 1;
         lastChallenger = challenger;
+    }
+
+    function strikeTicketLog(uint64 epoch, uint32 issuer) external {
+        ticketLog[epoch][issuer] = 0;
+        strikes += 1;
     }
 
     function slashIssuer(uint32, address challenger) external {

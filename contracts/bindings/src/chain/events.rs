@@ -10,6 +10,7 @@ use alloy::primitives::{Address, B256};
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::{SolCall, SolEvent};
 use protocol::Roots;
+use std::collections::BTreeMap;
 
 use super::{Chain, ChainError, Statement, Status};
 use crate::abi::Settlement;
@@ -95,8 +96,14 @@ impl Chain {
             }
             from = to + 1;
         }
-        found.sort_by_key(|log| log.issuer);
-        Ok(found)
+        // One that was struck doesn't stand any more; another may stand in its place.
+        let mut standing = BTreeMap::new();
+        for log in found {
+            if self.ticket_log(epoch, log.issuer).await? == Some(log.root) {
+                standing.insert(log.issuer, log);
+            }
+        }
+        Ok(standing.into_values().collect())
     }
 
     /// The newest transaction that overturned an epoch, in blocks from `since`, Unix seconds, on. Cancel-safe.

@@ -72,6 +72,47 @@ contract TicketLogTest is Network {
         settlement.commitTicketLog(0, 0, "another", 1, 1);
     }
 
+    /// One that is shown to be false is as if never committed, and a true one may follow while there is time.
+    function test_struck() public {
+        vm.warp(end(0));
+        commit(0);
+        bytes32 root = settlement.ticketLog(0, 0);
+        vm.expectEmit(address(settlement));
+        emit ISettlement.TicketLogStruck(0, 0, root);
+        vm.prank(challenges);
+        settlement.strikeTicketLog(0, 0);
+        vm.assertEq(settlement.ticketLog(0, 0), 0);
+        vm.warp(end(0) + 600);
+        vm.prank(committer);
+        settlement.commitTicketLog(0, 0, "another", 1, 1);
+        vm.assertEq(settlement.ticketLog(0, 0), Trees.rootOf(Trees.mass(1, 1, 0), 1, "another"));
+    }
+
+    function test_struck_byChallengesOnly() public {
+        vm.warp(end(0));
+        commit(0);
+        bytes32 root = settlement.ticketLog(0, 0);
+        vm.expectRevert(abi.encodeWithSelector(IBonds.NotChallenger.selector, owner));
+        vm.prank(owner);
+        settlement.strikeTicketLog(0, 0);
+        vm.assertEq(settlement.ticketLog(0, 0), root);
+    }
+
+    /// What is attested was judged by it.
+    function test_struck_notOnceAttested() public {
+        vm.warp(end(0));
+        commit(0);
+        bytes32 root = settlement.ticketLog(0, 0);
+        attestNext();
+        vm.prank(challenges);
+        settlement.strikeTicketLog(0, 0);
+        vm.assertEq(settlement.ticketLog(0, 0), root);
+        overturn(0);
+        vm.prank(challenges);
+        settlement.strikeTicketLog(0, 0);
+        vm.assertEq(settlement.ticketLog(0, 0), 0);
+    }
+
     function test_byItsCommitterOnly() public {
         vm.warp(end(0));
         vm.expectRevert(abi.encodeWithSelector(IBonds.NotCommitter.selector, 0, owner));
