@@ -59,6 +59,15 @@ contract Sha512Test is TestBase {
         vm.assertTrue(_sha512.repeats(message, other));
     }
 
+    /// @dev Nor does the tail of one message get into another's, whether they end in one block or in two.
+    function test_tailsStayApart() external view {
+        for (uint256 size = 104; size <= 128; ++size) {
+            for (uint256 other = 104; other <= 128; ++other) {
+                vm.assertTrue(_sha512.repeats(_message(size), _message(other)), vm.toString(size));
+            }
+        }
+    }
+
     /// @dev A message that differs has another digest.
     function testFuzz_everyBitCounts(uint256 size, uint256 bit) external view {
         bytes memory message = _message(1 + size % 400);
