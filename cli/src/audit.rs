@@ -1,6 +1,6 @@
 //! `quittance audit`: recompute an attested epoch, trusting nobody; show on chain what is false in it.
 
-mod print;
+pub(crate) mod print;
 mod progress;
 mod sending;
 
@@ -134,10 +134,15 @@ async fn judge(args: &Args) -> Result<ExitCode> {
         let of_epoch = sent.iter().filter(|sending| sending.is_attestation());
         !of_epoch.clone().any(Sending::has_fallen)
     });
-    Ok(match report.verdict {
+    Ok(exit_code(report.verdict, failed))
+}
+
+/// What the process ends with; `failed` if a challenge was asked for and none was sent.
+pub(crate) fn exit_code(verdict: Verdict, failed: bool) -> ExitCode {
+    match verdict {
         Verdict::True => ExitCode::SUCCESS,
         Verdict::False if failed => ExitCode::from(NOT_SENT),
         Verdict::False => ExitCode::from(1),
         Verdict::NotJudged => ExitCode::from(2),
-    })
+    }
 }

@@ -85,7 +85,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Testnet(args) => done(several_threads()?.block_on(testnet::run(args))),
         // A node's work is one connection's packets after the other: one thread is faster than two
         // that steal from each other.
-        Command::Node(command) => done(one_thread()?.block_on(node::run(command))),
+        Command::Node(command) => one_thread()?.block_on(node::run(command)),
         Command::Control(command) => done(several_threads()?.block_on(control::run(command))),
         Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),

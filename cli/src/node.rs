@@ -1,5 +1,6 @@
 //! `quittance node`: make one, run it, claim what it earned, give it another key, end it.
 
+mod check;
 mod claim;
 mod force;
 mod registered;
@@ -14,6 +15,7 @@ use protocol::{Address, B256, NodeId};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     /// which opens when the last tickets have expired, and costs gas for every receipt. An attestation that then
     /// ignores a receipt which counts can be overturned by anyone: `quittance audit --challenge`.
     Force(ForceArgs),
+    /// Hold issuers to the tickets they signed: each must be in its issuer's committed log, as it was signed. Exit
+    /// 0 if they are, 1 if not, 2 if undecided, 3 if a challenge could not be sent.
+    Check(CheckArgs),
     /// Give the node another key, for the epochs that begin later.
     Rotate(RotateArgs),
     /// Leave the network; the stake is free when nothing the node did can be challenged any more.
@@ -103,6 +108,27 @@ node_args!(ForceArgs {
     #[arg(long, value_name = "N")]
     epoch: protocol::Epoch,
 });
+node_args!(CheckArgs {
+    /// The epoch.
+    #[arg(long, value_name = "N")]
+    epoch: protocol::Epoch,
+    /// Where the logs are, besides the control plane and the verifier: a verifier's URL, or a folder with
+    /// evidence. May be given several times.
+    #[arg(long, value_name = "URL|DIR")]
+    evidence: Vec<String>,
+    /// JSON file with more signed tickets: one, a list, or a control plane's answer to a route.
+    #[arg(long, value_name = "FILE")]
+    tickets: Vec<PathBuf>,
+    /// Show on chain what issuers did wrong: commit to the challenge, then make it.
+    #[arg(long)]
+    challenge: bool,
+    /// With --challenge: Ethereum keystore (JSON) of the challenging account, instead of a key file.
+    #[arg(long, env = "QUITTANCE_KEYSTORE", value_name = "FILE")]
+    keystore: Option<PathBuf>,
+    /// File with the keystore's password.
+    #[arg(long, env = "QUITTANCE_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+});
 node_args!(RotateArgs {
     /// File with the new key, made if it isn't there. When the epoch that the answer names begins, it takes
     /// the place of node.key in the node's folder, and the node is restarted.
@@ -112,8 +138,9 @@ node_args!(RotateArgs {
 node_args!(ExitArgs {});
 node_args!(WithdrawStakeArgs {});
 
-pub(crate) async fn run(command: Command) -> Result<()> {
-    match command {
+pub(crate) async fn run(command: Command) -> Result<ExitCode> {
+    let done = match command {
+        Command::Check(args) => return check::check(args).await,
         Command::Init(args) => init(args).await,
         Command::Run(args) => serve(args).await,
         Command::Claim(args) => claim::claim(args).await,
@@ -121,7 +148,8 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Rotate(args) => registered::rotate(args).await,
         Command::Exit(args) => registered::exit(args).await,
         Command::WithdrawStake(args) => registered::withdraw_stake(args).await,
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 #[derive(Debug, Serialize)]

@@ -14,12 +14,15 @@ mod cache;
 mod clock;
 mod epoch;
 mod fetch;
+mod held;
 mod member;
 mod receipt_log;
+mod refused;
 mod server;
 mod session;
 mod shared;
 mod tickets;
 
+pub use held::{HeldError, held_tickets};
 pub use receipt_log::{LogError, ReceiptLog, Sealing};
 pub use server::{Config, Node, StartError};

@@ -4,6 +4,7 @@ use crate::cache::Cache;
 use crate::epoch::Segments;
 use crate::member::{self, ControlLink};
 use crate::receipt_log::{LogError, ReceiptLog};
+use crate::refused::RefusedTickets;
 use crate::session::{self, Refusal};
 use crate::shared::{Issuers, Shared};
 use crate::tickets::{TicketState, Tickets};
@@ -186,6 +187,10 @@ impl Node {
             .map_err(|error| StartError::Control(error.to_string()))?;
         let issuers = Issuers::ask(&chain).await?;
         let (link, control_link) = ControlLink::new();
+        let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
+            let path = config.data_dir.join(crate::refused::FILE);
+            StartError::Dir { path, source }
+        })?;
         let shared = Shared {
             id,
             network,
@@ -198,6 +203,7 @@ impl Node {
             log,
             tickets: Tickets::default(),
             segments,
+            refused,
             segment_reads: Semaphore::new(SEGMENT_READS),
             chain,
             issuers: Mutex::new(issuers),

@@ -31,6 +31,7 @@ pub(crate) async fn open(
         .tickets
         .enter(id, || TicketState::new(ticket, last, shared.window));
     if state.ticket().digest() != ticket.digest() {
+        shared.refused.keep(&ticket.signed());
         let why = "its issuer granted another ticket under the same id";
         return Err(Refusal(Code::BadTicketSignature, why.into()));
     }
@@ -67,6 +68,10 @@ async fn check(
     let ticket = signed
         .verify(&issuer, &shared.timeline)
         .map_err(|invalid| {
+            let is_signed = || signed.is_signed_by(&issuer);
+            if invalid != TicketInvalid::Signature && is_signed() {
+                shared.refused.keep(&signed);
+            }
             let code = match invalid {
                 TicketInvalid::Signature => Code::BadTicketSignature,
                 TicketInvalid::Times => Code::WrongEpoch,

@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::epoch::Segments;
 use crate::receipt_log::ReceiptLog;
+use crate::refused::RefusedTickets;
 use crate::tickets::Tickets;
 use client::ControlApi;
 use contracts::{Chain, ChainError};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) log: ReceiptLog,
     pub(crate) tickets: Tickets,
     pub(crate) segments: Segments,
+    pub(crate) refused: RefusedTickets,
     pub(crate) segment_reads: Semaphore,
     pub(crate) chain: Chain,
     pub(crate) issuers: Mutex<Issuers>,

@@ -150,6 +150,12 @@ impl SignedTicket {
         Ticket::from_bytes(&self.ticket.0)
     }
 
+    /// Whether that issuer signed it, whatever it says.
+    pub fn is_signed_by(&self, issuer: &IssuerKey) -> bool {
+        let digest = self.peek().digest();
+        verify(issuer.as_bytes(), Tag::Ticket, &digest, &self.signature).is_ok()
+    }
+
     /// Checks signature, times and limit.
     ///
     /// # Errors

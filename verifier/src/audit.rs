@@ -18,6 +18,7 @@ mod examine;
 mod facts;
 mod findings;
 mod forced;
+mod issuers;
 mod logs;
 mod progress;
 mod recompute;
@@ -30,6 +31,7 @@ mod tree;
 mod walk;
 
 pub use findings::{LieKind, Unprovable};
+pub use issuers::{HeldTickets, IssuerReport, LogSource, check_issuers};
 pub use progress::{NoProgress, Progress};
 pub use report::{AuditReport, AuditedAttestation, Lie, LieChallenge, Verdict};
 
@@ -226,7 +228,8 @@ async fn audit(
     let examined = examined.map_err(|error| format!("the evidence can't be read: {error}"))?;
     report.take(examined);
     report.reasons.extend(missing);
-    add_targets(chain, report).await
+    let is_open = report.open_until.is_some();
+    add_targets(chain, &mut report.lies, is_open).await
 }
 
 /// The trees of the epoch before, by this epoch's evidence or, where that has others, by their own.
@@ -266,16 +269,16 @@ async fn trees_before(
     Before { trees, fault }
 }
 
-/// Says of each challenge where to send it, and what the first few cost.
-async fn add_targets(chain: &Chain, report: &mut AuditReport) -> Result<(), String> {
-    if report.lies.iter().all(|lie| lie.shown.is_none()) {
+/// Says of each challenge where to send it, and what the first few cost. Those of attestations can be sent only
+/// if that `is_open`.
+async fn add_targets(chain: &Chain, lies: &mut [Lie], is_open: bool) -> Result<(), String> {
+    if lies.iter().all(|lie| lie.shown.is_none()) {
         return Ok(());
     }
     let contracts = chain.challenge_contracts().await;
     let contracts = contracts.map_err(|error| error.to_string())?;
-    let is_open = report.open_until.is_some();
     let mut tried = 0;
-    for lie in &mut report.lies {
+    for lie in lies {
         let (Some(challenge), Some(told)) = (&lie.shown, &mut lie.challenge) else {
             continue;
         };

@@ -24,8 +24,8 @@ mod serve;
 mod service;
 
 pub use audit::{
-    Against, AuditReport, AuditedAttestation, Lie, LieChallenge, LieKind, NoProgress, Progress,
-    Unprovable, Verdict, audit_epoch,
+    Against, AuditReport, AuditedAttestation, HeldTickets, IssuerReport, Lie, LieChallenge,
+    LieKind, LogSource, NoProgress, Progress, Unprovable, Verdict, audit_epoch, check_issuers,
 };
 pub use chain::{EpochFacts, epoch_facts};
 pub use config::Config;

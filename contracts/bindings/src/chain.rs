@@ -36,7 +36,7 @@ mod versions;
 
 use std::sync::Arc;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolCall;
 use protocol::Timeline;
 
@@ -188,6 +188,12 @@ impl Chain {
             });
         }
         Ok(issuers)
+    }
+
+    /// The key that an issuer's tickets of an epoch are signed with.
+    pub async fn issuer_key_at(&self, issuer: u32, epoch: u64) -> Result<B256, ChainError> {
+        let call = Settlement::issuerKeyAtCall { issuer, epoch };
+        self.settlement(call).await
     }
 
     // ---- Inside ----

@@ -204,6 +204,27 @@ impl Journal {
     }
 }
 
+/// Gives what is kept of each ticket of an epoch, in their order; nothing if there is none. The epoch's
+/// database must not be in use. Blocking.
+pub(crate) fn each_kept(
+    dir: &Path,
+    epoch: Epoch,
+    each: &mut dyn FnMut(SignedTicket, Record),
+) -> Result<(), LogError> {
+    // Opening makes what isn't there.
+    if !dir.join(format!("epoch-{epoch}")).is_dir() {
+        return Ok(());
+    }
+    let database = Database::open(dir, epoch)?;
+    for entry in database.db.iter() {
+        let (_, value) = entry.map_err(|error| database.damaged(error))?;
+        let (ticket, record) = Stored::from_bytes(&value)
+            .ok_or_else(|| database.damaged("an entry is not a record"))?;
+        each(ticket, record);
+    }
+    Ok(())
+}
+
 impl Database {
     fn open(parent: &Path, epoch: Epoch) -> Result<Self, LogError> {
         let dir = parent.join(format!("epoch-{epoch}"));
@@ -455,6 +476,33 @@ mod tests {
         let mut journal = open(dir.path()).unwrap();
         put(&mut journal, 3, 1, 1);
         assert!(matches!(open(dir.path()), Err(LogError::Locked(_))));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_sealed_epoch_is_read_beside_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = |epoch| {
+            let mut indices = Vec::new();
+            let read = each_kept(dir.path(), epoch, &mut |ticket, record| {
+                assert_eq!(ticket.peek().id, record.id);
+                indices.push(record.id.index);
+            });
+            read.map(|()| indices)
+        };
+        let mut journal = open(dir.path()).unwrap();
+        put(&mut journal, 3, 300, 1);
+        put(&mut journal, 3, 2, 1);
+        put(&mut journal, 4, 7, 1);
+        assert!(matches!(kept(3), Err(LogError::Locked(_))), "in use");
+        journal.seal(3).unwrap();
+        journal.written(3);
+        assert_eq!(kept(3).unwrap(), [2, 300]);
+        assert!(kept(9).unwrap().is_empty());
+        assert!(
+            !dir.path().join("epoch-9").exists(),
+            "reading makes nothing"
+        );
+        put(&mut journal, 4, 8, 1);
     }
 
     #[test]

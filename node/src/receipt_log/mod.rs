@@ -10,6 +10,7 @@
 
 mod journal;
 
+pub(crate) use journal::each_kept;
 use journal::{Journal, Stored};
 use protocol::{Epoch, Receipt, Record, SignedTicket, TicketId, VerifiedReceipt, VerifiedTicket};
 use std::io;

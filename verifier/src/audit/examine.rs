@@ -261,14 +261,17 @@ fn open_logs(
             continue;
         };
         let is_there = file.is_some();
-        let beyond = file.as_ref().map(|file| file.count).unwrap_or(0) > committed.count;
         let stated = audited.elements.get(&format!("tickets-{issuer}.elements"));
         let (log, error) = Log::open(*committed, file, stated, place, progress);
         if let Some(error) = error {
             gaps.push(format!("{name} does not open the committed root: {error}"));
         } else if !is_there {
             gaps.push(format!("the evidence has no {name}, which is committed"));
-        } else if beyond {
+        } else if log
+            .file
+            .as_ref()
+            .is_some_and(|file| file.count > log.made_of)
+        {
             findings.unprovable(Unprovable::Log, || {
                 format!("{name} has more tickets than issuer {issuer} committed")
             });

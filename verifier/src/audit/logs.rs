@@ -67,7 +67,7 @@ impl LogFile {
     }
 
     /// Bytes from the ticket at an index on.
-    fn read_at(&self, index: u32, out: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read_at(&self, index: u32, out: &mut [u8]) -> io::Result<()> {
         let at = LOG_HEADER_BYTES as u64 + u64::from(index) * TICKET_BYTES as u64;
         self.file.read_exact_at(out, at)
     }
@@ -105,6 +105,9 @@ pub(super) struct Log {
     pub(super) committed: CommittedLog,
     /// Its file, if the evidence has one that is a log.
     pub(super) file: Option<LogFile>,
+    /// How many of its tickets make the tree: what it has beyond the committed count was appended by somebody
+    /// else, unless the tree is of another shape than its count.
+    pub(super) made_of: u32,
     /// What is below the committed root; `None` if the evidence doesn't open it.
     pub(super) opened: Option<Opened<DeliveryMass>>,
     /// Entries that aren't tickets of their place.
@@ -122,18 +125,31 @@ impl Log {
     ) -> (Self, Option<OpenError>) {
         let mut log = Self {
             committed,
+            made_of: committed.count,
             file,
             opened: None,
             out_of_place: Vec::new(),
         };
-        let Some(tickets) = log.leaves(progress) else {
+        let Some(in_file) = log.file.as_ref().map(|file| file.count) else {
             return (log, None);
         };
+        log.made_of = in_file.min(committed.count);
         let stated = stated.map_or(StatedElements::new(), |stated| by_place(&stated.elements));
-        let opened = match open::<Ticket>(log_root(&committed), &tickets, stated) {
+        let root = log_root(&committed);
+        let try_open = |log: &Self| {
+            let tickets = log.leaves(progress).expect("there is a file");
+            open::<Ticket>(root, &tickets, stated.clone())
+        };
+        let mut tried = try_open(&log);
+        if matches!(tried, Err(OpenError::OtherRoot)) && in_file > log.made_of {
+            log.made_of = in_file;
+            tried = try_open(&log);
+        }
+        let opened = match tried {
             Ok(opened) => opened,
             Err(error) => return (log, Some(error)),
         };
+        let tickets = log.leaves(progress).expect("there is a file");
         let issuer = committed.issuer;
         let (mut index, mut out_of_place) = (0, Vec::new());
         let read = tickets.visit(&mut |content| {
@@ -157,13 +173,12 @@ impl Log {
         (log, None)
     }
 
-    /// The leaves it is opened with: what a file has beyond the committed count was appended by somebody else.
+    /// The leaves it is opened with.
     pub(super) fn leaves<'a>(&'a self, progress: &'a dyn Progress) -> Option<Tickets<'a>> {
         let file = self.file.as_ref()?;
-        let count = file.count.min(self.committed.count);
         Some(Tickets {
             file,
-            count,
+            count: self.made_of,
             progress,
         })
     }

@@ -11,4 +11,6 @@ pub(super) use charges::check as check_charges;
 pub(super) use forced::{check_counted, check_valid};
 pub(super) use leaves::{check_bills, check_nodes};
 pub(super) use records::check as check_records;
-pub(super) use trees::{check_counts, check_forms, check_logs};
+pub(super) use trees::{
+    check_counts, check_forms, check_logs, log_claim, told_of_entry, told_of_log,
+};

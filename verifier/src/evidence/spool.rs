@@ -4,11 +4,11 @@
 use super::bundle::{BUNDLE_BYTES_MAX, hash};
 use super::{BUNDLE_FILE, Bundle, BundleFile, EvidenceSource, FetchError};
 use crate::audit::Progress;
-use crate::http;
+use crate::http::{self, DownloadError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -269,32 +269,20 @@ async fn download(
     path: &Path,
     progress: &dyn Progress,
 ) -> Result<(), FetchError> {
-    let name = || file.name.clone();
-    let over_http = |source| FetchError::Http {
-        name: name(),
-        source,
-    };
-    let on_disk = |source| FetchError::Io {
-        name: name(),
-        source,
-    };
-    let answer = client.get(url).send().await.map_err(over_http)?;
-    let mut answer = answer.error_for_status().map_err(over_http)?;
-    let mut out = File::create(path).map_err(on_disk)?;
+    let name = file.name.clone();
     let mut hasher = blake3::Hasher::new();
-    let mut size = 0;
-    while let Some(chunk) = answer.chunk().await.map_err(over_http)? {
-        size += chunk.len() as u64;
-        if size > file.size {
-            return Err(FetchError::Altered { name: name() });
-        }
-        hasher.update(&chunk);
-        // A disk is faster than what fills it; a pause of the task is harmless.
-        out.write_all(&chunk).map_err(on_disk)?;
+    let mut each = |chunk: &[u8]| {
+        hasher.update(chunk);
         progress.advance(chunk.len() as u64);
+    };
+    match http::download(client, url, file.size, path, &mut each).await {
+        Ok(Some(size)) if size == file.size => {}
+        Ok(_) => return Err(FetchError::Altered { name }),
+        Err(DownloadError::Http(source)) => return Err(FetchError::Http { name, source }),
+        Err(DownloadError::Io(source)) => return Err(FetchError::Io { name, source }),
     }
-    if size != file.size || B256::from(*hasher.finalize().as_bytes()) != file.blake3 {
-        return Err(FetchError::Altered { name: name() });
+    match B256::from(*hasher.finalize().as_bytes()) == file.blake3 {
+        true => Ok(()),
+        false => Err(FetchError::Altered { name }),
     }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod book;
+mod issuers;
 mod network;
 mod plants;
 

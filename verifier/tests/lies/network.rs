@@ -40,6 +40,7 @@ const FORCE_WINDOW: u32 = 150;
 const CHALLENGE_WINDOW: u32 = 50_000;
 pub const PRICE: u128 = 1_000_000_000;
 pub const VERIFIER_BOND: u128 = 1_000;
+pub const ISSUER_BOND: u128 = 500;
 /// The second payer's deposit, for half of what is delivered for it.
 const POOR_DEPOSIT: u128 = 3 * PRICE;
 pub const EPOCH: Epoch = 1;
@@ -83,7 +84,7 @@ pub struct Anvil {
 }
 
 impl Anvil {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let os = if cfg!(target_os = "macos") {
             "darwin"
         } else {
@@ -117,7 +118,7 @@ impl Anvil {
         }
     }
 
-    async fn warp(&self, timestamp: u64) {
+    pub async fn warp(&self, timestamp: u64) {
         let http = reqwest::Client::new();
         let set = serde_json::json!(["evm_setNextBlockTimestamp", [timestamp]]);
         for call in [set, serde_json::json!(["evm_mine", []])] {
@@ -146,7 +147,7 @@ pub fn key(name: u8) -> SigningKey {
     SigningKey::from_bytes(&[name; 32])
 }
 
-fn public(key: &SigningKey) -> [u8; 32] {
+pub fn public(key: &SigningKey) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
@@ -246,20 +247,19 @@ fn parameters() -> Parameters {
         throughput_min: 1_000_000,
         price_per_gib: PRICE,
         verifier_bond: VERIFIER_BOND,
-        issuer_bond: 0,
+        issuer_bond: ISSUER_BOND,
         node_stake: 10,
     }
 }
 
-async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain {
+pub async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain {
     let config = ChainConfig::new(&anvil.url, settlement).with_key(account(which));
     Chain::connect(&config).await.unwrap()
 }
 
-/// Three nodes, two payers, two issuers of which one is silent; a verifier that can lose its bond many times.
-pub async fn world() -> World {
+/// A network before its genesis, as its owner sees it.
+pub async fn deployed(anvil: &Anvil) -> Chain {
     contracts::install_crypto_provider();
-    let anvil = Anvil::start();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let genesis = now.as_secs() + 600;
     let config = DeployConfig {
@@ -278,8 +278,14 @@ pub async fn world() -> World {
     let deployment = deploy(&anvil.url, account(OPERATOR), &config)
         .await
         .unwrap();
-    let settlement = deployment.settlement;
-    let chain = connect(&anvil, settlement, OPERATOR).await;
+    connect(anvil, deployment.settlement, OPERATOR).await
+}
+
+/// Three nodes, two payers, two issuers of which one is silent; a verifier that can lose its bond many times.
+pub async fn world() -> World {
+    let anvil = Anvil::start();
+    let chain = deployed(&anvil).await;
+    let (_, settlement) = chain.network();
     let us = account(OPERATOR).address();
     for issuer in [200, 201] {
         let key = B256::from(public(&key(issuer)));

@@ -4,8 +4,8 @@ use crate::audit::Audited;
 use crate::audit::findings::Findings;
 use crate::audit::show::TreeOf;
 use crate::audit::tree::{FalseElement, Opened, Wrong};
-use contracts::challenge::{Claim, IssuerClaim, Kind, LogOf};
-use protocol::Mass;
+use contracts::challenge::{Claim, ElementPath, IssuerClaim, Kind, LogOf};
+use protocol::{Mass, TicketId};
 
 /// Elements of the epoch's trees and of opened segments.
 pub(in crate::audit) fn check_forms(audited: &Audited, findings: &mut Findings) {
@@ -49,6 +49,34 @@ fn check_form<M: Mass + 'static>(
             },
         );
     }
+}
+
+/// The challenge of an issuer that shows a false element of its log.
+pub(in crate::audit) fn log_claim<M: Mass>(
+    log: LogOf,
+    path: ElementPath,
+    lie: &FalseElement<M>,
+) -> IssuerClaim {
+    match &lie.wrong {
+        Wrong::Sum(preimage) => IssuerClaim::LogWrongSum(log, path, preimage.clone().into()),
+        Wrong::Shape(preimage) => IssuerClaim::LogWrongShape(log, path, preimage.clone().into()),
+        Wrong::Count => IssuerClaim::LogWrongCount(log, path, lie.element.hash),
+    }
+}
+
+/// What is false about an element of a log, and which challenge of its issuer shows it.
+pub(in crate::audit) fn told_of_log<M: Mass>(
+    lie: &FalseElement<M>,
+    issuer: u32,
+    count: u32,
+) -> (Kind, String) {
+    let (kind, sentence) = told(lie, &format!("log of issuer {issuer}"), count);
+    let kind = match kind {
+        Kind::WrongSum => Kind::LogWrongSum,
+        Kind::WrongShape => Kind::LogWrongShape,
+        _ => Kind::LogWrongCount,
+    };
+    (kind, sentence)
 }
 
 /// What is false about an element, and which challenge of an attestation shows it.
@@ -115,38 +143,20 @@ pub(in crate::audit) fn check_logs(audited: &Audited, findings: &mut Findings) {
         let log_of = LogOf { epoch, issuer };
         let (tree, count) = (TreeOf::Log(issuer), opened.root.count);
         for lie in &opened.lies {
-            let name = format!("log of issuer {issuer}");
-            let (kind, sentence) = told(lie, &name, count);
-            let kind = match kind {
-                Kind::WrongSum => Kind::LogWrongSum,
-                Kind::WrongShape => Kind::LogWrongShape,
-                _ => Kind::LogWrongCount,
-            };
+            let (kind, sentence) = told_of_log(lie, issuer, count);
             let lie = lie.clone();
             findings.issuer(
                 kind,
                 issuer,
                 || sentence,
-                move |show| {
-                    let path = show.element(tree, count, &lie)?;
-                    Ok(match &lie.wrong {
-                        Wrong::Sum(p) => IssuerClaim::LogWrongSum(log_of, path, p.clone().into()),
-                        Wrong::Shape(p) => {
-                            IssuerClaim::LogWrongShape(log_of, path, p.clone().into())
-                        }
-                        Wrong::Count => IssuerClaim::LogWrongCount(log_of, path, lie.element.hash),
-                    })
-                },
+                move |show| Ok(log_claim(log_of, show.element(tree, count, &lie)?, &lie)),
             );
         }
         for (index, ticket) in log.out_of_place.iter().copied() {
             findings.issuer(
                 Kind::LogOutOfPlace,
                 issuer,
-                || {
-                    let id = ticket.id;
-                    format!("entry {index} of the log of issuer {issuer} is ticket {id}, or one of another network")
-                },
+                || told_of_entry(issuer, index, ticket.id),
                 move |show| {
                     let path = show.log_entry(issuer, index)?;
                     Ok(IssuerClaim::LogOutOfPlace(log_of, path, Box::new(ticket)))
@@ -154,4 +164,9 @@ pub(in crate::audit) fn check_logs(audited: &Audited, findings: &mut Findings) {
             );
         }
     }
+}
+
+/// What is false about an entry that isn't of its place.
+pub(in crate::audit) fn told_of_entry(issuer: u32, index: u32, id: TicketId) -> String {
+    format!("entry {index} of the log of issuer {issuer} is ticket {id}, or one of another network")
 }
