@@ -3,15 +3,16 @@
 use alloy::primitives::{B256, Bytes, keccak256};
 use anyhow::{Context, Result, ensure};
 use protocol::{
-    BillLeaf, BillTree, ChargeLeaf, ChargeTree, ClientKey, CollectionId, DeliveryMass, Element,
-    EpochLeaf, EpochTree, EpochTrees, GIB, Mass, Network, NodeId, NodeLeaf, NodeTree, Proof,
-    Receipt, Record, Root, SigningKey, Statement, Tag, Ticket, TicketId, parent, sign,
+    BillLeaf, ChargeLeaf, ClientKey, CollectionId, DeliveryMass, Element, EpochLeaf, EpochRoots,
+    GIB, Mass, Network, NodeId, NodeLeaf, Proof, Receipt, Record, SigningKey, Statement, Tag,
+    Ticket, TicketId, ValueMass, sign,
 };
-use prover::SumTree;
 use quittance_contracts::Address;
 use quittance_contracts::challenge::{
     Claim, ElementPath, Shown, ShownPair, ShownRecord, ShownRecords, Tree,
 };
+
+use crate::levels::Levels;
 
 /// What a node earns in an epoch, token units: with 18 decimal places, an ordinary reward.
 const REWARD: u128 = 123_456_789_012_345_678;
@@ -31,54 +32,47 @@ pub(crate) struct Parties {
     pub(crate) payer: Address,
 }
 
-/// The trees of an epoch in which each of `nodes` earned [`REWARD`], as did node 0 in `alone` epochs and all of
-/// them in `together` epochs before.
-pub(crate) fn trees(
-    parties: &Parties,
-    epoch: u64,
-    nodes: u32,
-    alone: u32,
-    together: u32,
-) -> Result<EpochTrees> {
-    let Parties {
-        network,
-        node,
-        payer,
-    } = *parties;
-    let mass = DeliveryMass::new(5 * GIB, 1_234, 1_230)?;
-    let before = REWARD * (u128::from(alone) + u128::from(together) * u128::from(nodes));
-    let mut trees = EpochTrees {
-        nodes: NodeTree {
-            network,
-            epoch,
-            leaves: Vec::new(),
-        },
-        bills: BillTree {
-            network,
-            epoch,
-            leaves: Vec::new(),
-        },
-        charges: ChargeTree {
-            network,
-            epoch,
-            leaves: Vec::new(),
-        },
-    };
-    for index in 0..nodes {
-        let synthetic = || NodeId(keccak256(index.to_be_bytes()));
-        let epochs = together + 1 + if index == 0 { alone } else { 0 };
-        trees.nodes.leaves.push(NodeLeaf {
-            index,
-            node: if index == 0 { node } else { synthetic() },
-            mass,
-            probes: 60,
-            probes_ok: 60,
-            sla_ppm: 996_758,
-            last: index + 1,
-            reward: REWARD,
-            cumulative: REWARD * u128::from(epochs),
-        });
-        trees.charges.leaves.push(ChargeLeaf {
+/// An epoch's leaves, and their trees.
+pub(crate) struct Epoch {
+    pub(crate) number: u64,
+    nodes: Vec<NodeLeaf>,
+    charges: Vec<ChargeLeaf>,
+    node_tree: Levels<ValueMass>,
+    bill_tree: Levels<ValueMass>,
+    charge_tree: Levels<ValueMass>,
+}
+
+impl Epoch {
+    /// The epoch in which each of `nodes` earned [`REWARD`], as did node 0 in `alone` epochs and all of them in
+    /// `together` epochs before.
+    pub(crate) fn new(
+        parties: &Parties,
+        number: u64,
+        nodes: u32,
+        alone: u32,
+        together: u32,
+    ) -> Result<Self> {
+        let mass = DeliveryMass::new(5 * GIB, 1_234, 1_230)?;
+        let before = REWARD * (u128::from(alone) + u128::from(together) * u128::from(nodes));
+        let node = |index: u32| {
+            let epochs = together + 1 + if index == 0 { alone } else { 0 };
+            NodeLeaf {
+                index,
+                node: if index == 0 {
+                    parties.node
+                } else {
+                    NodeId(keccak256(index.to_be_bytes()))
+                },
+                mass,
+                probes: 60,
+                probes_ok: 60,
+                sla_ppm: 996_758,
+                last: index + 1,
+                reward: REWARD,
+                cumulative: REWARD * u128::from(epochs),
+            }
+        };
+        let charge = |index: u32| ChargeLeaf {
             payer: 0,
             node: index,
             segment_root: keccak256([&b"segment"[..], &index.to_be_bytes()].concat()),
@@ -88,51 +82,99 @@ pub(crate) fn trees(
             earned: REWARD,
             served: mass,
             previous: 0,
-        });
+        };
+        let bill = REWARD * u128::from(nodes);
+        let bill = BillLeaf {
+            index: 0,
+            payer: parties.payer,
+            last: nodes,
+            bill,
+            cumulative: before + bill,
+        };
+        let charges: Vec<_> = (0..nodes).map(charge).collect();
+        let nodes: Vec<_> = (0..nodes).map(node).collect();
+        Ok(Self {
+            number,
+            node_tree: tree(&nodes)?,
+            bill_tree: tree(&[bill])?,
+            charge_tree: tree(&charges)?,
+            nodes,
+            charges,
+        })
     }
-    let bill = REWARD * u128::from(nodes);
-    trees.bills.leaves.push(BillLeaf {
-        index: 0,
-        payer,
-        last: nodes,
-        bill,
-        cumulative: before + bill,
-    });
-    Ok(trees)
+
+    /// What is attested for it.
+    pub(crate) fn statement(&self) -> Statement {
+        Statement {
+            epoch: self.number,
+            trees: EpochRoots {
+                nodes: self.node_tree.root(),
+                bills: self.bill_tree.root(),
+                charges: self.charge_tree.root(),
+            },
+            evidence: keccak256(self.number.to_be_bytes()),
+        }
+    }
+
+    /// A node's leaf, to claim with.
+    pub(crate) fn node(&self, index: u32) -> Result<Shown<NodeLeaf>> {
+        shown(&self.nodes, &self.node_tree, index)
+    }
+
+    /// What is attested with a charge for that segment, and what is shown then. The epoch stays as it was.
+    fn forge(
+        &mut self,
+        segment: &Levels<DeliveryMass>,
+        claim: impl FnOnce(Shown<ChargeLeaf>) -> Claim,
+    ) -> Result<Lie> {
+        let root = segment.root();
+        let truth = self.charges[CHARGE_PLACE as usize];
+        let lie = ChargeLeaf {
+            segment_root: root.hash(),
+            mass: root.mass(),
+            served: root.mass(),
+            ..truth
+        };
+        self.put_charge(lie)?;
+        let charge = shown(&self.charges, &self.charge_tree, CHARGE_PLACE)?;
+        let lie = Lie {
+            statement: self.statement(),
+            claim: claim(charge),
+        };
+        self.put_charge(truth)?;
+        Ok(lie)
+    }
+
+    fn put_charge(&mut self, leaf: ChargeLeaf) -> Result<()> {
+        self.charges[CHARGE_PLACE as usize] = leaf;
+        self.charge_tree.replace(0, CHARGE_PLACE, leaf.leaf()?)
+    }
 }
 
-/// What is attested for it.
-pub(crate) fn statement(trees: &EpochTrees) -> Result<Statement> {
-    let epoch = trees.nodes.epoch;
-    Ok(Statement {
-        epoch,
-        trees: trees.roots()?,
-        evidence: keccak256(epoch.to_be_bytes()),
-    })
+fn tree<L: EpochLeaf>(leaves: &[L]) -> Result<Levels<ValueMass>> {
+    let leaves = leaves.iter().map(EpochLeaf::leaf);
+    Levels::new(leaves.collect::<Result<_, _>>()?)
 }
 
-/// A leaf of one of an epoch's trees with its proof.
-pub(crate) fn shown<L: EpochLeaf>(tree: &EpochTree<L>, place: u32) -> Result<Shown<L>> {
-    let built = SumTree::of_epoch(tree)?;
-    let leaf = *tree.leaves.get(place as usize).context("no such leaf")?;
+fn shown<L: Copy>(leaves: &[L], tree: &Levels<ValueMass>, place: u32) -> Result<Shown<L>> {
     Ok(Shown {
-        leaf,
+        leaf: *leaves.get(place as usize).context("no such leaf")?,
         place,
-        count: u32::try_from(built.count())?,
-        proof: built.proof(place.into()).context("no such leaf")?,
+        count: tree.count(),
+        proof: tree.proof(0, place)?,
     })
 }
 
-/// A segment of [`RECORDS`] records to lie about.
+/// A segment of [`RECORDS`] records to lie about. Its lies stay in it, each beside the others.
 pub(crate) struct Segment {
     client: SigningKey,
     ticket: Ticket,
-    leaves: Vec<Element<DeliveryMass>>,
+    tree: Levels<DeliveryMass>,
 }
 
 /// A false attestation, and what shows that it is false.
 pub(crate) struct Lie {
-    pub(crate) trees: EpochTrees,
+    pub(crate) statement: Statement,
     pub(crate) claim: Claim,
 }
 
@@ -153,51 +195,30 @@ impl Segment {
             issued_at,
             expires_at: issued_at + 600_000,
         };
-        let mut segment = Self {
+        let leaves = (0..RECORDS).map(|index| record(&ticket, index).leaf());
+        Ok(Self {
+            tree: Levels::new(leaves.collect::<Result<_, _>>()?)?,
             client,
             ticket,
-            leaves: Vec::with_capacity(RECORDS as usize),
-        };
-        for index in 0..RECORDS {
-            let leaf = segment.record(index).leaf()?;
-            segment.leaves.push(leaf);
-        }
-        Ok(segment)
-    }
-
-    /// Nobody looks at the signature of one that isn't shown, so it has none.
-    fn record(&self, index: u32) -> Record {
-        Record {
-            id: id(self.ticket.id.epoch, index),
-            receipt: Receipt {
-                // No digest, which a million of would take long, but hardly a zero byte, which would be cheaper.
-                ticket: B256::from_slice([(index ^ 0x5a5a_5a5a).to_be_bytes(); 8].as_flattened()),
-                sequence: 7,
-                bytes: 1_234_567,
-                deliveries: 9,
-                within: 8,
-                signed_at: self.ticket.issued_at + 321_000,
-            },
-            signature: protocol::Signature::repeat_byte(0x51),
-        }
+        })
     }
 
     /// A record whose signature is its client's, but over something else: it takes the whole equation to see.
-    pub(crate) fn bad_signature(&self, trees: &EpochTrees) -> Result<Lie> {
-        let index = 600_001;
+    pub(crate) fn bad_signature(&mut self, epoch: &mut Epoch) -> Result<Lie> {
+        let place = 600_001;
         let mut ticket = self.ticket;
-        ticket.id.index = index;
-        let mut record = self.record(index);
-        record.receipt.ticket = ticket.digest();
-        record.signature = sign(&self.client, Tag::Receipt, &keccak256("something else"));
-        let tree = self.with(&[(index, record)])?;
+        ticket.id.index = place;
+        let mut leaf = record(&ticket, place);
+        leaf.receipt.ticket = ticket.digest();
+        leaf.signature = sign(&self.client, Tag::Receipt, &keccak256("something else"));
+        self.tree.replace(0, place, leaf.leaf()?)?;
         let record = Shown {
-            leaf: record,
-            place: index,
+            leaf,
+            place,
             count: RECORDS,
-            proof: proof(&tree, index)?,
+            proof: self.tree.proof(0, place)?,
         };
-        forge(trees, tree.root(), |charge| {
+        epoch.forge(&self.tree, |charge| {
             let shown = ShownRecord { charge, record };
             Claim::BadSignature(Box::new(shown), Box::new(ticket))
         })
@@ -205,11 +226,13 @@ impl Segment {
 
     /// Two neighbours in each other's place. Those in the middle, whose ways meet only at the top, are the
     /// dearest to show.
-    pub(crate) fn out_of_order(&self, trees: &EpochTrees) -> Result<Lie> {
+    pub(crate) fn out_of_order(&mut self, epoch: &mut Epoch) -> Result<Lie> {
         let place = RECORDS / 2 - 1;
-        let (left, right) = (self.record(place + 1), self.record(place));
-        let tree = self.with(&[(place, left), (place + 1, right)])?;
-        let ways = [proof(&tree, place)?, proof(&tree, place + 1)?];
+        let left = record(&self.ticket, place + 1);
+        let right = record(&self.ticket, place);
+        self.tree.replace(0, place, left.leaf()?)?;
+        self.tree.replace(0, place + 1, right.leaf()?)?;
+        let ways = [self.tree.proof(0, place)?, self.tree.proof(0, place + 1)?];
         // They are each other's uppermost sibling, which is left out, and nothing is common above.
         let below = ways.map(|way| way.0[..way.0.len() - LEVEL_BYTES].to_vec());
         let records = ShownPair {
@@ -219,68 +242,52 @@ impl Segment {
             count: RECORDS,
             proof: Proof(below.concat()),
         };
-        forge(trees, tree.root(), |charge| {
+        epoch.forge(&self.tree, |charge| {
             Claim::RecordsOutOfOrder(Box::new(ShownRecords { charge, records }))
         })
     }
 
     /// The parent of two records that states a byte too much: of the inner elements, the one with the longest way.
-    pub(crate) fn wrong_sum(&self, trees: &EpochTrees) -> Result<Lie> {
+    pub(crate) fn wrong_sum(&mut self, epoch: &mut Epoch) -> Result<Lie> {
         let position = 333_333;
-        let pairs = self.leaves.chunks_exact(2);
-        let mut parents = pairs
-            .map(|pair| parent(pair[0], pair[1]))
-            .collect::<Result<Vec<_>, _>>()?;
-        let stated = &mut parents[position as usize].mass;
-        *stated = DeliveryMass::new(stated.bytes() + 1, stated.deliveries(), stated.within())?;
-        let mass = stated.to_bytes();
-        let tree = SumTree::new(parents)?;
+        let mut element = self.tree.at(1, position)?;
+        let sum = element.mass;
+        element.mass = DeliveryMass::new(sum.bytes() + 1, sum.deliveries(), sum.within())?;
+        self.tree.replace(1, position, element)?;
         let path = ElementPath {
             level: 1,
             position,
             count: RECORDS,
-            mass,
-            proof: proof(&tree, position)?,
+            mass: element.mass.to_bytes(),
+            proof: self.tree.proof(1, position)?,
         };
-        let children = [2 * position, 2 * position + 1].map(|at| self.leaves[at as usize]);
-        let preimage = preimage(children);
+        let left = self.tree.at(0, 2 * position)?;
+        let preimage = preimage(left, self.tree.at(0, 2 * position + 1)?);
         ensure!(
-            Some(keccak256(&preimage)) == tree.leaf(position.into()).map(|leaf| leaf.hash),
+            keccak256(&preimage) == element.hash,
             "SPEC section 6 lays out inner elements otherwise"
         );
-        let root = Root {
-            count: RECORDS.into(),
-            ..tree.root()
-        };
-        forge(trees, root, |charge| {
+        epoch.forge(&self.tree, |charge| {
             Claim::WrongSum(Tree::Segment(Box::new(charge)), path, preimage)
         })
     }
-
-    /// The segment's tree with other records in some places.
-    fn with(&self, records: &[(u32, Record)]) -> Result<SumTree<DeliveryMass>> {
-        let mut leaves = self.leaves.clone();
-        for (place, record) in records {
-            leaves[*place as usize] = record.leaf()?;
-        }
-        Ok(SumTree::new(leaves)?)
-    }
 }
 
-/// The epoch with a charge for that segment.
-fn forge(
-    trees: &EpochTrees,
-    root: Root<DeliveryMass>,
-    claim: impl FnOnce(Shown<ChargeLeaf>) -> Claim,
-) -> Result<Lie> {
-    let mut trees = trees.clone();
-    let charge = &mut trees.charges.leaves[CHARGE_PLACE as usize];
-    (charge.segment_root, charge.mass, charge.served) = (root.hash(), root.mass(), root.mass());
-    let charge = shown(&trees.charges, CHARGE_PLACE)?;
-    Ok(Lie {
-        claim: claim(charge),
-        trees,
-    })
+/// Nobody looks at the signature of one that isn't shown, so it has none.
+fn record(ticket: &Ticket, index: u32) -> Record {
+    Record {
+        id: id(ticket.id.epoch, index),
+        receipt: Receipt {
+            // No digest, which a million of would take long, but hardly a zero byte, which would be cheaper.
+            ticket: B256::from_slice([(index ^ 0x5a5a_5a5a).to_be_bytes(); 8].as_flattened()),
+            sequence: 7,
+            bytes: 1_234_567,
+            deliveries: 9,
+            within: 8,
+            signed_at: ticket.issued_at + 321_000,
+        },
+        signature: protocol::Signature::repeat_byte(0x51),
+    }
 }
 
 fn id(epoch: u64, index: u32) -> TicketId {
@@ -291,12 +298,8 @@ fn id(epoch: u64, index: u32) -> TicketId {
     }
 }
 
-fn proof<M: Mass>(tree: &SumTree<M>, place: u32) -> Result<Proof> {
-    tree.proof(place.into()).context("no such leaf")
-}
-
 /// What the parent of two elements is the hash of.
-fn preimage([left, right]: [Element<DeliveryMass>; 2]) -> Bytes {
+fn preimage(left: Element<DeliveryMass>, right: Element<DeliveryMass>) -> Bytes {
     [
         &[0x01][..],
         &left.mass.to_bytes(),

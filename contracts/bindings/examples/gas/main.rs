@@ -3,6 +3,7 @@
 
 mod anvil;
 mod epochs;
+mod levels;
 mod table;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use anyhow::{Context, Result, ensure};
 use ed25519_dalek::Signer;
-use protocol::{EpochTrees, SIGNED_BYTES, SigningKey};
+use protocol::{SIGNED_BYTES, SigningKey};
 use quittance_contracts::abi::{Ed25519, Settlement};
 use quittance_contracts::challenge::Challenge;
 use quittance_contracts::{
@@ -22,7 +23,7 @@ use quittance_contracts::{
 };
 
 use anvil::Anvil;
-use epochs::{Lie, Parties, Segment};
+use epochs::{Epoch, Lie, Parties, Segment};
 use table::Table;
 
 /// Nodes of a large network.
@@ -209,17 +210,17 @@ impl World {
 
     async fn attestations_and_claims(&self, table: &mut Table) -> Result<()> {
         say("attesting and claiming with 1 and with 100,000 nodes");
-        let one = epochs::trees(&self.parties, HISTORY, 1, 0, 0)?;
+        let one = Epoch::new(&self.parties, HISTORY, 1, 0, 0)?;
         let what = "an attestation of 1 node, overwriting one";
         table.put("attest_1", what, self.attest(&one).await?, 60_000);
-        let many = epochs::trees(&self.parties, HISTORY + 1, NODES, 1, 0)?;
+        let many = Epoch::new(&self.parties, HISTORY + 1, NODES, 1, 0)?;
         let what = "an attestation of 100,000 nodes, overwriting one";
         table.put("attest_100000", what, self.attest(&many).await?, 60_000);
 
         self.activate(&many).await?;
         let what = "a node's first claim, of 100,000 nodes";
         table.put("claim_first", what, self.claim(&many).await?, None);
-        let many = epochs::trees(&self.parties, HISTORY + 2, NODES, 1, 1)?;
+        let many = Epoch::new(&self.parties, HISTORY + 2, NODES, 1, 1)?;
         self.attest(&many).await?;
         let gas = self.activate(&many).await?;
         let what = "RewardVault.activate, once for all claims by an epoch";
@@ -229,20 +230,20 @@ impl World {
         Ok(())
     }
 
-    async fn attest(&self, trees: &EpochTrees) -> Result<u64> {
-        let statement = (&epochs::statement(trees)?).into();
+    async fn attest(&self, epoch: &Epoch) -> Result<u64> {
+        let statement = (&epoch.statement()).into();
         Ok(self.chain.attest(&statement).await?.gas_used)
     }
 
-    async fn activate(&self, trees: &EpochTrees) -> Result<u64> {
+    async fn activate(&self, epoch: &Epoch) -> Result<u64> {
         self.pass_challenge_window().await?;
-        let (epoch, roots) = (trees.nodes.epoch, epochs::statement(trees)?.roots());
-        Ok(self.chain.activate(epoch, &roots).await?.gas_used)
+        let roots = epoch.statement().roots();
+        Ok(self.chain.activate(epoch.number, &roots).await?.gas_used)
     }
 
     /// Node 0 claims.
-    async fn claim(&self, trees: &EpochTrees) -> Result<u64> {
-        let shown = epochs::shown(&trees.nodes, 0)?;
+    async fn claim(&self, epoch: &Epoch) -> Result<u64> {
+        let shown = epoch.node(0)?;
         let leaf = NodeLeaf::from(&shown.leaf);
         let sent = self.chain.claim(&leaf, shown.count, &shown.proof.0).await?;
         Ok(sent.gas_used)
@@ -257,10 +258,10 @@ impl World {
 
     async fn challenges(&self, table: &mut Table) -> Result<()> {
         say("building a segment of 1,048,576 records, and lies about it");
-        let truth = epochs::trees(&self.parties, HISTORY + 3, NODES, 1, 2)?;
-        let segment = Segment::new(&self.parties, truth.nodes.epoch)?;
+        let mut truth = Epoch::new(&self.parties, HISTORY + 3, NODES, 1, 2)?;
+        let mut segment = Segment::new(&self.parties, truth.number)?;
 
-        let made = self.challenge(segment.bad_signature(&truth)?).await?;
+        let made = self.challenge(segment.bad_signature(&mut truth)?).await?;
         let what = "badSignature, of 2^20 records and 100,000 charges";
         table.put("challenge_signature", what, made.reveal, None);
         let what = "the commitment to it";
@@ -268,13 +269,13 @@ impl World {
         let what = "both";
         table.put("challenge_signature_all", what, made.all(), 350_000);
 
-        let made = self.challenge(segment.out_of_order(&truth)?).await?;
+        let made = self.challenge(segment.out_of_order(&mut truth)?).await?;
         let what = "recordsOutOfOrder, of 2^20 records, the dearest place";
         table.put("challenge_order", what, made.reveal, 150_000);
         let what = "with the commitment to it";
         table.put("challenge_order_all", what, made.all(), None);
 
-        let made = self.challenge(segment.wrong_sum(&truth)?).await?;
+        let made = self.challenge(segment.wrong_sum(&mut truth)?).await?;
         let what = "wrongSum, in the tree of 2^20 records";
         table.put("challenge_sum", what, made.reveal, 150_000);
         let what = "with the commitment to it";
@@ -285,7 +286,7 @@ impl World {
     /// Attests a lie and has an account that never did so before overturn it; then none of this has happened.
     async fn challenge(&self, lie: Lie) -> Result<Made> {
         let before = self.anvil.snapshot().await?;
-        let statement = epochs::statement(&lie.trees)?;
+        let statement = lie.statement;
         self.chain.attest(&(&statement).into()).await?;
         let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(0x11))?;
         self.anvil.endow(key.address()).await?;
