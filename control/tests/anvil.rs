@@ -9,12 +9,11 @@ use protocol::{
     TicketLog,
 };
 use quittance_control::{Config, Control, StartError};
-use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio_util::sync::CancellationToken;
+use toolchain::Anvil;
 use transport::{client_endpoint, connect, read_frame, write_frame};
 
 /// The first of anvil's well-known development keys: worthless anywhere else.
@@ -30,50 +29,6 @@ const COMMITTER_KEY: [u8; 32] = [
 const TOKEN: &str = "correct horse battery";
 /// Longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Anvil(Child, String);
-
-impl Anvil {
-    fn start() -> Self {
-        let (os, arch) = (
-            if cfg!(target_os = "macos") {
-                "darwin"
-            } else {
-                "linux"
-            },
-            if cfg!(target_arch = "x86_64") {
-                "amd64"
-            } else {
-                "arm64"
-            },
-        );
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!(
-            "../contracts/node_modules/@foundry-rs/anvil-{os}-{arch}/bin/anvil"
-        ));
-        let mut process = Command::new(&path)
-            .args(["--port", "0", "--block-time", "1"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{path:?}: {error}; run `npm ci --ignore-scripts` in contracts")
-            });
-        let stdout = process.stdout.take().expect("piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let at = lines
-            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
-            .expect("anvil says where it listens");
-        // anvil must not find its stdout closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(process, format!("http://{at}"))
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn account() -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&B256::from(DEV_KEY)).unwrap()
@@ -237,8 +192,8 @@ async fn committed(chain: &Chain, epoch: u64) -> B256 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_control_plane_commits_what_it_issued() {
-    let anvil = Anvil::start();
-    let rpc = &anvil.1;
+    let anvil = Anvil::start(&["--block-time", "1"]).expect("anvil starts");
+    let rpc = anvil.url();
     let chain = network(rpc).await;
     let dir = tempfile::tempdir().unwrap();
     let key = B256::from(issuer_key().verifying_key().to_bytes());

@@ -1,10 +1,13 @@
 //! The verifier on a real chain, with a control plane and a node that answer over HTTP and QUIC: two epochs,
 //! a bond that is missing, a deposit that isn't enough, a restart, and audits of what was attested.
 
+mod chain_time;
+
 use axum::extract::Path as UrlPath;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use chain_time::{set_next_time, warp};
 use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
@@ -16,16 +19,15 @@ use quittance_verifier::{
     AuditReport, Config, EvidenceSource, NoProgress, Progress, Verdict, audit_epoch, epoch_facts,
     run,
 };
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use toolchain::Anvil;
 use transport::{PeerAuth, read_frame, write_frame};
 
 /// The first of anvil's well-known development keys: worthless anywhere else.
@@ -40,76 +42,6 @@ const VERIFIER_BOND: u128 = 1_000;
 const NODE_STAKE: u128 = 10;
 /// The payer deposits less than the 3 · [`PRICE`] that were delivered.
 const DEPOSIT: u128 = 2 * PRICE;
-
-/// An anvil process on a port of its own; it ends with the value.
-struct Anvil {
-    process: Child,
-    url: String,
-}
-
-impl Anvil {
-    fn start() -> Self {
-        let os = if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        };
-        let arch = if cfg!(target_arch = "x86_64") {
-            "amd64"
-        } else {
-            "arm64"
-        };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
-            "../contracts/node_modules/@foundry-rs/anvil-{os}-{arch}/bin/anvil"
-        ));
-        assert!(
-            path.exists(),
-            "{path:?} is missing; run `npm ci --ignore-scripts` in contracts"
-        );
-        let mut command = Command::new(path);
-        let process = command.args(["--port", "0"]).stdout(Stdio::piped()).spawn();
-        let mut process = process.expect("anvil starts");
-        let stdout = process.stdout.take().expect("piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let at = lines
-            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
-            .expect("anvil says where it listens");
-        // anvil must not find its stdout closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            url: format!("http://{at}"),
-        }
-    }
-
-    async fn warp(&self, timestamp: u64) {
-        self.set_next_time(timestamp).await;
-        self.call("evm_mine", serde_json::json!([])).await;
-    }
-
-    /// The time of the next block, whatever it is mined for.
-    async fn set_next_time(&self, timestamp: u64) {
-        let time = serde_json::json!([timestamp]);
-        self.call("evm_setNextBlockTimestamp", time).await;
-    }
-
-    async fn call(&self, method: &str, params: serde_json::Value) {
-        let body = serde_json::json!({
-            "jsonrpc": "2.0", "id": 1, "method": method, "params": params,
-        });
-        let http = reqwest::Client::new();
-        let answer = http.post(&self.url).json(&body).send().await.unwrap();
-        let answer: serde_json::Value = answer.json().await.unwrap();
-        assert!(answer.get("error").is_none(), "{answer}");
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn account() -> PrivateKeySigner {
     DEV_KEY.parse().unwrap()
@@ -158,8 +90,8 @@ async fn network(anvil: &Anvil) -> Chain {
         treasury: None,
         change_delay: 2 * (CHALLENGE_WINDOW + TAIL + FORCE_WINDOW),
     };
-    let deployment = deploy(&anvil.url, account(), &config).await.unwrap();
-    let config = ChainConfig::new(&anvil.url, deployment.settlement).with_key(account());
+    let deployment = deploy(anvil.url(), account(), &config).await.unwrap();
+    let config = ChainConfig::new(anvil.url(), deployment.settlement).with_key(account());
     let chain = Chain::connect(&config).await.unwrap();
     let us = account().address();
     chain
@@ -173,7 +105,7 @@ async fn network(anvil: &Anvil) -> Chain {
         chain.register_node(&proof, us).await.unwrap();
     }
     chain.fund(U256::from(DEPOSIT)).await.unwrap();
-    anvil.warp(genesis + 10).await;
+    warp(anvil, genesis + 10).await;
     chain
 }
 
@@ -283,7 +215,7 @@ impl Running {
         drop(port);
         let (chain_id, settlement) = chain.network();
         let config = Config {
-            rpc: anvil.url.clone(),
+            rpc: anvil.url().to_owned(),
             settlement,
             chain_id: Some(chain_id),
             key: account(),
@@ -329,16 +261,16 @@ impl Running {
 /// To the second as the contract has it: otherwise an honest statement could be overturned.
 #[tokio::test]
 async fn a_node_s_key_in_an_epoch_is_the_contract_s() {
-    let anvil = Anvil::start();
+    let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = network(&anvil).await;
     let start = chain.timeline().start(2);
     // Node 0 rotates in the last second before the epoch, node 1 in its first.
     let rotations = [(0, 10, start - 1), (1, 11, start)];
     for (node, new, time) in rotations {
         // Calls are tried first on the newest block, whose time is one second less than the one that follows.
-        anvil.warp(time - 1).await;
+        warp(&anvil, time - 1).await;
         let proof = chain.key_proof(&key(new), account().address());
-        anvil.set_next_time(time).await;
+        set_next_time(&anvil, time).await;
         chain.rotate_node(node, &proof).await.unwrap();
         assert_eq!(chain.now().await.unwrap(), time);
     }
@@ -357,7 +289,7 @@ async fn audited(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditR
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_a_restart_and_audits() {
     contracts::install_crypto_provider();
-    let anvil = Anvil::start();
+    let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = network(&anvil).await;
     let genesis = chain.timeline().genesis;
     let (chain_id, settlement) = chain.network();
@@ -377,7 +309,7 @@ async fn two_epochs_a_restart_and_audits() {
         .until(|status| doing(status, "epoch 0 is due in"))
         .await;
     let end = genesis + u64::from(LENGTH);
-    anvil.warp(end).await;
+    warp(&anvil, end).await;
     let root = log.root().unwrap();
     let (top, count, bytes) = (root.top.hash, root.count as u32, root.mass().bytes());
     chain
@@ -386,11 +318,11 @@ async fn two_epochs_a_restart_and_audits() {
         .unwrap();
     // Nothing is attested while somebody may still force a commitment.
     let due = end + u64::from(TAIL + FORCE_WINDOW);
-    anvil.warp(due - 1).await;
+    warp(&anvil, due - 1).await;
     verifier
         .until(|status| doing(status, "epoch 0 is due in 1 s"))
         .await;
-    anvil.warp(due).await;
+    warp(&anvil, due).await;
 
     // Nothing is at stake yet: it says so, and goes on when something is.
     let poor = verifier
@@ -445,9 +377,7 @@ async fn two_epochs_a_restart_and_audits() {
 
     // The next epoch passes without any ticket: nobody commits, what was earned stands.
     verifier.stop().await;
-    anvil
-        .warp(end + u64::from(LENGTH + TAIL + FORCE_WINDOW))
-        .await;
+    warp(&anvil, end + u64::from(LENGTH + TAIL + FORCE_WINDOW)).await;
     let verifier = Running::start(&anvil, &chain, &control, data_dir.clone());
     let status = verifier
         .until(|status| status["epochs_attested"] == 2)

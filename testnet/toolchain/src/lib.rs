@@ -1,10 +1,12 @@
 //! The pinned tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`; and the
-//! Python packages of the auditor that tests compare ours with ([`Python`]).
+//! Python packages of the auditor that tests compare ours with ([`Python`]). And a chain to test on ([`Anvil`]).
 //!
 //! A crate of its own, so that `cargo xtask` builds in seconds.
 
+mod anvil;
 mod python;
 
+pub use anvil::Anvil;
 pub use python::Python;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -1,7 +1,8 @@
 //! Issuers that break their word, each in its own way: what a node holds shows it, and the issuer pays.
 
+use super::chain_time::warp;
 use super::network::{
-    Anvil, CHALLENGER, ISSUER_BOND, OPERATOR, account, connect, deployed, key, node, public,
+    CHALLENGER, ISSUER_BOND, OPERATOR, account, connect, deployed, key, node, public,
 };
 use contracts::challenge::Kind;
 use contracts::{B256, Chain, Offender, U256};
@@ -15,6 +16,7 @@ use quittance_verifier::{
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use toolchain::Anvil;
 
 const EPOCH: Epoch = 0;
 /// Tickets of each issuer.
@@ -125,7 +127,7 @@ async fn check(chain: &Chain, folder: &Path, held: Vec<SignedTicket>) -> IssuerR
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
-    let anvil = Anvil::start();
+    let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = deployed(&anvil).await;
     let (_, settlement) = chain.network();
     let challenger = connect(&anvil, settlement, CHALLENGER).await;
@@ -140,7 +142,7 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
     }
     let timeline = chain.timeline();
     let end = timeline.end(EPOCH);
-    anvil.warp(end).await;
+    warp(&anvil, end).await;
     let folder = tempfile::tempdir().unwrap();
     for issuer in 0..=HONEST {
         commit(&chain, issuer, folder.path()).await;
@@ -166,7 +168,7 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
         report.reasons
     );
     let committed = u64::from(timeline.commit_window) + 1;
-    anvil.warp(end + committed).await;
+    warp(&anvil, end + committed).await;
 
     let honest: Vec<_> = signed(&chain, HONEST);
     let report = check(&challenger, folder.path(), honest.clone()).await;
@@ -237,14 +239,14 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_that_nobody_signed_show_nothing() {
-    let anvil = Anvil::start();
+    let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = deployed(&anvil).await;
     let key_ = B256::from(public(&issuer_key(0)));
     chain
         .add_issuer(key_, account(OPERATOR).address())
         .await
         .unwrap();
-    anvil.warp(chain.timeline().end(EPOCH) + 1_000).await;
+    warp(&anvil, chain.timeline().end(EPOCH) + 1_000).await;
     let folder = tempfile::tempdir().unwrap();
     let ticket_ = ticket(&chain, 0, 0);
     let stranger = ticket_.sign(&key(1));

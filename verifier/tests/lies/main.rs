@@ -2,6 +2,8 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod book;
+#[path = "../chain_time/mod.rs"]
+mod chain_time;
 mod issuers;
 mod network;
 mod plants;

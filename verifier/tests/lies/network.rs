@@ -1,5 +1,6 @@
 //! A network on a real chain: an attested epoch 0 without traffic, and an epoch 1 that is due.
 
+use crate::chain_time::warp;
 use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
@@ -10,11 +11,9 @@ use protocol::{
 use quittance_verifier::judge;
 use quittance_verifier::{EpochFacts, EpochInputs, Evidence, EvidenceStore, Previous, epoch_facts};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
+use toolchain::Anvil;
 
 /// anvil's well-known development keys: worthless anywhere else.
 const DEV_KEYS: [&str; 4] = [
@@ -76,68 +75,6 @@ pub const UNUSED: u32 = 14;
 pub const FORCED_NEWER: u32 = 0;
 pub const FORCED: u32 = 10;
 pub const FORCED_ALONE: u32 = 11;
-
-/// An anvil process on a port of its own; it ends with the value.
-pub struct Anvil {
-    process: Child,
-    url: String,
-}
-
-impl Anvil {
-    pub fn start() -> Self {
-        let os = if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        };
-        let arch = if cfg!(target_arch = "x86_64") {
-            "amd64"
-        } else {
-            "arm64"
-        };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
-            "../contracts/node_modules/@foundry-rs/anvil-{os}-{arch}/bin/anvil"
-        ));
-        assert!(
-            path.exists(),
-            "{path:?} is missing; run `npm ci --ignore-scripts` in contracts"
-        );
-        let mut command = Command::new(path);
-        let process = command.args(["--port", "0"]).stdout(Stdio::piped()).spawn();
-        let mut process = process.expect("anvil starts");
-        let stdout = process.stdout.take().expect("piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let at = lines
-            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
-            .expect("anvil says where it listens");
-        // anvil must not find its stdout closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            process,
-            url: format!("http://{at}"),
-        }
-    }
-
-    pub async fn warp(&self, timestamp: u64) {
-        let http = reqwest::Client::new();
-        let set = serde_json::json!(["evm_setNextBlockTimestamp", [timestamp]]);
-        for call in [set, serde_json::json!(["evm_mine", []])] {
-            let body = serde_json::json!({
-                "jsonrpc": "2.0", "id": 1, "method": call[0], "params": call[1],
-            });
-            let answer = http.post(&self.url).json(&body).send().await.unwrap();
-            let answer: serde_json::Value = answer.json().await.unwrap();
-            assert!(answer.get("error").is_none(), "{answer}");
-        }
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 pub fn account(which: usize) -> PrivateKeySigner {
     DEV_KEYS[which].parse().unwrap()
@@ -253,7 +190,7 @@ fn parameters() -> Parameters {
 }
 
 pub async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain {
-    let config = ChainConfig::new(&anvil.url, settlement).with_key(account(which));
+    let config = ChainConfig::new(anvil.url(), settlement).with_key(account(which));
     Chain::connect(&config).await.unwrap()
 }
 
@@ -275,7 +212,7 @@ pub async fn deployed(anvil: &Anvil) -> Chain {
         treasury: Some(Address::repeat_byte(0x77)),
         change_delay: 2 * (CHALLENGE_WINDOW + TAIL + FORCE_WINDOW),
     };
-    let deployment = deploy(&anvil.url, account(OPERATOR), &config)
+    let deployment = deploy(anvil.url(), account(OPERATOR), &config)
         .await
         .unwrap();
     connect(anvil, deployment.settlement, OPERATOR).await
@@ -283,7 +220,7 @@ pub async fn deployed(anvil: &Anvil) -> Chain {
 
 /// Three nodes, two payers, two issuers of which one is silent; a verifier that can lose its bond many times.
 pub async fn world() -> World {
-    let anvil = Anvil::start();
+    let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = deployed(&anvil).await;
     let (_, settlement) = chain.network();
     let us = account(OPERATOR).address();
@@ -314,7 +251,7 @@ pub async fn world() -> World {
 
     // Epoch 0: nothing happens.
     let timeline = chain.timeline();
-    anvil.warp(timeline.attest_from(0)).await;
+    warp(&anvil, timeline.attest_from(0)).await;
     let folder = tempfile::tempdir().unwrap();
     let store = EvidenceStore::open(folder.path()).unwrap();
     let facts = epoch_facts(&chain, 0).await.unwrap();
@@ -333,14 +270,14 @@ pub async fn world() -> World {
     // Epoch 1: it is over, its log committed, some records forced.
     let log = log(chain.network_id(), timeline.start(EPOCH));
     let end = timeline.end(EPOCH);
-    anvil.warp(end).await;
+    warp(&anvil, end).await;
     connect(&anvil, settlement, LATE)
         .await
         .fund(U256::from(PRICE))
         .await
         .unwrap();
     commit(&chain, &log).await;
-    anvil.warp(end + u64::from(TAIL)).await;
+    warp(&anvil, end + u64::from(TAIL)).await;
     let ticket = |index| log.ticket(index).unwrap();
     let newer = record(&ticket(FORCED_NEWER), 3);
     let forced = [newer, record(&ticket(FORCED), 1)];
@@ -350,7 +287,7 @@ pub async fn world() -> World {
     let mut made_up = record(&ticket(UNUSED), 1);
     made_up.signature.0[0] ^= 1;
     chain.force_commit(EPOCH, 1, &[made_up]).await.unwrap();
-    anvil.warp(timeline.attest_from(EPOCH)).await;
+    warp(&anvil, timeline.attest_from(EPOCH)).await;
 
     let facts = epoch_facts(&chain, EPOCH).await.unwrap();
     let mut segments = BTreeMap::new();

@@ -1,7 +1,5 @@
 //! An anvil of its own, and what only a development chain can do.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use alloy::network::EthereumWallet;
@@ -10,7 +8,6 @@ use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::signers::local::PrivateKeySigner;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use toolchain::Toolchain;
 
 /// The first of anvil's well-known development keys: worthless anywhere else.
 const DEV_KEY: [u8; 32] = [
@@ -20,7 +17,7 @@ const DEV_KEY: [u8; 32] = [
 
 /// A process on a port of its own; it ends with the value.
 pub(crate) struct Anvil {
-    process: Child,
+    _process: toolchain::Anvil,
     pub(crate) url: String,
     /// Sends from [`Anvil::key`].
     pub(crate) provider: DynProvider,
@@ -28,17 +25,8 @@ pub(crate) struct Anvil {
 
 impl Anvil {
     pub(crate) fn start() -> Result<Self> {
-        let mut process = Command::new(Toolchain::ensure()?.tool("anvil")?)
-            .args(["--port", "0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start anvil")?;
-        let stdout = process.stdout.take().context("anvil has no stdout")?;
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let at = lines.find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned));
-        // anvil must not find its stdout closed.
-        std::thread::spawn(move || lines.for_each(drop));
-        let url = format!("http://{}", at.context("anvil ended before it listened")?);
+        let process = toolchain::Anvil::start(&[])?;
+        let url = process.url().to_owned();
 
         quittance_contracts::install_crypto_provider();
         let provider = ProviderBuilder::new()
@@ -50,7 +38,7 @@ impl Anvil {
             .client()
             .set_poll_interval(Duration::from_millis(10));
         Ok(Self {
-            process,
+            _process: process,
             url,
             provider,
         })
@@ -99,13 +87,5 @@ impl Anvil {
         let done = self.rpc("evm_revert", json!([snapshot])).await?;
         ensure!(done == json!(true), "anvil doesn't know snapshot {done}");
         Ok(())
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        // It holds nothing worth a farewell.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

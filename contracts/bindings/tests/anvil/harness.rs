@@ -1,7 +1,5 @@
 //! An anvil process, and a network on it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
@@ -11,7 +9,6 @@ use quittance_contracts::{
     deploy_manifest,
 };
 use serde_json::Value;
-use toolchain::Toolchain;
 
 /// The first of anvil's well-known development keys: worthless anywhere else.
 const DEV_KEY: [u8; 32] = [
@@ -21,31 +18,18 @@ const DEV_KEY: [u8; 32] = [
 
 /// An anvil process on a port of its own; it ends with the value.
 pub(crate) struct Anvil {
-    process: Child,
+    _process: toolchain::Anvil,
     pub(crate) url: String,
     http: reqwest::Client,
 }
 
 impl Anvil {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let tools = Toolchain::ensure().expect("the EVM tools are there");
-        let mut process = Command::new(tools.tool("anvil").expect("anvil is there"))
-            .args(["--port", "0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("anvil starts");
-        let stdout = process.stdout.take().expect("piped");
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let at = lines
-            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned))
-            .expect("anvil says where it listens");
-        // anvil must not find its stdout closed.
-        std::thread::spawn(move || lines.for_each(drop));
+        let process = toolchain::Anvil::start(arguments).expect("anvil starts");
         quittance_contracts::install_crypto_provider();
         Self {
-            process,
-            url: format!("http://{at}"),
+            url: process.url().to_owned(),
+            _process: process,
             http: reqwest::Client::new(),
         }
     }
@@ -82,13 +66,6 @@ impl Anvil {
         self.rpc("evm_setNextBlockTimestamp", serde_json::json!([timestamp]))
             .await;
         self.rpc("evm_mine", serde_json::json!([])).await;
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
