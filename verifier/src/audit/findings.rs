@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Lies of one kind that are told one by one; all are counted.
-const LIES_OF_KIND_MAX: usize = 100;
+const LIES_OF_KIND_MAX: u64 = 100;
 
 /// A kind of lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,13 +93,6 @@ impl Findings {
         &self.counts
     }
 
-    /// Whether another lie of a kind is told, or only counted.
-    fn counts_only(&mut self, kind: LieKind) -> bool {
-        let count = self.counts.entry(kind).or_default();
-        *count += 1;
-        *count > LIES_OF_KIND_MAX as u64
-    }
-
     /// A lie in the attestation.
     pub(super) fn claim(
         &mut self,
@@ -107,16 +100,8 @@ impl Findings {
         sentence: impl FnOnce() -> String,
         claim: impl Fn(&Show<'_>) -> Result<Claim, Blocked> + 'static,
     ) {
-        let kind = LieKind::Challenge(kind);
-        self.attested += 1;
-        if self.counts_only(kind) {
-            return;
-        }
-        self.told.push(Finding {
-            kind,
-            against: Against::Attestation,
-            sentence: sentence(),
-            make: Some(Box::new(move |show| Ok(show.challenge(claim(show)?)))),
+        self.add(kind, Against::Attestation, sentence, move |show| {
+            Ok(show.challenge(claim(show)?))
         });
     }
 
@@ -128,15 +113,8 @@ impl Findings {
         sentence: impl FnOnce() -> String,
         claim: impl Fn(&Show<'_>) -> Result<IssuerClaim, Blocked> + 'static,
     ) {
-        let kind = LieKind::Challenge(kind);
-        if self.counts_only(kind) {
-            return;
-        }
-        self.told.push(Finding {
-            kind,
-            against: Against::Issuer(issuer),
-            sentence: sentence(),
-            make: Some(Box::new(move |show| Ok(Challenge::Issuer(claim(show)?)))),
+        self.add(kind, Against::Issuer(issuer), sentence, move |show| {
+            Ok(Challenge::Issuer(claim(show)?))
         });
     }
 
@@ -148,30 +126,49 @@ impl Findings {
         sentence: impl FnOnce() -> String,
         claim: impl Fn(&Show<'_>) -> Result<NodeClaim, Blocked> + 'static,
     ) {
-        let kind = LieKind::Challenge(kind);
-        if self.counts_only(kind) {
-            return;
-        }
-        self.told.push(Finding {
-            kind,
-            against: Against::Node(node),
-            sentence: sentence(),
-            make: Some(Box::new(move |show| Ok(Challenge::Node(claim(show)?)))),
+        self.add(kind, Against::Node(node), sentence, move |show| {
+            Ok(Challenge::Node(claim(show)?))
         });
     }
 
     /// Something that nothing on chain can tell.
     pub(super) fn unprovable(&mut self, kind: Unprovable, sentence: impl FnOnce() -> String) {
         let kind = LieKind::Unprovable(kind);
-        self.attested += 1;
-        if self.counts_only(kind) {
+        self.tell(kind, Against::Attestation, sentence, || None);
+    }
+
+    fn add(
+        &mut self,
+        kind: Kind,
+        against: Against,
+        sentence: impl FnOnce() -> String,
+        make: impl Fn(&Show<'_>) -> Result<Challenge, Blocked> + 'static,
+    ) {
+        let kind = LieKind::Challenge(kind);
+        self.tell(kind, against, sentence, || Some(Box::new(make)));
+    }
+
+    /// Counts a lie, and tells it unless there are many of its kind.
+    fn tell(
+        &mut self,
+        kind: LieKind,
+        against: Against,
+        sentence: impl FnOnce() -> String,
+        make: impl FnOnce() -> Option<Make>,
+    ) {
+        if against == Against::Attestation {
+            self.attested += 1;
+        }
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count > LIES_OF_KIND_MAX {
             return;
         }
         self.told.push(Finding {
             kind,
-            against: Against::Attestation,
+            against,
             sentence: sentence(),
-            make: None,
+            make: make(),
         });
     }
 }
