@@ -39,7 +39,7 @@ settings! {
         /// Seconds after an epoch's end to commit ticket logs in [default: 600].
         #[arg(long, value_name = "SECONDS")]
         commit_window: u32,
-        /// Seconds after the ticket tail in which nodes may force what an issuer left out into its log, and
+        /// Seconds after the ticket tail in which nodes may force receipts that verifiers would leave out, and
         /// nobody attests; with the tail at least the commit window [default: 1800].
         #[arg(long, value_name = "SECONDS")]
         force_window: u32,
