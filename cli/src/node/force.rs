@@ -6,8 +6,9 @@ use crate::output;
 use crate::settings::{folder, load, require};
 use anyhow::{Context, Result, bail, ensure};
 use contracts::FORCED_RECORDS_MAX;
-use protocol::{B256, Epoch, NodeId, Segment};
+use protocol::{B256, Epoch, NodeId, Record, Segment};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 
@@ -75,11 +76,16 @@ pub(super) async fn force(args: ForceArgs) -> Result<()> {
     };
     // What an earlier run got in is there for good.
     let there = chain.forced_records(epoch).await?;
-    let there = there.get(&entry.index).map_or(&[][..], Vec::as_slice);
+    let there: HashSet<_> = there
+        .get(&entry.index)
+        .into_iter()
+        .flatten()
+        .map(Record::to_bytes)
+        .collect();
     let missing: Vec<_> = segment
         .records()
         .iter()
-        .filter(|record| !there.contains(record))
+        .filter(|record| !there.contains(&record.to_bytes()))
         .copied()
         .collect();
     for chunk in missing.chunks(FORCED_RECORDS_MAX) {
