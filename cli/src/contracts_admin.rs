@@ -1,24 +1,39 @@
-//! `quittance contracts`: deploy a network, add who may issue and verify, put up bonds, fund it, read it.
+//! `quittance contracts`: deploy a network, administer it, put up bonds, fund it, read it.
+//!
+//! Every call that the contracts take from an owner, an issuer's committer, a verifier, a challenger or a payer is
+//! here; what control planes, verifiers and nodes send by themselves is theirs.
 
 mod bonds;
 mod deploy;
+mod issuers;
+mod ownership;
 mod payer;
+pub(crate) mod refused;
+mod schedule;
+mod show;
 mod verify;
+mod voters;
 
 use crate::keys::account;
 use crate::output;
 use crate::settings::{load, settings};
 use anyhow::Result;
-use bonds::{BondIssuerArgs, BondVerifierArgs, UnbondArgs, WithdrawBondArgs};
+use bonds::{BondArgs, BondVerifierArgs};
 use clap::Subcommand;
-use contracts::{Chain, Parameters, Sent};
+use contracts::{Chain, ChainError, Sent};
 use deploy::DeployArgs;
-use payer::{FundArgs, WithdrawArgs};
-use protocol::{Address, B256, IssuerKey};
+use issuers::{AddIssuerArgs, BondIssuerArgs, IssuerArgs, RotateIssuerKeyArgs};
+use ownership::{AcceptOwnershipArgs, RenounceOwnershipArgs, TransferOwnershipArgs};
+use payer::{ActivateArgs, FundArgs, WithdrawArgs};
+use protocol::B256;
+use refused::advised;
+use schedule::ScheduleArgs;
 use serde::Serialize;
+use show::ShowArgs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use verify::VerifyArgs;
+use voters::{ApplyArgs, SetQuorumArgs, VerifierArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,24 +41,64 @@ pub(crate) enum Command {
     Deploy(Box<DeployArgs>),
     /// Check a deployer's manifest against the chain: exit 0 if all is true, 1 if not, 2 if undecided.
     Verify(VerifyArgs),
-    /// Let a control plane issue tickets and commit its logs.
-    AddIssuer(AddIssuerArgs),
-    /// Let an account attest, once it has put up its bond; after the genesis only announced at first.
-    AddVerifier(AddVerifierArgs),
-    /// Put up an issuer's bond; anyone may.
-    BondIssuer(BondIssuerArgs),
-    /// Put up the acting verifier's bond, without which it has no vote.
-    BondVerifier(BondVerifierArgs),
-    /// Stop the acting verifier's voting, to get its bond back later.
-    Unbond(UnbondArgs),
-    /// Take back the acting verifier's bond, when none of its votes can be challenged any more.
-    WithdrawBond(WithdrawBondArgs),
-    /// Deposit what deliveries on the acting account's behalf are paid from.
-    Fund(FundArgs),
-    /// Get back what the acting account deposited and isn't billed: announce first, then withdraw.
-    Withdraw(WithdrawArgs),
     /// Show what stands on the chain.
     Show(ShowArgs),
+
+    /// Owner: let a control plane issue tickets and commit its logs.
+    AddIssuer(AddIssuerArgs),
+    /// Owner or committer: give an issuer another key, from an epoch on that hasn't begun.
+    ///
+    /// The control plane goes on with the old key until that epoch begins. Then the new key takes the place of
+    /// issuer.key in its folder, and it is restarted; tickets signed with the old one don't count from then on.
+    RotateIssuerKey(RotateIssuerKeyArgs),
+    /// Owner: let an account attest, once it has put up its bond.
+    ///
+    /// After the genesis it is only announced, and `contracts apply` makes it when the network's notice is over: so
+    /// who attests can't change before what was attested has become active.
+    AddVerifier(VerifierArgs),
+    /// Owner: let an account attest no more; announced as with add-verifier. Its bond remains its own.
+    DismissVerifier(VerifierArgs),
+    /// Owner: set how many verifiers must attest the same; announced as with add-verifier.
+    SetQuorum(SetQuorumArgs),
+    /// Anyone: make the announced changes of verifiers and quorum that are due.
+    ///
+    /// Votes that were given for an epoch and had no quorum yet have to be given anew. To replace verifiers that are
+    /// gone: add-verifier for each new one, dismiss-verifier for each old one, set-quorum if it changes; when the
+    /// notice is over, apply.
+    Apply(ApplyArgs),
+    /// Owner: have another price, service level or bonds hold from a later epoch on; what isn't given stays.
+    ///
+    /// Verifiers and auditors take each epoch's from the chain. A control plane tells clients the service level that
+    /// it found when it started: restart it when another begins to hold.
+    Schedule(ScheduleArgs),
+    /// Owner: name another owner, who has to accept.
+    TransferOwnership(TransferOwnershipArgs),
+    /// Named owner: become it.
+    AcceptOwnership(AcceptOwnershipArgs),
+    /// Owner: leave the network without one, for good.
+    RenounceOwnership(RenounceOwnershipArgs),
+
+    /// Anyone: put up an issuer's bond.
+    BondIssuer(BondIssuerArgs),
+    /// Committer: announce that the issuer's bond is taken back; it answers for what it did until then.
+    UnbondIssuer(IssuerArgs),
+    /// Committer: take the issuer's bond back, when nothing it did can be challenged any more.
+    WithdrawIssuerBond(IssuerArgs),
+    /// Verifier: put up the bond, without which it has no vote.
+    BondVerifier(BondVerifierArgs),
+    /// Verifier: stop voting, to get the bond back later.
+    Unbond(BondArgs),
+    /// Verifier: take the bond back, when none of its votes can be challenged any more.
+    WithdrawBond(BondArgs),
+    /// Challenger or treasury: take what was credited of the bonds of those who lied.
+    WithdrawBounty(BondArgs),
+
+    /// Payer: deposit what deliveries on the acting account's behalf are paid from.
+    Fund(FundArgs),
+    /// Payer: get back what the acting account deposited and isn't billed: announce first, then withdraw.
+    Withdraw(WithdrawArgs),
+    /// Anyone: have the vault pay by the newest epoch that is past its challenge window. Claims do so by themselves.
+    Activate(ActivateArgs),
 }
 
 settings! {
@@ -75,30 +130,6 @@ macro_rules! admin_args {
 }
 use admin_args;
 
-admin_args!(
-    /// Add an issuer.
-    AddIssuerArgs, AdminSettings {
-        /// The control plane's ed25519 key, as `quittance control init` shows it.
-        #[arg(value_name = "KEY")]
-        key: IssuerKey,
-        /// The account that commits its ticket logs.
-        #[arg(value_name = "ADDRESS")]
-        committer: Address,
-    }
-);
-admin_args!(
-    /// Add a verifier.
-    AddVerifierArgs, AdminSettings {
-        /// The verifier's account.
-        #[arg(value_name = "ADDRESS")]
-        account: Address,
-    }
-);
-admin_args!(
-    /// Show.
-    ShowArgs, AdminSettings {}
-);
-
 /// A transaction, as printed.
 #[derive(Debug, Serialize)]
 pub(crate) struct Transaction {
@@ -128,11 +159,11 @@ async fn act(
     settings: AdminSettings,
     config: Option<PathBuf>,
     json: bool,
-    action: impl AsyncFnOnce(&Chain) -> Result<Sent>,
+    action: impl AsyncFnOnce(&Chain) -> Result<Sent, ChainError>,
 ) -> Result<()> {
     let settings = load(settings, config.as_deref())?;
     let chain = connect(&settings, true).await?;
-    let sent = action(&chain).await?;
+    let sent = advised(&chain, action(&chain).await).await?;
     output::print(json, &Transaction::from(sent))
 }
 
@@ -140,72 +171,27 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     let outcome = match command {
         Command::Verify(args) => return verify::verify(args).await,
         Command::Deploy(args) => deploy::deploy(*args).await,
-        Command::AddIssuer(args) => {
-            act(args.settings, args.config, args.json, async |chain| {
-                Ok(chain.add_issuer(args.key.0, args.committer).await?)
-            })
-            .await
-        }
-        Command::AddVerifier(args) => {
-            act(args.settings, args.config, args.json, async |chain| {
-                Ok(chain.admit_verifier(args.account).await?)
-            })
-            .await
-        }
-        Command::BondIssuer(args) => bonds::bond_issuer(args).await,
+        Command::Show(args) => show::show(args).await,
+        Command::AddIssuer(args) => issuers::add(args).await,
+        Command::RotateIssuerKey(args) => issuers::rotate_key(args).await,
+        Command::AddVerifier(args) => voters::add(args).await,
+        Command::DismissVerifier(args) => voters::dismiss(args).await,
+        Command::SetQuorum(args) => voters::set_quorum(args).await,
+        Command::Apply(args) => voters::apply(args).await,
+        Command::Schedule(args) => schedule::schedule(args).await,
+        Command::TransferOwnership(args) => ownership::transfer(args).await,
+        Command::AcceptOwnership(args) => ownership::accept(args).await,
+        Command::RenounceOwnership(args) => ownership::renounce(args).await,
+        Command::BondIssuer(args) => issuers::bond(args).await,
+        Command::UnbondIssuer(args) => issuers::unbond(args).await,
+        Command::WithdrawIssuerBond(args) => issuers::withdraw_bond(args).await,
         Command::BondVerifier(args) => bonds::bond_verifier(args).await,
         Command::Unbond(args) => bonds::unbond(args).await,
         Command::WithdrawBond(args) => bonds::withdraw_bond(args).await,
+        Command::WithdrawBounty(args) => bonds::withdraw_bounty(args).await,
         Command::Fund(args) => payer::fund(args).await,
         Command::Withdraw(args) => payer::withdraw(args).await,
-        Command::Show(args) => show(args).await,
+        Command::Activate(args) => payer::activate(args).await,
     };
     outcome.map(|()| ExitCode::SUCCESS)
-}
-
-#[derive(Debug, Serialize)]
-struct Shown {
-    chain_id: u64,
-    settlement: Address,
-    registry: Address,
-    vault: Address,
-    token: Address,
-    genesis: u64,
-    parameters: Parameters,
-    issuers: Vec<IssuerKey>,
-    nodes: u32,
-    payers: usize,
-    quorum: u8,
-    next_epoch: u64,
-    /// Token units, as decimal strings.
-    funded: String,
-    paid: String,
-}
-
-async fn show(args: ShowArgs) -> Result<()> {
-    let settings = load(args.settings, args.config.as_deref())?;
-    let chain = connect(&settings, false).await?;
-    let network = chain.network_id();
-    let shown = Shown {
-        chain_id: network.chain_id,
-        settlement: network.settlement,
-        registry: chain.registry(),
-        vault: chain.vault(),
-        token: chain.token(),
-        genesis: chain.timeline().genesis,
-        parameters: chain.parameters().clone(),
-        issuers: chain
-            .issuers()
-            .await?
-            .iter()
-            .map(|issuer| issuer.issuer_key())
-            .collect(),
-        nodes: chain.node_count().await?,
-        payers: chain.payers().await?.len(),
-        quorum: chain.quorum().await?,
-        next_epoch: chain.next_epoch().await?,
-        funded: chain.funded().await?.to_string(),
-        paid: chain.paid().await?.to_string(),
-    };
-    output::print(args.json, &shown)
 }

@@ -1,4 +1,4 @@
-//! `quittance node`: make one, run it, claim what it earned, give it another key, end it.
+//! `quittance node`: make one, run it, claim what it earned, change payout and key, end it.
 
 mod check;
 mod claim;
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Hold issuers to the tickets they signed: each must be in its issuer's committed log, as it was signed. Exit
     /// 0 if they are, 1 if not, 2 if undecided, 3 if a challenge could not be sent.
     Check(CheckArgs),
+    /// Have the node's rewards paid to another account from now on, those too that it earned and nobody claimed.
+    SetPayout(SetPayoutArgs),
     /// Give the node another key, for the epochs that begin later.
     Rotate(RotateArgs),
     /// Leave the network; the stake is free when nothing the node did can be challenged any more.
@@ -129,6 +131,11 @@ node_args!(CheckArgs {
     #[arg(long, env = "QUITTANCE_PASSWORD_FILE", value_name = "FILE")]
     password_file: Option<PathBuf>,
 });
+node_args!(SetPayoutArgs {
+    /// The account.
+    #[arg(value_name = "ADDRESS")]
+    to: Address,
+});
 node_args!(RotateArgs {
     /// File with the new key, made if it isn't there. When the epoch that the answer names begins, it takes
     /// the place of node.key in the node's folder, and the node is restarted.
@@ -145,6 +152,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Run(args) => serve(args).await,
         Command::Claim(args) => claim::claim(args).await,
         Command::Force(args) => force::force(args).await,
+        Command::SetPayout(args) => registered::set_payout(args).await,
         Command::Rotate(args) => registered::rotate(args).await,
         Command::Exit(args) => registered::exit(args).await,
         Command::WithdrawStake(args) => registered::withdraw_stake(args).await,

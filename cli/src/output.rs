@@ -16,7 +16,16 @@ pub(crate) fn print(json: bool, result: &impl Serialize) -> Result<()> {
         Value::Object(fields) => {
             let width = fields.keys().map(String::len).max().unwrap_or(0);
             for (name, value) in fields {
-                println!("{:width$}  {}", name.replace('_', " "), plain(&value));
+                let name = name.replace('_', " ");
+                match value {
+                    // A list of things of several fields is read better a line each.
+                    Value::Array(items) if items.iter().any(Value::is_object) => {
+                        for item in &items {
+                            println!("{name:width$}  {}", plain(item));
+                        }
+                    }
+                    value => println!("{name:width$}  {}", plain(&value)),
+                }
             }
         }
         other => println!("{}", plain(&other)),
@@ -28,6 +37,14 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("{name}={}", plain(value));
+            format!(
+                "{{{}}}",
+                fields.iter().map(field).collect::<Vec<_>>().join(" ")
+            )
+        }
+        Value::Null => "none".to_owned(),
         other => other.to_string(),
     }
 }

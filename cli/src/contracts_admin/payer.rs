@@ -1,6 +1,7 @@
-//! What payers deposit, and how they get back what they aren't billed.
+//! What payers deposit, how they get back what they aren't billed, and the epoch that both are reckoned by.
 
-use super::{AdminSettings, Transaction, act, admin_args};
+use super::refused::advised;
+use super::{AdminSettings, Transaction, act, admin_args, connect};
 use crate::keys::account;
 use crate::output;
 use crate::settings::{load, require, settings};
@@ -42,6 +43,18 @@ admin_args!(
     }
 );
 
+admin_args!(
+    /// Activate.
+    ActivateArgs, AdminSettings {}
+);
+
+/// What the vault pays by.
+#[derive(Debug, Serialize)]
+struct Activated {
+    /// The newest epoch that is past its challenge window; absent if there is none yet.
+    epoch: Option<Epoch>,
+}
+
 #[derive(Debug, Serialize)]
 struct Withdrawn {
     payer: Address,
@@ -54,9 +67,17 @@ struct Withdrawn {
 
 pub(super) async fn fund(args: FundArgs) -> Result<()> {
     act(args.settings, args.config, args.json, async |chain| {
-        Ok(chain.fund(args.amount).await?)
+        chain.fund(args.amount).await
     })
     .await
+}
+
+pub(super) async fn activate(args: ActivateArgs) -> Result<()> {
+    let settings = load(args.settings, args.config.as_deref())?;
+    let chain = connect(&settings, true).await?;
+    let settled = activate_newest(&chain).await?;
+    let epoch = settled.map(|settled| settled.epoch);
+    output::print(args.json, &Activated { epoch })
 }
 
 pub(super) async fn withdraw(args: WithdrawArgs) -> Result<()> {
@@ -66,7 +87,7 @@ pub(super) async fn withdraw(args: WithdrawArgs) -> Result<()> {
     let chain = settings.chain()?.with_key(signer);
     if let Some(amount) = args.announce {
         let chain = Chain::connect(&chain).await?;
-        let sent = chain.announce_withdrawal(amount).await?;
+        let sent = advised(&chain, chain.announce_withdrawal(amount).await).await?;
         return output::print(args.json, &Transaction::from(sent));
     }
     let verifier = require(&settings.verifier, "verifier", "a verifier's URL")?;
@@ -90,7 +111,8 @@ pub(super) async fn withdraw(args: WithdrawArgs) -> Result<()> {
         .proof(leaf.index.into())
         .context("the tree lost the payer")?;
     let count = u32::try_from(bills.leaves.len())?;
-    let sent = chain.withdraw(&leaf.into(), count, &proof.0).await?;
+    let sent = chain.withdraw(&leaf.into(), count, &proof.0).await;
+    let sent = advised(&chain, sent).await?;
     let withdrawn = Withdrawn {
         payer,
         epoch,

@@ -1,6 +1,8 @@
-//! What an operator does with a node that is registered: rotate its key, leave, get the stake back.
+//! What an operator does with a node that is registered: change where it is paid, rotate its key, leave, get the
+//! stake back.
 
-use super::{ExitArgs, NodeSettings, RotateArgs, WithdrawStakeArgs};
+use super::{ExitArgs, NodeSettings, RotateArgs, SetPayoutArgs, WithdrawStakeArgs};
+use crate::contracts_admin::refused::advised;
 use crate::keys::{account, signing_key, signing_key_or_new};
 use crate::output;
 use crate::settings::{folder, load, require};
@@ -63,7 +65,40 @@ struct Staked {
     index: u32,
     /// Token units at stake before, as a decimal string.
     stake: String,
+    /// From when on the stake can be withdrawn, Unix seconds; absent when it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_at: Option<u64>,
     tx: B256,
+}
+
+/// Where a node is paid.
+#[derive(Debug, Serialize)]
+struct Paid {
+    node: NodeId,
+    index: u32,
+    payout: Address,
+    /// Absent if it was that before.
+    tx: Option<B256>,
+}
+
+pub(super) async fn set_payout(args: SetPayoutArgs) -> Result<()> {
+    let settings = load(args.settings, args.config.as_deref())?;
+    let Registered {
+        chain, node, entry, ..
+    } = Registered::find(&settings).await?;
+    let tx = if entry.payout == args.to {
+        None
+    } else {
+        let sent = chain.set_payout(entry.index, args.to).await;
+        Some(advised(&chain, sent).await?.tx)
+    };
+    let paid = Paid {
+        node,
+        index: entry.index,
+        payout: args.to,
+        tx,
+    };
+    output::print(args.json, &paid)
 }
 
 pub(super) async fn rotate(args: RotateArgs) -> Result<()> {
@@ -79,7 +114,7 @@ pub(super) async fn rotate(args: RotateArgs) -> Result<()> {
     );
     let index = registered.entry.index;
     let proof = chain.key_proof(&key, registered.operator);
-    let sent = chain.rotate_node(index, &proof).await?;
+    let sent = advised(chain, chain.rotate_node(index, &proof).await).await?;
     // The block it was mined in is no newer than this one: an epoch that began in between is counted out.
     let now = chain.now().await?;
     let current = chain.timeline().epoch_at_ms(now.saturating_mul(1000));
@@ -96,23 +131,29 @@ pub(super) async fn rotate(args: RotateArgs) -> Result<()> {
 pub(super) async fn exit(args: ExitArgs) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let registered = Registered::find(&settings).await?;
-    let sent = registered.chain.exit_node(registered.entry.index).await?;
-    output::print(args.json, &staked(&registered, sent.tx))
+    let chain = &registered.chain;
+    let sent = advised(chain, chain.exit_node(registered.entry.index).await).await?;
+    // Of an exit that is mined the registry knows until when.
+    let entries = chain.nodes_from(registered.entry.index).await?;
+    let free_at = entries.first().map(|entry| entry.exit_at);
+    output::print(args.json, &staked(&registered, sent.tx, free_at))
 }
 
 pub(super) async fn withdraw_stake(args: WithdrawStakeArgs) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let registered = Registered::find(&settings).await?;
     let index = registered.entry.index;
-    let sent = registered.chain.withdraw_stake(index).await?;
-    output::print(args.json, &staked(&registered, sent.tx))
+    let chain = &registered.chain;
+    let sent = advised(chain, chain.withdraw_stake(index).await).await?;
+    output::print(args.json, &staked(&registered, sent.tx, None))
 }
 
-fn staked(registered: &Registered, tx: B256) -> Staked {
+fn staked(registered: &Registered, tx: B256, free_at: Option<u64>) -> Staked {
     Staked {
         node: registered.node,
         index: registered.entry.index,
         stake: registered.entry.stake.to_string(),
+        free_at,
         tx,
     }
 }

@@ -40,7 +40,7 @@ use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolCall;
 use protocol::Timeline;
 
-pub use admin::{Announced, Change};
+pub use admin::{Announced, Change, NoChange};
 pub use bonds::Verifier;
 pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
 pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest};

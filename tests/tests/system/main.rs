@@ -4,6 +4,7 @@
 
 #![allow(missing_docs)]
 
+mod admin;
 mod cli;
 mod crash;
 mod delivery;

@@ -6,6 +6,8 @@
 //! None is cancel-safe: dropped halfway, the transaction may be on its way.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use alloy::primitives::aliases::U160;
 use alloy::primitives::{Address, B256};
@@ -47,6 +49,38 @@ impl Change {
     }
 }
 
+/// As [`str::parse`] takes it: `admit:ADDRESS`, `dismiss:ADDRESS` or `quorum:N`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admit(account) => write!(f, "admit:{account:#x}"),
+            Self::Dismiss(account) => write!(f, "dismiss:{account:#x}"),
+            Self::Quorum(quorum) => write!(f, "quorum:{quorum}"),
+        }
+    }
+}
+
+/// Text that names no change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a change is admit:ADDRESS, dismiss:ADDRESS or quorum:N, as `quittance contracts show` has it"
+)]
+pub struct NoChange;
+
+impl FromStr for Change {
+    type Err = NoChange;
+
+    fn from_str(text: &str) -> Result<Self, NoChange> {
+        let (kind, value) = text.split_once(':').ok_or(NoChange)?;
+        match kind {
+            "admit" => value.parse().map(Self::Admit).map_err(|_| NoChange),
+            "dismiss" => value.parse().map(Self::Dismiss).map_err(|_| NoChange),
+            "quorum" => value.parse().map(Self::Quorum).map_err(|_| NoChange),
+            _ => Err(NoChange),
+        }
+    }
+}
+
 /// A change that is announced and not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
@@ -60,6 +94,30 @@ impl Chain {
     /// Who adds issuers, changes who votes, and schedules parameters.
     pub async fn owner(&self) -> Result<Address, ChainError> {
         self.settlement(Settlement::ownerCall {}).await
+    }
+
+    /// Who was named as the next owner and hasn't accepted, if anyone.
+    pub async fn pending_owner(&self) -> Result<Option<Address>, ChainError> {
+        let pending = self.settlement(Settlement::pendingOwnerCall {}).await?;
+        Ok((!pending.is_zero()).then_some(pending))
+    }
+
+    /// Names the next owner, who has to accept; until then nothing changes. Owner only.
+    pub async fn transfer_ownership(&self, to: Address) -> Result<Sent, ChainError> {
+        let call = Settlement::transferOwnershipCall { newOwner: to };
+        self.send(self.inner.settlement, call).await
+    }
+
+    /// Becomes the owner, as this account was named.
+    pub async fn accept_ownership(&self) -> Result<Sent, ChainError> {
+        self.send(self.inner.settlement, Settlement::acceptOwnershipCall {})
+            .await
+    }
+
+    /// Leaves the network without an owner, for good. Owner only.
+    pub async fn renounce_ownership(&self) -> Result<Sent, ChainError> {
+        self.send(self.inner.settlement, Settlement::renounceOwnershipCall {})
+            .await
     }
 
     /// Who receives what is slashed and no challenger gets.
@@ -164,5 +222,25 @@ impl Chain {
             parameters: parameters.try_into()?,
         };
         self.send(self.inner.settlement, call).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_read_as_it_is_written() {
+        let account = Address::repeat_byte(0xab);
+        for change in [
+            Change::Admit(account),
+            Change::Dismiss(account),
+            Change::Quorum(3),
+        ] {
+            assert_eq!(change.to_string().parse(), Ok(change));
+        }
+        for wrong in ["", "quorum", "quorum:256", "admit:0x12", "remove:3"] {
+            assert_eq!(wrong.parse::<Change>(), Err(NoChange), "{wrong}");
+        }
     }
 }

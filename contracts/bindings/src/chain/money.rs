@@ -79,6 +79,17 @@ impl Chain {
         self.send(self.inner.vault, call).await
     }
 
+    /// What a payer takes back: token units, and when it announced that, Unix seconds. `None` if it takes
+    /// nothing back.
+    pub async fn announced_withdrawal(
+        &self,
+        payer: Address,
+    ) -> Result<Option<(u128, u64)>, ChainError> {
+        let announced = RewardVault::announcedCall { payer };
+        let announced = self.vault_view(announced).await?;
+        Ok((!announced.amount.is_zero()).then(|| (announced.amount.to(), announced.announcedAt)))
+    }
+
     /// Pays out what this account announced, as far as its bills leave it; the rest is deposit again.
     /// `payers` is the number of leaves of the settled epoch's bills tree.
     pub async fn withdraw(
