@@ -46,7 +46,7 @@ pub enum StartError {
     Chain(Box<ChainError>),
     /// The key isn't an issuer's.
     #[error(
-        "issuer key {key} is not registered in settlement contract {settlement} on chain {chain_id}; its owner adds it with addIssuer"
+        "issuer key {key} is not registered in settlement contract {settlement} on chain {chain_id}; its owner adds it with `quittance contracts add-issuer`, or gives it to an issuer with `rotate-issuer-key`"
     )]
     NotAnIssuer {
         /// Our public key.
@@ -55,6 +55,18 @@ pub enum StartError {
         settlement: Address,
         /// Where it stands.
         chain_id: u64,
+    },
+    /// The key is an issuer's, but not yet.
+    #[error(
+        "issuer key {key} is that of issuer {issuer} from a later epoch on than {epoch}, which is now; until then run with the key before it"
+    )]
+    KeyOfLater {
+        /// Our public key.
+        key: IssuerKey,
+        /// The issuer's index.
+        issuer: u32,
+        /// The epoch now.
+        epoch: u64,
     },
     /// Another account commits for the issuer.
     #[error(
@@ -338,9 +350,27 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
     Ok(())
 }
 
+/// The issuer whose tickets are signed with that key now. One that rotates its key has the old one until the epoch
+/// of the new one begins.
 async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Seat, StartError> {
-    let issuers = chain.issuers().await?;
-    let Some(found) = issuers.iter().find(|issuer| issuer.key == key.0) else {
+    // By the clock that tickets are issued by.
+    let now = clock::system()();
+    let epoch = chain.timeline().epoch_at_ms(now).unwrap_or_default();
+    let mut seat = None;
+    for issuer in chain.issuers().await? {
+        if chain.issuer_key_at(issuer.index, epoch).await? == key.0 {
+            seat = Some(issuer);
+            break;
+        }
+        if issuer.key == key.0 {
+            return Err(StartError::KeyOfLater {
+                key,
+                issuer: issuer.index,
+                epoch,
+            });
+        }
+    }
+    let Some(found) = seat else {
         let (chain_id, settlement) = chain.network();
         return Err(StartError::NotAnIssuer {
             key,

@@ -119,7 +119,8 @@ async fn member(
         .map_err(|error| MemberError::Network(error.to_string()))?;
     let issuer: IssuerKey = info.issuer;
     // The chain, not the control plane's word, says who issues.
-    if info.network != shared.network || shared.issuer(info.issuer_index).await != Some(issuer) {
+    let stated = shared.issuer_now(info.issuer_index).await;
+    if info.network != shared.network || stated != Some(issuer) {
         return Err(MemberError::ForeignIssuer(info.join_address));
     }
     let connection = connect(

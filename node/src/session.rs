@@ -59,7 +59,7 @@ async fn check(
     if shared.is_sealed(ticket.id.epoch) {
         return refuse(Code::WrongEpoch, "the ticket's epoch is sealed");
     }
-    let Some(issuer) = shared.issuer(ticket.id.issuer).await else {
+    let Some(issuer) = shared.issuer(ticket.id.issuer, ticket.id.epoch).await else {
         return refuse(
             Code::UnknownIssuer,
             "the chain doesn't know the ticket's issuer",

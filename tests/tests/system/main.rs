@@ -11,4 +11,5 @@ mod delivery;
 mod lies;
 mod prove;
 mod receipts;
+mod rotation;
 mod window;
