@@ -14,6 +14,7 @@ mod settings;
 mod settled;
 mod testnet;
 mod verifier;
+mod why;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -53,6 +54,8 @@ enum Command {
     Get(get::Args),
     /// Recompute an attested epoch from its evidence: exit 0 if all is true, 1 if not, 2 if undecided.
     Audit(audit::Args),
+    /// Explain a node's reward of an epoch, receipt by receipt: which count, which don't and why.
+    Why(why::Args),
     /// Prove a receipt, or a node's leaf, to anyone with access to the chain.
     Prove(prove::Args),
     /// Deploy and administer a network's contracts.
@@ -91,6 +94,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
         Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
+        Command::Why(args) => one_thread()?.block_on(why::run(args)),
         Command::Prove(args) => one_thread()?.block_on(prove::run(args)),
         Command::Contracts(command) => one_thread()?.block_on(contracts_admin::run(command)),
     }

@@ -29,11 +29,16 @@ mod segments;
 mod show;
 mod tree;
 mod walk;
+mod why;
 
 pub use findings::{LieKind, Unprovable};
 pub use issuers::{HeldTickets, IssuerReport, LogSource, check_issuers};
 pub use progress::{NoProgress, Progress};
 pub use report::{AuditReport, AuditedAttestation, Lie, LieChallenge, Verdict};
+pub use why::{
+    ChargeLine, Counted, Explanation, Lines, Receipts, Reckoning, Rejected, RewardSum, ScoreSum,
+    TicketLine, Unredeemed, Wanted, explain_node, meaning,
+};
 
 use crate::evidence::{EvidenceFiles, EvidenceSource, fetch};
 use attested::Tree;

@@ -24,8 +24,10 @@ mod serve;
 mod service;
 
 pub use audit::{
-    Against, AuditReport, AuditedAttestation, HeldTickets, IssuerReport, Lie, LieChallenge,
-    LieKind, LogSource, NoProgress, Progress, Unprovable, Verdict, audit_epoch, check_issuers,
+    Against, AuditReport, AuditedAttestation, ChargeLine, Counted, Explanation, HeldTickets,
+    IssuerReport, Lie, LieChallenge, LieKind, Lines, LogSource, NoProgress, Progress, Receipts,
+    Reckoning, Rejected, RewardSum, ScoreSum, TicketLine, Unprovable, Unredeemed, Verdict, Wanted,
+    audit_epoch, check_issuers, explain_node, meaning,
 };
 pub use chain::{EpochFacts, epoch_facts};
 pub use config::Config;

@@ -12,4 +12,5 @@ mod lies;
 mod prove;
 mod receipts;
 mod rotation;
+mod why;
 mod window;

@@ -149,7 +149,7 @@ pub(super) fn examine(
 }
 
 /// Opens what the evidence opens.
-fn open(
+pub(super) fn open(
     facts: Arc<AuditFacts>,
     files: Option<&EvidenceFiles>,
     before: Before,
@@ -466,7 +466,7 @@ fn check_refusals(
 }
 
 /// Whether a node's attested mass has room for a record more.
-fn has_room(audited: &Audited, index: u32, record: &Record) -> bool {
+pub(super) fn has_room(audited: &Audited, index: u32, record: &Record) -> bool {
     let nodes = audited.nodes.as_ref();
     let leaf = nodes.and_then(|nodes| nodes.leaf(index));
     leaf.is_none_or(|leaf| {
@@ -476,7 +476,10 @@ fn has_room(audited: &Audited, index: u32, record: &Record) -> bool {
 }
 
 /// Reads a list line by line, so that a long one isn't held.
-fn for_each<T: DeserializeOwned>(path: &Path, each: impl FnMut(T)) -> Result<(), String> {
+pub(super) fn for_each<T: DeserializeOwned>(
+    path: &Path,
+    each: impl FnMut(T),
+) -> Result<(), String> {
     struct Lines<T, F>(F, PhantomData<T>);
     impl<'de, T: DeserializeOwned, F: FnMut(T)> Visitor<'de> for Lines<T, F> {
         type Value = ();
