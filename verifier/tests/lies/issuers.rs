@@ -6,9 +6,8 @@ use super::network::{
 };
 use contracts::challenge::Kind;
 use contracts::{B256, Chain, Offender, U256};
-use protocol::{
-    ClientKey, CollectionId, Epoch, SignedTicket, SigningKey, Ticket, TicketId, TicketLog,
-};
+use lies::{FalseLog, ISSUER_LIES};
+use protocol::{ClientKey, CollectionId, Epoch, SignedTicket, SigningKey, Ticket, TicketId};
 use quittance_verifier::{
     Against, EvidenceSource, HeldTickets, IssuerReport, LogSource, NoProgress, Progress, Verdict,
     check_issuers,
@@ -23,18 +22,6 @@ const EPOCH: Epoch = 0;
 const TICKETS: u32 = 4;
 /// The honest one.
 const HONEST: u32 = 8;
-
-/// What each issuer does.
-const LIES: [Kind; 8] = [
-    Kind::LogMissing,
-    Kind::LogTooShort,
-    Kind::LogContradicts,
-    Kind::TicketMalformedByIssuer,
-    Kind::LogWrongSum,
-    Kind::LogWrongShape,
-    Kind::LogWrongCount,
-    Kind::LogOutOfPlace,
-];
 
 fn issuer_key(issuer: u32) -> SigningKey {
     key(50 + issuer as u8)
@@ -64,7 +51,7 @@ fn ticket(chain: &Chain, issuer: u32, index: u32) -> Ticket {
 fn signed(chain: &Chain, issuer: u32) -> Vec<SignedTicket> {
     let tickets = (0..TICKETS).map(|index| {
         let mut ticket = ticket(chain, issuer, index);
-        if LIES.get(issuer as usize) == Some(&Kind::TicketMalformedByIssuer) && index == 1 {
+        if ISSUER_LIES.get(issuer as usize) == Some(&Kind::TicketMalformedByIssuer) && index == 1 {
             ticket.expires_at = ticket.issued_at;
         }
         ticket
@@ -76,43 +63,20 @@ fn signed(chain: &Chain, issuer: u32) -> Vec<SignedTicket> {
 
 /// Commits what an issuer commits, and publishes what it publishes.
 async fn commit(chain: &Chain, issuer: u32, folder: &Path) {
-    let mut tickets: Vec<_> = signed(chain, issuer)
+    let tickets: Vec<_> = signed(chain, issuer)
         .iter()
         .map(SignedTicket::peek)
         .collect();
-    let lie = LIES.get(issuer as usize);
-    match lie {
-        Some(Kind::LogMissing) => return,
-        Some(Kind::LogTooShort) => drop(tickets.pop()),
-        Some(Kind::LogContradicts) => tickets[2].bytes_max -= 1,
-        Some(Kind::LogWrongCount) => tickets.clear(),
-        _ => {}
-    }
-    let log = TicketLog::new(chain.network_id(), EPOCH, issuer, tickets.clone()).unwrap();
-    let mut root = log.root().unwrap();
-    let mut file = log.to_bytes();
-    let mut bytes = root.mass().bytes();
-    match lie {
-        Some(Kind::LogWrongSum) => bytes += 1,
-        // A whole tree passed off for one leaf, and nothing at all for one.
-        Some(Kind::LogWrongShape | Kind::LogWrongCount) => root.count = 1,
-        Some(Kind::LogOutOfPlace) => {
-            tickets.swap(1, 2);
-            let mut top = protocol::TreeTop::default();
-            let leaves = tickets.iter().map(|ticket| ticket.leaf().unwrap());
-            leaves.for_each(|leaf| top.push(leaf).unwrap());
-            root = top.finish().unwrap();
-            file.truncate(protocol::LOG_HEADER_BYTES);
-            file.extend(tickets.iter().flat_map(Ticket::to_bytes));
-        }
-        _ => {}
-    }
-    let (top, count) = (root.top.hash, root.count as u32);
+    let lie = ISSUER_LIES.get(issuer as usize).copied();
+    let named = (chain.network_id(), EPOCH, issuer);
+    let Some(log) = FalseLog::of(lie, named, tickets).unwrap() else {
+        return;
+    };
     let sent = chain
-        .commit_ticket_log(EPOCH, issuer, top, count, bytes)
+        .commit_ticket_log(EPOCH, issuer, log.top, log.count, log.bytes)
         .await;
     sent.unwrap();
-    std::fs::write(folder.join(format!("tickets-{issuer}.qlog")), file).unwrap();
+    std::fs::write(folder.join(format!("tickets-{issuer}.qlog")), log.file).unwrap();
 }
 
 async fn check(chain: &Chain, folder: &Path, held: Vec<SignedTicket>) -> IssuerReport {
@@ -191,7 +155,7 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
         };
         found.entry(issuer).or_default().push(lie.kind.to_string());
     }
-    for (issuer, kind) in (0u32..).zip(LIES) {
+    for (issuer, kind) in (0u32..).zip(ISSUER_LIES) {
         let mut kinds = found.remove(&issuer).unwrap_or_default();
         kinds.sort_unstable();
         kinds.dedup();
@@ -217,7 +181,7 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
         let tried = challenger.try_challenge(to, shown).await;
         assert!(tried.is_ok(), "{}: {}", lie.sentence, tried.unwrap_err());
     }
-    for (issuer, kind) in (0u32..).zip(LIES) {
+    for (issuer, kind) in (0u32..).zip(ISSUER_LIES) {
         let mut lies = report.lies.iter();
         let lie = lies.find(|lie| {
             let shown = lie.shown.as_ref().map(|shown| shown.kind());

@@ -1,17 +1,15 @@
 //! Every lie is planted, found, and overturned by the contracts themselves; an honest epoch has none.
 #![allow(missing_docs, unreachable_pub)]
 
-mod book;
 #[path = "../chain_time/mod.rs"]
 mod chain_time;
 mod issuers;
 mod network;
-mod plants;
 
 use contracts::challenge::{Challenge, Kind};
 use contracts::{Chain, Status};
+use lies::{Book, Plant, Planted, plants};
 use network::{CHALLENGER, EPOCH, VERIFIER_BOND, World, account, world};
-use plants::{Plant, Planted};
 use quittance_verifier::{
     Against, AuditReport, EvidenceSource, Lie, NoProgress, Progress, Verdict, audit_epoch,
 };
@@ -30,7 +28,7 @@ async fn audit(world: &World) -> AuditReport {
 
 async fn attest(world: &World, planted: &Planted) {
     let evidence = world.store.write(&planted.evidence).unwrap();
-    let statement = planted.statement(evidence);
+    let statement = planted.statement(evidence).unwrap();
     world.chain.attest(&statement).await.unwrap();
 }
 
@@ -82,7 +80,7 @@ async fn overturn(chain: &Chain, lie: &Lie) {
 }
 
 async fn plant(world: &World, plant: &Plant) {
-    let planted = (plant.plant)(world);
+    let planted = plant.plant(&world.scene).unwrap();
     attest(world, &planted).await;
     let report = audit(world).await;
     let kind = plant.kind.function();
@@ -107,7 +105,7 @@ async fn plant(world: &World, plant: &Plant) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_lie_falls_and_the_truth_stands() {
     let world = world().await;
-    let plants = plants::all();
+    let plants = plants();
     for lie in &plants {
         plant(&world, lie).await;
     }
@@ -131,12 +129,14 @@ async fn every_lie_falls_and_the_truth_stands() {
     );
 
     // The honest attestation follows, and has no lie but that of a node which forced what nobody signed.
-    let honest = book::Book::honest(&world).kept(&world);
-    assert_eq!(honest.trees, world.evidence.trees);
-    let root = world.store.write(&world.evidence).unwrap();
+    let evidence = &world.scene.evidence;
+    let honest = Book::honest(&world.scene).unwrap();
+    let honest = honest.kept(&world.scene).unwrap();
+    assert_eq!(honest.trees, evidence.trees);
+    let root = world.store.write(evidence).unwrap();
     let statement = protocol::Statement {
         epoch: EPOCH,
-        trees: world.evidence.trees.roots().unwrap(),
+        trees: evidence.trees.roots().unwrap(),
         evidence: root,
     };
     world.chain.attest(&(&statement).into()).await.unwrap();

@@ -4,6 +4,7 @@ use crate::chain_time::warp;
 use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
+use lies::{Cast, Colluder, Scene};
 use protocol::{
     Address, ClientKey, CollectionId, Epoch, Network, NodeId, Receipt, Record, SigningKey, Ticket,
     TicketId, TicketLog,
@@ -25,9 +26,9 @@ const DEV_KEYS: [&str; 4] = [
 /// Registers everything, pays, attests.
 pub const OPERATOR: usize = 0;
 /// Has less than is delivered for it.
-pub const POOR: usize = 1;
+const POOR: usize = 1;
 /// Pays nothing before epoch 1 is over.
-pub const LATE: usize = 2;
+const LATE: usize = 2;
 /// Challenges.
 pub const CHALLENGER: usize = 3;
 
@@ -37,7 +38,7 @@ const COMMIT_WINDOW: u32 = 200;
 const FORCE_WINDOW: u32 = 150;
 /// Long enough for everything that is challenged here.
 const CHALLENGE_WINDOW: u32 = 50_000;
-pub const PRICE: u128 = 1_000_000_000;
+const PRICE: u128 = 1_000_000_000;
 pub const VERIFIER_BOND: u128 = 1_000;
 pub const ISSUER_BOND: u128 = 500;
 /// The second payer's deposit, for half of what is delivered for it.
@@ -68,13 +69,15 @@ const TICKETS: [(u8, usize); 16] = [
     (1, OPERATOR),
     (0, OPERATOR),
 ];
-pub const UNKNOWN_PAYER: u32 = 12;
-pub const MALFORMED: u32 = 13;
-pub const UNUSED: u32 = 14;
+/// Its client signs whatever it is asked to.
+const COLLUDER: u32 = 5;
+const UNKNOWN_PAYER: u32 = 12;
+const MALFORMED: u32 = 13;
+const UNUSED: u32 = 14;
 /// The forced record of ticket 0 is newer than the one that was handed in.
-pub const FORCED_NEWER: u32 = 0;
-pub const FORCED: u32 = 10;
-pub const FORCED_ALONE: u32 = 11;
+const FORCED_NEWER: u32 = 0;
+const FORCED: u32 = 10;
+const FORCED_ALONE: u32 = 11;
 
 pub fn account(which: usize) -> PrivateKeySigner {
     DEV_KEYS[which].parse().unwrap()
@@ -101,22 +104,12 @@ pub struct World {
     pub chain: Chain,
     /// Of the challenger.
     pub challenger: Chain,
-    pub facts: EpochFacts,
-    pub log: TicketLog,
-    pub previous: Previous,
-    /// What is honest.
-    pub evidence: Evidence,
-}
-
-impl World {
-    /// The record that a node hands in for a ticket.
-    pub fn record(&self, index: u32) -> Record {
-        record(&self.log.ticket(index).unwrap(), 1)
-    }
+    /// What is honest, and who would lie.
+    pub scene: Scene,
 }
 
 /// 1 GiB in 4 deliveries, 3 of them within the service level.
-pub fn receipt(ticket: &Ticket, sequence: u32) -> Receipt {
+fn receipt(ticket: &Ticket, sequence: u32) -> Receipt {
     Receipt {
         ticket: ticket.digest(),
         sequence,
@@ -127,21 +120,17 @@ pub fn receipt(ticket: &Ticket, sequence: u32) -> Receipt {
     }
 }
 
-pub fn client(ticket: TicketId) -> SigningKey {
+fn client(ticket: TicketId) -> SigningKey {
     key(100 + ticket.index as u8)
 }
 
-/// A receipt with its client's signature.
-pub fn signed(ticket: &Ticket, receipt: Receipt) -> Record {
+fn record(ticket: &Ticket, sequence: u32) -> Record {
+    let receipt = receipt(ticket, sequence);
     Record {
         id: ticket.id,
         receipt,
         signature: receipt.sign(&client(ticket.id)).signature,
     }
-}
-
-pub fn record(ticket: &Ticket, sequence: u32) -> Record {
-    signed(ticket, receipt(ticket, sequence))
 }
 
 fn log(network: Network, start: u64) -> TicketLog {
@@ -301,16 +290,32 @@ pub async fn world() -> World {
     }
     let logs = [log.clone()];
     let (_, evidence) = judged(&facts, &logs, &segments, Some(&previous));
+    let colluder = |index| Colluder {
+        ticket: ticket(index),
+        key: client(ticket(index).id),
+    };
+    let cast = Cast {
+        colluder: colluder(COLLUDER),
+        unused: colluder(UNUSED),
+        malformed: colluder(MALFORMED),
+        unknown_payer: colluder(UNKNOWN_PAYER),
+        forced_newer: colluder(FORCED_NEWER),
+        forced: ticket(FORCED).id,
+        forced_alone: ticket(FORCED_ALONE).id,
+        silent_issuer: 1,
+        late: account(LATE).address(),
+    };
     World {
         challenger: connect(&anvil, settlement, CHALLENGER).await,
         _anvil: anvil,
         _folder: folder,
         store,
         chain,
-        facts,
-        log,
-        previous,
-        evidence,
+        scene: Scene {
+            facts,
+            evidence,
+            cast,
+        },
     }
 }
 
