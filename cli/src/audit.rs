@@ -13,6 +13,7 @@ use crate::settings::{load, require, settings};
 use ::verifier::{AuditReport, EvidenceSource, Progress, Verdict, audit_epoch};
 use anyhow::Result;
 use contracts::Chain;
+use contracts::challenge::Kind;
 use protocol::Epoch;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -52,6 +53,9 @@ pub(crate) struct Args {
     /// sent, and what was committed before is gone on with.
     #[arg(long)]
     challenge: bool,
+    /// With --challenge: which, by its function's name, rather than the cheapest.
+    #[arg(long, value_name = "KIND", requires = "challenge")]
+    by: Option<Kind>,
     #[command(flatten)]
     settings: AuditSettings,
     /// TOML file with any of these settings.
@@ -117,7 +121,7 @@ async fn judge(args: &Args) -> Result<ExitCode> {
         print::report(&report);
     }
     let sent = match args.challenge {
-        true => Some(challenge(&chain, &report.lies, report.open_until).await),
+        true => Some(challenge(&chain, &report.lies, args.by, report.open_until).await),
         false => None,
     };
     match args.json {

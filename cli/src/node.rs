@@ -124,6 +124,9 @@ node_args!(CheckArgs {
     /// Show on chain what issuers did wrong: commit to the challenge, then make it.
     #[arg(long)]
     challenge: bool,
+    /// With --challenge: which, by its function's name, rather than the cheapest for each issuer.
+    #[arg(long, value_name = "KIND", requires = "challenge")]
+    by: Option<contracts::challenge::Kind>,
     /// With --challenge: Ethereum keystore (JSON) of the challenging account, instead of a key file.
     #[arg(long, env = "QUITTANCE_KEYSTORE", value_name = "FILE")]
     keystore: Option<PathBuf>,

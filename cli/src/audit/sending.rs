@@ -82,13 +82,22 @@ impl Sending {
 }
 
 /// Sends what shows the lies: one challenge of the attestation, which is enough to overturn it, the cheapest; and one
-/// of each other offender. `open_until` is the end of the challenge window, Unix seconds.
+/// of each other offender. With `by` only challenges of that kind are sent. `open_until` is the end of the challenge
+/// window, Unix seconds.
 pub(crate) async fn challenge(
     chain: &Chain,
     lies: &[Lie],
+    by: Option<Kind>,
     open_until: Option<u64>,
 ) -> Vec<Sending> {
-    let mut by_cost: Vec<_> = lies.iter().filter(|lie| lie.shown.is_some()).collect();
+    let shows = |challenge: &Challenge| by.is_none_or(|kind| challenge.kind() == kind);
+    let shown = lies
+        .iter()
+        .filter(|lie| lie.shown.as_ref().is_some_and(shows));
+    let mut by_cost: Vec<_> = shown.collect();
+    if let (Some(kind), true) = (by, by_cost.is_empty()) {
+        eprintln!("nothing that was found is shown by {kind}");
+    }
     by_cost.sort_by_key(|lie| {
         let call = lie.challenge.as_ref();
         let refused = call.is_some_and(|call| call.refusal.is_some());

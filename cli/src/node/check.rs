@@ -73,7 +73,7 @@ async fn judge(args: CheckArgs) -> Result<ExitCode> {
         print_report(&report);
     }
     let sent = match args.challenge {
-        true => Some(challenge(&chain, &report.lies, None).await),
+        true => Some(challenge(&chain, &report.lies, args.by, None).await),
         false => None,
     };
     match args.json {

@@ -13,7 +13,7 @@ mod forced;
 mod kind;
 
 pub use forced::{ChargeGap, NodeClaim, RecordGap, ShownForced, Standing};
-pub use kind::{Contract, Kind};
+pub use kind::{Contract, Kind, UnknownKind};
 
 use alloy::primitives::{B256, Bytes};
 use protocol::{BillLeaf, ChargeLeaf, NodeLeaf, Proof, Record, Roots, SignedTicket, Ticket};

@@ -1,6 +1,7 @@
 //! Names of challenges: which contract has which function.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
@@ -173,6 +174,22 @@ kinds! {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.function())
+    }
+}
+
+/// No challenge has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no challenge {0:?}")]
+pub struct UnknownKind(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    /// By its function's name.
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        let mut all = Self::ALL.iter();
+        let found = all.find(|kind| kind.function() == name);
+        found.copied().ok_or_else(|| UnknownKind(name.to_owned()))
     }
 }
 
