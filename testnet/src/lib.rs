@@ -1,16 +1,19 @@
 //! A whole network on one machine: real anvil, real processes, real traffic.
 //!
 //! [`Network`] starts and ends the processes; [`run()`] is `quittance testnet`, which drives them through
-//! publish, deliver, prove, attest, pay and audit, and judges the outcome. The system tests use
+//! publish, deliver, prove, attest, pay and audit, and judges the outcome; [`run_lies()`] is the same with a liar
+//! among them. The system tests use
 //! [`Network`] too, and break it on purpose.
 
 mod audit;
+mod lie;
 mod network;
 mod process;
 mod report;
 mod run;
 mod traffic;
 
+pub use lie::{BountyLine, LieLine, LieOptions, LieReport, Who, lie_help, run_lies};
 pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
 pub use process::Process;
 pub use report::Report;

@@ -6,6 +6,8 @@ mod anvil;
 mod commands;
 mod setup;
 
+pub(crate) use setup::{ISSUER_BOND, NODE_STAKE, VERIFIER_BOND};
+
 pub use commands::{Published, PublishedFile};
 
 use crate::process::Process;
@@ -43,6 +45,8 @@ pub struct NetworkConfig {
     pub challenge_seconds: u32,
     /// Extra lines for every node's config file.
     pub node_config: String,
+    /// Bonds that a second verifier has at stake, for which no process runs: its key is `liar`. 0: there is none.
+    pub liar_bonds: u32,
 }
 
 impl NetworkConfig {
@@ -57,6 +61,7 @@ impl NetworkConfig {
             force_seconds: 2,
             challenge_seconds: 4,
             node_config: String::new(),
+            liar_bonds: 0,
         }
     }
 }
@@ -153,6 +158,19 @@ impl Network {
         Ok(())
     }
 
+    /// Starts the verifier's process anew, as another account and asking those control planes besides the real one
+    /// for ticket logs.
+    ///
+    /// # Errors
+    /// If it doesn't end, or doesn't come up.
+    pub async fn restart_verifier(&mut self, account: &str, controls: &[String]) -> Result<()> {
+        if let Some(process) = self.verifier.take() {
+            process.stop().await?;
+        }
+        self.write_verifier_config(account, controls)?;
+        self.start_verifier().await
+    }
+
     /// Starts a node's process, new or again.
     ///
     /// # Errors
@@ -217,6 +235,20 @@ impl Network {
     /// If it doesn't answer.
     pub async fn chain(&self) -> Result<Chain> {
         Ok(Chain::connect(&ChainConfig::new(&self.rpc, self.deployment.settlement)).await?)
+    }
+
+    /// The chain, with one of the accounts in `keys/`.
+    ///
+    /// # Errors
+    /// If there is no such account, or the chain doesn't answer.
+    pub async fn chain_as(&self, account: &str) -> Result<Chain> {
+        let path = self.key_path(account);
+        let key =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config = ChainConfig::new(&self.rpc, self.deployment.settlement)
+            .with_chain_id(CHAIN_ID)
+            .with_key(key.trim().parse()?);
+        Ok(Chain::connect(&config).await?)
     }
 
     /// Ends every process in order: verifier, nodes, control plane, chain.

@@ -192,7 +192,7 @@ impl Report {
 }
 
 /// Eighteen decimals of the test token, cut to six: for people.
-fn tokens(units: &str) -> String {
+pub(crate) fn tokens(units: &str) -> String {
     let units: u128 = units.parse().unwrap_or(0);
     let (whole, rest) = (units / 10u128.pow(18), units % 10u128.pow(18));
     format!("{whole}.{:06}", rest / 10u128.pow(12))
@@ -207,7 +207,7 @@ fn percent(ppm: u32) -> String {
     format!("{}.{:02}%", ppm / 10_000, ppm % 10_000 / 100)
 }
 
-fn short(hash: &B256) -> String {
+pub(crate) fn short(hash: &B256) -> String {
     format!("{}…", hash.to_string().get(..10).unwrap_or_default())
 }
 

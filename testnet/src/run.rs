@@ -80,7 +80,7 @@ impl Steps {
         }
     }
 
-    fn step(&self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         let line = format!("[{:>3} s] {text}", self.began.elapsed().as_secs());
         if self.bar.is_hidden() {
             eprintln!("{line}");
@@ -88,6 +88,11 @@ impl Steps {
             self.bar.println(&line);
         }
         self.bar.set_message(text.to_owned());
+    }
+
+    /// The bar makes room for what is printed.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
     }
 
     pub(crate) fn now(&self, text: String) {
@@ -110,13 +115,26 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<()> {
     for path in &options.content {
         fs::metadata(path).with_context(|| format!("cannot read --content {}", path.display()))?;
     }
+    let (data, json) = (options.data.clone(), options.json.clone());
+    in_folder(data.as_deref(), json.as_deref(), async |dir, steps| {
+        drive(&options, dir, steps, &stop).await
+    })
+    .await
+}
+
+/// Gives a run its folder, and keeps it only if the run fails or was told where it is.
+pub(crate) async fn in_folder(
+    data: Option<&Path>,
+    json: Option<&Path>,
+    drive: impl AsyncFnOnce(&Path, &Steps) -> Result<()>,
+) -> Result<()> {
     // A report that can't be written is better known before than after.
-    if let Some(path) = &options.json {
+    if let Some(path) = json {
         File::create(path).with_context(|| format!("cannot write --json {}", path.display()))?;
     }
     // Before anything is made: a machine without Node.js gets one sentence and nothing to clear away.
     tokio::task::spawn_blocking(Toolchain::ensure).await??;
-    let (dir, temporary) = match &options.data {
+    let (dir, temporary) = match data {
         Some(dir) => {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
             let taken = fs::read_dir(dir)?.next().is_some();
@@ -137,8 +155,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<()> {
     };
     let steps = Steps::new();
     steps.step(&format!("everything of this run is in {}", dir.display()));
-    let outcome = drive(&options, &dir, &steps, &stop).await;
-    steps.bar.finish_and_clear();
+    let outcome = drive(&dir, &steps).await;
+    steps.clear();
     match outcome {
         Ok(()) if temporary => {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))
@@ -184,12 +202,15 @@ async fn drive(
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    steps.bar.finish_and_clear();
+    steps.clear();
     show(&report);
     let wrong = report.disagreements();
     ensure!(wrong.is_empty(), "these disagree: {}", wrong.join("; "));
     if options.stay {
-        show_stay(&network, &report);
+        show_stay(
+            &network,
+            report.epochs.first().map_or(0, |epoch| epoch.epoch),
+        );
         stop.cancelled().await;
     }
     network.stop().await
@@ -201,14 +222,14 @@ fn show(report: &Report) {
 }
 
 #[allow(clippy::print_stdout)]
-fn show_stay(network: &Network, report: &Report) {
-    let epoch = report.epochs.first().map_or(0, |epoch| epoch.epoch);
+pub(crate) fn show_stay(network: &Network, epoch: Epoch) {
+    let deployment = &network.deployment;
     println!("\nThe network stays up; Ctrl-C ends it.");
     println!(
         "  chain          {}  (chain id {})",
-        network.rpc, report.chain.chain_id
+        network.rpc, deployment.chain_id
     );
-    println!("  settlement     {}", report.chain.settlement);
+    println!("  settlement     {}", deployment.settlement);
     println!("  control plane  {}", network.control_url);
     println!("  verifier       {}", network.verifier_url);
     for node in &network.nodes {
@@ -217,7 +238,7 @@ fn show_stay(network: &Network, report: &Report) {
     println!("Try:");
     println!(
         "  cast call --rpc-url {} {} 'attestation(uint64)((bytes32,uint96,uint40,uint40,uint64))' {epoch}",
-        network.rpc, report.chain.settlement
+        network.rpc, deployment.settlement
     );
 }
 
@@ -255,6 +276,35 @@ async fn deliver_and_settle(
     settle(network, &chain, &timeline, last, steps).await?;
 
     steps.step("claiming rewards");
+    let claims = claim_all(network).await?;
+
+    steps.step("auditing from the chain");
+    let mut audit = AuditLine {
+        epochs: 0,
+        receipts: 0,
+        ok: true,
+    };
+    let mut epochs = Vec::new();
+    for epoch in first..=last {
+        let (line, receipts, ok) = audit_epoch(network, &chain, epoch).await?;
+        audit.epochs += 1;
+        audit.receipts += receipts;
+        audit.ok &= ok;
+        epochs.push(line);
+    }
+    Ok(Report {
+        content: collections.iter().flat_map(content_lines).collect(),
+        deliveries,
+        epochs,
+        claims,
+        audit,
+        chain: chain_line(network),
+        data_dir: dir.to_owned(),
+    })
+}
+
+/// `node claim` for every node.
+pub(crate) async fn claim_all(network: &Network) -> Result<Vec<ClaimLine>> {
     let mut claims = Vec::new();
     for index in 0..network.nodes.len() {
         let config = network
@@ -282,50 +332,36 @@ async fn deliver_and_settle(
             tx,
         });
     }
+    Ok(claims)
+}
 
-    steps.step("auditing from the chain");
-    let mut audit = AuditLine {
-        epochs: 0,
-        receipts: 0,
-        ok: true,
-    };
-    let mut epochs = Vec::new();
-    for epoch in first..=last {
-        let (line, receipts, ok) = audit_epoch(network, &chain, epoch).await?;
-        audit.epochs += 1;
-        audit.receipts += receipts;
-        audit.ok &= ok;
-        epochs.push(line);
-    }
+pub(crate) fn chain_line(network: &Network) -> ChainLine {
     let deployment = &network.deployment;
-    Ok(Report {
-        content: collections.iter().flat_map(content_lines).collect(),
-        deliveries,
-        epochs,
-        claims,
-        audit,
-        chain: ChainLine {
-            rpc: network.rpc.clone(),
-            chain_id: deployment.chain_id,
-            settlement: deployment.settlement,
-            registry: deployment.registry,
-            vault: deployment.vault,
-            token: deployment.token,
-        },
-        data_dir: dir.to_owned(),
-    })
+    ChainLine {
+        rpc: network.rpc.clone(),
+        chain_id: deployment.chain_id,
+        settlement: deployment.settlement,
+        registry: deployment.registry,
+        vault: deployment.vault,
+        token: deployment.token,
+    }
 }
 
 fn contents(options: &Options, dir: &Path) -> Result<Vec<PathBuf>> {
     if !options.content.is_empty() {
         return Ok(options.content.clone());
     }
+    Ok(vec![write_package(dir)?, options.binary.clone()])
+}
+
+/// Writes the HLS package that is published by default.
+pub(crate) fn write_package(dir: &Path) -> Result<PathBuf> {
     let package = dir.join("content/hls");
     fs::create_dir_all(&package)?;
     for (name, bytes) in HLS {
         fs::write(package.join(name), bytes)?;
     }
-    Ok(vec![package, options.binary.clone()])
+    Ok(package)
 }
 
 /// A name that `publish` takes: the file's own, and a number where that isn't enough.

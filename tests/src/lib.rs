@@ -11,7 +11,7 @@ pub mod raw;
 mod world;
 
 pub use command::{Ran, binary, run};
-pub use world::{Evidence, Scratch, World};
+pub use world::{Evidence, Scratch, World, turn};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

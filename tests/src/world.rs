@@ -18,6 +18,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Networks at a time: more would only slow each other down on two cores.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
+/// Waits until one more network may run, for as long as what is returned is kept.
+///
+/// # Panics
+/// Never: turns don't end.
+pub async fn turn() -> SemaphorePermit<'static> {
+    TURNS.acquire().await.expect("never closed")
+}
+
 /// A folder that goes when the test does well, and stays, named, when it doesn't.
 #[derive(Debug)]
 pub struct Scratch(Option<tempfile::TempDir>);
@@ -116,7 +124,7 @@ impl World {
     /// # Panics
     /// If it doesn't come up.
     pub async fn start(nodes: usize, change: impl FnOnce(&mut NetworkConfig)) -> Self {
-        let turn = TURNS.acquire().await.expect("never closed");
+        let turn = turn().await;
         let scratch = Scratch::new();
         let mut config = NetworkConfig::new(crate::binary(), scratch.path().join("net"));
         config.nodes = nodes;

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 700;
 /// Folders that hold nothing we wrote.
 const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 /// Whom each of our crates may use, besides the packages of others.
-const DIRECTIONS: [(&str, &[&str]); 8] = [
+const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("prover", &["protocol"]),
     ("transport", &["protocol"]),
@@ -36,6 +36,7 @@ const DIRECTIONS: [(&str, &[&str]); 8] = [
         // The client is there to probe with. Not the prover: builder and checker share the rules only.
         &["protocol", "transport", "content", "client", "contracts"],
     ),
+    ("lies", &["protocol", "contracts", "verifier"]),
 ];
 
 fn root() -> PathBuf {
@@ -103,6 +104,12 @@ fn dependencies_point_one_way() {
             );
         }
     }
+    // No part of a network can lie.
+    let liars = all
+        .iter()
+        .filter(|(_, used)| used.contains("quittance-lies"));
+    let liars: Vec<_> = liars.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(liars, ["quittance-testnet"]);
 }
 
 #[test]

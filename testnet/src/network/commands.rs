@@ -65,6 +65,19 @@ impl Network {
     /// # Errors
     /// If it fails: what it said on stderr.
     pub async fn command<T: DeserializeOwned>(&self, name: &str, args: &[&str]) -> Result<T> {
+        self.command_ending(name, args, 0).await
+    }
+
+    /// As [`Self::command`], of a subcommand that is to end with that exit code.
+    ///
+    /// # Errors
+    /// If it ends otherwise: what it said on stderr.
+    pub async fn command_ending<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        args: &[&str],
+        code: i32,
+    ) -> Result<T> {
         let mut command = self.quittance(name);
         let out = command
             .args(args)
@@ -72,8 +85,9 @@ impl Network {
             .kill_on_drop(true)
             .output()
             .await?;
-        if !out.status.success() {
-            let said = String::from_utf8_lossy(&out.stderr);
+        if out.status.code() != Some(code) {
+            let said = [out.stderr, out.stdout].concat();
+            let said = String::from_utf8_lossy(&said);
             bail!(
                 "`quittance {name}` failed ({}): {}",
                 out.status,
@@ -148,7 +162,7 @@ impl Network {
     }
 
     /// A fresh account with ether.
-    pub(super) async fn account(&self, name: &str) -> Result<PrivateKeySigner> {
+    pub(crate) async fn account(&self, name: &str) -> Result<PrivateKeySigner> {
         let signer = PrivateKeySigner::random();
         self.write_key(name, &signer.to_bytes().to_string())?;
         give_ether(&self.http, &self.rpc, signer.address()).await?;

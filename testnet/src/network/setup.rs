@@ -1,9 +1,9 @@
 //! How a network comes to be: contracts, bonds and deposits, then one part after the other.
 
-use super::{CHAIN_ID, Network, NodeSlot};
+use super::{Network, NodeSlot};
 use crate::run::now_ms;
 use anyhow::{Result, ensure};
-use contracts::{Address, Chain, ChainConfig, Manifest, PrivateKeySigner, U256};
+use contracts::{Address, Manifest, PrivateKeySigner, U256};
 use protocol::IssuerKey;
 use protocol::NodeId;
 use serde::Deserialize;
@@ -21,9 +21,9 @@ const GENESIS_IN: u64 = 20;
 const TOKEN: u128 = 10u128.pow(18);
 /// What the payer deposits.
 const FUNDS: u128 = 1000 * TOKEN;
-const VERIFIER_BOND: u128 = 100 * TOKEN;
-const ISSUER_BOND: u128 = 100 * TOKEN;
-const NODE_STAKE: u128 = 10 * TOKEN;
+pub(crate) const VERIFIER_BOND: u128 = 100 * TOKEN;
+pub(crate) const ISSUER_BOND: u128 = 100 * TOKEN;
+pub(crate) const NODE_STAKE: u128 = 10 * TOKEN;
 
 #[derive(Deserialize)]
 struct MadeNode {
@@ -133,6 +133,9 @@ impl Network {
             self.chain().await?.is_verifier(verifier).await?,
             "the verifier was admitted too late, after the genesis: {GENESIS_IN} s are too short for this machine"
         );
+        if self.config.liar_bonds > 0 {
+            self.admit_liar().await?;
+        }
         let (key, committer) = (issuer.to_string(), control.to_string());
         self.administer("deployer", &["add-issuer", &key, &committer])
             .await?;
@@ -140,6 +143,18 @@ impl Network {
         self.administer("control", &["bond-issuer", "--issuer", "0"])
             .await?;
         self.administer("deployer", &["fund", &FUNDS.to_string()])
+            .await
+    }
+
+    /// A second verifier, of which one vote is enough as well.
+    async fn admit_liar(&self) -> Result<()> {
+        let liar = self.account("liar").await?.address();
+        self.administer("deployer", &["add-verifier", &liar.to_string()])
+            .await?;
+        let bonds = VERIFIER_BOND * u128::from(self.config.liar_bonds);
+        self.give_tokens(liar, bonds).await?;
+        let amount = bonds.to_string();
+        self.administer("liar", &["bond-verifier", "--amount", &amount])
             .await
     }
 
@@ -157,11 +172,8 @@ impl Network {
     }
 
     /// Sends some of the deployer's tokens.
-    async fn give_tokens(&self, to: Address, amount: u128) -> Result<()> {
-        let config = ChainConfig::new(&self.rpc, self.deployment.settlement)
-            .with_chain_id(CHAIN_ID)
-            .with_key(DEPLOYER_KEY.parse()?);
-        let chain = Chain::connect(&config).await?;
+    pub(crate) async fn give_tokens(&self, to: Address, amount: u128) -> Result<()> {
+        let chain = self.chain_as("deployer").await?;
         chain.transfer_token(to, U256::from(amount)).await?;
         Ok(())
     }
@@ -182,14 +194,20 @@ impl Network {
     async fn make_verifier(&mut self) -> Result<()> {
         let port = free_tcp_port()?;
         self.verifier_url = format!("http://127.0.0.1:{port}");
+        self.write_verifier_config("verifier", &[])?;
+        self.start_verifier().await
+    }
+
+    pub(super) fn write_verifier_config(&self, account: &str, controls: &[String]) -> Result<()> {
+        let listen = self.verifier_url.trim_start_matches("http://");
+        let controls = [std::slice::from_ref(&self.control_url), controls].concat();
         let text = format!(
-            "{}data_dir = {:?}\nlisten = \"127.0.0.1:{port}\"\ncontrol = [\"{}\"]\nsegment_deadline = 20\npoll_ms = 250\n",
-            self.chain_config("verifier"),
+            "{}data_dir = {:?}\nlisten = {listen:?}\ncontrol = {controls:?}\nsegment_deadline = 20\npoll_ms = 250\n",
+            self.chain_config(account),
             self.config.dir.join("verifier"),
-            self.control_url,
         );
         self.write_config("verifier", &text)?;
-        self.start_verifier().await
+        Ok(())
     }
 
     /// Makes, registers and starts a node.

@@ -5,6 +5,7 @@
 #![allow(missing_docs)]
 
 mod admin;
+mod challenges;
 mod cli;
 mod crash;
 mod delivery;
