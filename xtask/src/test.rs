@@ -3,13 +3,14 @@
 use crate::run::{cargo, root, run};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
-use toolchain::{Python, Toolchain};
+use toolchain::{Libraries, Python, Toolchain};
 
 /// Everything that must be green.
 pub(crate) fn all() -> Result<()> {
     let tools = Toolchain::ensure()?;
-    // The system tests run it; better known to be missing now.
+    // The system tests run these; better known to be missing now.
     Python::ensure()?;
+    Libraries::ensure()?;
     let contracts = root().join("contracts");
     let forge = tools.tool("forge")?;
     run(&forge, &["fmt", "--check"], &contracts)?;

@@ -1,23 +1,24 @@
 //! The pinned tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`; and the
-//! Python packages of the auditor that tests compare ours with ([`Python`]). And a chain to test on ([`Anvil`]).
+//! Python packages of the auditor that tests compare ours with ([`Python`]); the JavaScript libraries that the cookbook is
+//! tested with ([`Libraries`]). And a chain to test on ([`Anvil`]).
 //!
 //! A crate of its own, so that `cargo xtask` builds in seconds.
 
 mod anvil;
+mod libraries;
+mod npm;
 mod python;
 
 pub use anvil::Anvil;
+pub use libraries::Libraries;
 pub use python::Python;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 const PACKAGE: &str = include_str!("../../../contracts/package.json");
 const LOCK: &str = include_str!("../../../contracts/package-lock.json");
-/// In `node_modules` when everything the lock file names is there.
-const STAMP: &str = ".installed-lock.json";
 
 /// Where the tools are.
 #[derive(Debug, Clone)]
@@ -33,39 +34,13 @@ impl Toolchain {
     pub fn ensure() -> Result<Self> {
         let dir = home()?;
         let modules = dir.join("node_modules");
-        let stamp = modules.join(STAMP);
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == LOCK) {
+        if npm::is_installed(&dir, LOCK) {
             return Ok(Self { modules });
         }
-        eprintln!(
-            "installing the pinned EVM tools (anvil, forge, cast, solc) into {}",
-            dir.display()
-        );
-        let npm = Command::new("npm")
-            .args([
-                "ci",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--loglevel=error",
-            ])
-            .current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status();
-        match npm {
-            Err(_) => bail!(
-                "Node.js with npm is needed to install the EVM tools: install Node.js 20 or newer and run this again"
-            ),
-            Ok(status) => ensure!(
-                status.success(),
-                "`npm ci` in {} failed ({status}); see its messages above",
-                dir.display()
-            ),
-        }
+        npm::install(&dir, "the pinned EVM tools (anvil, forge, cast, solc)")?;
         let tools = Self { modules };
         tools.tool("anvil")?;
-        fs::write(&stamp, LOCK).with_context(|| format!("cannot write {}", stamp.display()))?;
+        npm::confirm(&dir, LOCK)?;
         Ok(tools)
     }
 

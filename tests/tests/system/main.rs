@@ -7,6 +7,7 @@
 mod admin;
 mod challenges;
 mod cli;
+mod cookbook;
 mod crash;
 mod delivery;
 mod lies;
