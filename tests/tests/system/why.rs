@@ -1,10 +1,12 @@
 //! `quittance why`: every ticket of a node in one state, every rejected record with its reason, every sum written out.
 
+use contracts::{Chain, ChainConfig, PrivateKeySigner, Statement};
 use protocol::{Record, Segment, TicketId};
 use quittance_tests::raw::Raw;
 use quittance_tests::{Ran, World, eventually, noise, run};
 use serde_json::Value;
 use std::fs;
+use verifier::{EvidenceSource, EvidenceStore};
 
 async fn why(world: &World, evidence: &str, line: &str) -> Ran {
     let settlement = world.deployment.settlement.to_string();
@@ -214,4 +216,69 @@ async fn an_operator_sees_how_each_reward_came_about() {
         &["rejections.json"],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_attested_and_does_not_follow_is_told() {
+    let mut world = World::start(1, |config| config.epoch_seconds = 12).await;
+    world
+        .publish_files("show", &[("a", &noise(52, 5000))])
+        .await;
+    let epoch = world.epoch_with(8).await;
+    let raw = Raw::new(&world.control_url);
+    let record = signed(&world, &raw, 0, 900).await;
+    assert_eq!(record.id.epoch, epoch);
+    world
+        .until("the epochs before to be attested", async |chain| {
+            chain.next_epoch().await.expect("anvil answers") >= epoch
+        })
+        .await;
+    // From now on a verifier that has no vote judges, and another one attests a lower score than follows.
+    let control = world.control_url.clone();
+    let restarted = world.restart_verifier("deployer", &[control]).await;
+    restarted.expect("it starts");
+    let honest = world.evidence_dir(epoch);
+    eventually("the epoch to be judged", async || {
+        honest.join("bundle.json").exists().then_some(())
+    })
+    .await;
+    let network = world.chain().network_id();
+    let source = EvidenceSource::Directory(honest);
+    let evidence = source.read(network, epoch, None).await;
+    let (mut evidence, _) = evidence.expect("it is whole");
+    evidence.trees.nodes.leaves[0].sla_ppm -= 1;
+    let folder = world.folder("false");
+    let hash = EvidenceStore::open(&folder).expect("ours").write(&evidence);
+    let statement = protocol::Statement {
+        epoch,
+        trees: evidence.trees.roots().expect("amounts fit"),
+        evidence: hash.expect("ours"),
+    };
+    let key = fs::read_to_string(world.key_path("verifier")).expect("the harness wrote it");
+    let key: PrivateKeySigner = key.trim().parse().expect("it is a key");
+    let liar = ChainConfig::new(world.rpc.clone(), world.deployment.settlement).with_key(key);
+    let liar = Chain::connect(&liar).await.expect("anvil answers");
+    let attested = liar.attest(&Statement::from(&statement)).await;
+    attested.expect("it is the next epoch, and has a quorum");
+
+    let folder = folder.to_str().expect("UTF-8");
+    let line = format!("--node 0 --epoch {epoch}");
+    let told = why(&world, folder, &line).await;
+    assert_eq!(told.code, 1, "{}", told.stderr);
+    let text = String::from_utf8(told.stdout).expect("UTF-8");
+    for words in [
+        "NOT what is attested",
+        "the score is 1000000; attested is 999999",
+    ] {
+        assert!(text.contains(words), "{words:?} isn't in {text}");
+    }
+    let told = why(&world, folder, &format!("{line} --json")).await;
+    assert_eq!(told.code, 1);
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(told["verdict"], "false");
+    assert_eq!(
+        lines(&told, "counted").len(),
+        1,
+        "the receipts are as they were"
+    );
 }
