@@ -4,6 +4,7 @@ mod audit;
 mod contracts_admin;
 mod control;
 mod evidence;
+mod gateway;
 mod get;
 mod keys;
 mod node;
@@ -52,6 +53,8 @@ enum Command {
     Publish(publish::Args),
     /// Fetch a file or a whole collection, verified.
     Get(get::Args),
+    /// Serve collections over HTTP on this machine: for ffmpeg, VLC, mpv, hls.js, curl.
+    Gateway(gateway::Args),
     /// Recompute an attested epoch from its evidence: exit 0 if all is true, 1 if not, 2 if undecided.
     Audit(audit::Args),
     /// Explain a node's reward of an epoch, receipt by receipt: which count, which don't and why.
@@ -93,6 +96,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
+        Command::Gateway(args) => done(several_threads()?.block_on(gateway::run(args))),
         Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
         Command::Why(args) => one_thread()?.block_on(why::run(args)),
         Command::Prove(args) => one_thread()?.block_on(prove::run(args)),

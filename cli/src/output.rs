@@ -33,6 +33,13 @@ pub(crate) fn print(json: bool, result: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
+/// Prints one of several results, as JSON on a line of its own.
+#[allow(clippy::print_stdout)]
+pub(crate) fn line(result: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(result)?);
+    Ok(())
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -7,7 +7,7 @@ use crate::pool::{Pool, Trail};
 use crate::sink::Sink;
 use crate::summary::{SessionSummary, Statistics, Summary};
 use crate::transfer::{Ending, Order, transfer};
-use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest};
+use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, NodeId};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
@@ -258,9 +258,26 @@ impl Client {
         range: Option<Range<u64>>,
         sink: &mut S,
     ) -> Result<Fetched, FetchError> {
+        self.fetch_entry_via(collection, entry, range, None, sink)
+            .await
+    }
+
+    /// As [`Client::fetch_entry`], from the node `prefer` as long as the control plane routes to it and it
+    /// doesn't fail; then from others.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn fetch_entry_via<S: Sink>(
+        &self,
+        collection: CollectionId,
+        entry: &Entry,
+        range: Option<Range<u64>>,
+        prefer: Option<NodeId>,
+        sink: &mut S,
+    ) -> Result<Fetched, FetchError> {
         let statistics = &self.inner.statistics;
         statistics.request_began();
-        let fetched = self.go(collection, entry, range, sink).await;
+        let fetched = self.go(collection, entry, range, prefer, sink).await;
         if fetched.is_err() {
             statistics.request_failed();
         }
@@ -272,6 +289,7 @@ impl Client {
         collection: CollectionId,
         entry: &Entry,
         range: Option<Range<u64>>,
+        prefer: Option<NodeId>,
         sink: &mut S,
     ) -> Result<Fetched, FetchError> {
         let began = Instant::now();
@@ -288,11 +306,12 @@ impl Client {
         while !whole {
             let session = inner
                 .pool
-                .session(collection, &order.span, &mut trail)
+                .session(collection, prefer, &order.span, &mut trail)
                 .await;
             let Ok((session, targets)) = session else {
                 return Err(no_node(entry, &order, trail));
             };
+            sink.source(session.link.node);
             let (attempt, ending) =
                 transfer(&session, &mut order, &targets, inner.stall_timeout, sink).await;
             if attempt.bytes > 0 {
@@ -301,9 +320,9 @@ impl Client {
             match ending {
                 Ending::Whole => whole = true,
                 Ending::Paused => {}
-                Ending::TicketOver => inner.pool.retire(collection, &session).await,
+                Ending::TicketOver => inner.pool.retire(collection, prefer, &session).await,
                 Ending::Fault => {
-                    inner.pool.retire(collection, &session).await;
+                    inner.pool.retire(collection, prefer, &session).await;
                     if let Some(fault) = &attempt.fault {
                         let node = attempt.node.short();
                         tracing::debug!(%node, %fault, path = entry.path, "leaving a node");

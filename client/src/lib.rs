@@ -10,7 +10,7 @@
 //!
 //! Where things are: [`Client`] ties the parts together; `pool` keeps a session per collection and finds
 //! the next node; `session` owns a ticket's receipts; `transfer` is one request; `file` and `sink` are
-//! where bytes go.
+//! where bytes go; `gateway` is HTTP for ordinary players.
 
 mod clock;
 mod config;
@@ -18,6 +18,7 @@ mod control_api;
 mod fault;
 mod fetch;
 mod file;
+mod gateway;
 mod ledger;
 mod pool;
 mod service_level;
@@ -32,6 +33,7 @@ pub use control_api::{ApiError, ControlApi};
 pub use fault::{Attempt, Fault};
 pub use fetch::{Client, Collection, FetchError, Fetched, SetupError};
 pub use file::{FileError, Progress};
+pub use gateway::{Gateway, GatewayConfig, GatewayError};
 pub use service_level::keeps_targets;
 pub use sink::{ChannelSink, Discard, Sink, WriterSink};
 pub use summary::{NodeTotals, SessionSummary, Summary};

@@ -33,7 +33,7 @@ const CANDIDATES_MAX: usize = 16;
 pub(crate) const ROUTES_MAX: u32 = 5;
 /// Before the second of these; doubled for each further one.
 const BACKOFF: Duration = Duration::from_millis(200);
-/// Collections with a session at a time.
+/// Collections with a session at a time; one that is asked for by way of several nodes counts for each.
 const COLLECTIONS_MAX: usize = 256;
 
 /// What one fetch has tried so far.
@@ -56,10 +56,15 @@ struct Exclusion {
     lied: bool,
 }
 
+/// What sessions are shared by: the collection, and the node that is asked for if there is one.
+type SlotKey = (CollectionId, Option<NodeId>);
+
 #[derive(Debug, Default)]
 struct Slot {
     session: Option<Arc<Session>>,
     candidates: VecDeque<RoutedNode>,
+    /// The last route had the preferred node.
+    preferred: bool,
     /// When they came.
     came: Option<Instant>,
     targets: Option<ServiceTargets>,
@@ -74,7 +79,7 @@ pub(crate) struct Pool {
     statistics: Arc<Statistics>,
     /// One lock a collection, held while a session is opened: whoever else wants one waits for it
     /// instead of opening another.
-    slots: Mutex<HashMap<CollectionId, Arc<tokio::sync::Mutex<Slot>>>>,
+    slots: Mutex<HashMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
     links: Mutex<HashMap<NodeId, Weak<Link>>>,
     excluded: Mutex<HashMap<NodeId, Exclusion>>,
     /// The signers. They end by themselves, a bounded time after their sessions.
@@ -112,14 +117,16 @@ impl Pool {
         }
     }
 
-    /// A session whose ticket covers the beginning of this range, and what to measure it by. Cancel safe.
+    /// A session whose ticket covers the beginning of this range, and what to measure it by. With `prefer`
+    /// it is that node's as long as routes have it and it does not fail. Cancel safe.
     pub(crate) async fn session(
         &self,
         collection: CollectionId,
+        prefer: Option<NodeId>,
         span: &Range<u64>,
         trail: &mut Trail,
     ) -> Result<(Arc<Session>, ServiceTargets), Exhausted> {
-        let slot = self.slot(collection);
+        let slot = self.slot((collection, prefer));
         let mut slot = slot.lock().await;
         loop {
             if let (Some(session), Some(targets)) = (&slot.session, slot.targets) {
@@ -128,8 +135,16 @@ impl Pool {
                 }
                 slot.session = None;
             }
+            if let Some(node) = prefer
+                && slot.preferred
+                && !self.is_excluded(&node)
+                && slot.candidates.front().is_some_and(|c| c.node != node)
+            {
+                // Its ticket is used up: a new route has another for it.
+                slot.candidates.clear();
+            }
             let Some(candidate) = slot.candidates.pop_front() else {
-                self.route(collection, &mut slot, trail).await?;
+                self.route((collection, prefer), &mut slot, trail).await?;
                 continue;
             };
             let came = slot.came.unwrap_or_else(Instant::now);
@@ -154,8 +169,13 @@ impl Pool {
 
     /// Lets go of a session that no new request is to use. It settles by itself when the last request
     /// under it has ended.
-    pub(crate) async fn retire(&self, collection: CollectionId, session: &Arc<Session>) {
-        let slot = self.slot(collection);
+    pub(crate) async fn retire(
+        &self,
+        collection: CollectionId,
+        prefer: Option<NodeId>,
+        session: &Arc<Session>,
+    ) {
+        let slot = self.slot((collection, prefer));
         let mut slot = slot.lock().await;
         if slot
             .session
@@ -204,9 +224,9 @@ impl Pool {
         }
     }
 
-    fn slot(&self, collection: CollectionId) -> Arc<tokio::sync::Mutex<Slot>> {
+    fn slot(&self, key: SlotKey) -> Arc<tokio::sync::Mutex<Slot>> {
         let mut slots = locked(&self.slots);
-        if slots.len() >= COLLECTIONS_MAX && !slots.contains_key(&collection) {
+        if slots.len() >= COLLECTIONS_MAX && !slots.contains_key(&key) {
             // Those with nothing open first; if that frees nothing, whichever comes.
             slots.retain(|_, slot| {
                 slot.try_lock().map_or(true, |slot| {
@@ -221,12 +241,12 @@ impl Pool {
                 slots.remove(&some);
             }
         }
-        Arc::clone(slots.entry(collection).or_default())
+        Arc::clone(slots.entry(key).or_default())
     }
 
     async fn route(
         &self,
-        collection: CollectionId,
+        (collection, prefer): SlotKey,
         slot: &mut Slot,
         trail: &mut Trail,
     ) -> Result<(), Exhausted> {
@@ -269,6 +289,11 @@ impl Pool {
             .filter(ours)
             .take(CANDIDATES_MAX)
             .collect();
+        let preferred = slot.candidates.iter().position(|c| Some(c.node) == prefer);
+        slot.preferred = preferred.is_some();
+        if let Some(first) = preferred.and_then(|at| slot.candidates.remove(at)) {
+            slot.candidates.push_front(first);
+        }
         if slot.candidates.is_empty() {
             self.forgive_failed();
         }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use content::Group;
+use protocol::NodeId;
 use std::future::Future;
 use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
@@ -20,11 +21,20 @@ pub trait Sink: Send {
     /// # Errors
     /// Ends the fetch; no node is blamed for it.
     fn write(&mut self, group: Group) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Hears which node is asked for what comes next; again whenever that changes.
+    fn source(&mut self, node: NodeId) {
+        let _ = node;
+    }
 }
 
 impl<S: Sink> Sink for &mut S {
     fn write(&mut self, group: Group) -> impl Future<Output = io::Result<()>> + Send {
         (**self).write(group)
+    }
+
+    fn source(&mut self, node: NodeId) {
+        (**self).source(node);
     }
 }
 

@@ -52,8 +52,13 @@ pub(crate) enum Behaviour {
     ClaimReceipt,
 }
 
-/// The path's bytes: not compressible, not periodic in a group.
+/// The path's bytes: not compressible, not periodic in a group. Of a playlist, segments `0.ts`, `1.ts`, …
 pub(crate) fn bytes(path: &str, size: u64) -> Vec<u8> {
+    if path.ends_with(".m3u8") {
+        let lines = (0..8).map(|n| format!("#EXTINF:2,\n{n}.ts\n"));
+        let text = format!("#EXTM3U\n{}#", lines.collect::<String>());
+        return format!("{text:#<size$}", size = size as usize).into_bytes();
+    }
     let seed = path.bytes().map(u64::from).sum::<u64>();
     (0..size)
         .map(|i| (i.wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 37) as u8)

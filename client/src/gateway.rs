@@ -1,0 +1,225 @@
+//! The gateway: HTTP on this machine, so that ordinary players play any collection.
+//!
+//! Participants: a *player* (a browser, ffmpeg, VLC, curl) asks for `/{collection name or id}/{path}`; the
+//! gateway routes, fetches, verifies and signs as any client does, and hands on what it verified.
+//!
+//! Goals: no unverified byte leaves; a player notices neither a node that dies nor a ticket that ends; what a
+//! playlist asks for next is there before it is asked for; one fetch serves all who ask for the same; memory
+//! is bounded whatever players, playlists and nodes do. Non-goals: a cache on disk, TLS (a proxy's work),
+//! several ranges in one response (such a request gets the whole file).
+//!
+//! Bounds: [`CONNECTIONS_MAX`](serve::CONNECTIONS_MAX) connections, each with 256 KiB on its way at most;
+//! the cache's own; 4 prefetches at a time; heads of 16 KiB.
+//!
+//! Where things are: `serve` is connections, `answer` a request, `source` where bytes come from, `cache`
+//! memory, `playlist` (`hls`, `dash`) what comes next; `range`, `conditional`, `target`, `cors` read requests.
+
+mod answer;
+mod cache;
+mod conditional;
+mod cors;
+mod dash;
+mod hls;
+mod metrics;
+mod page;
+mod playlist;
+mod range;
+mod refusal;
+mod serve;
+mod source;
+mod target;
+
+use crate::config::ClientConfig;
+use crate::fetch::{Client, Collection, SetupError};
+use crate::summary::Summary;
+use axum::Router;
+use cache::Cache;
+use cors::Origins;
+use metrics::Metrics;
+use playlist::Orders;
+use refusal::Refusal;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Longest head of a request that is answered.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Players whose next files are fetched at a time.
+const AHEAD_MAX: usize = 4;
+/// A player's buffer is a few seconds: a node that says nothing for so long is left.
+const STALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Likewise one that can't be reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Fetches end within this once they are told to.
+const TASKS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Settings of a [`Gateway`].
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// How to fetch. [`GatewayConfig::new`] waits for nodes for 3 s, less than a player's buffer lasts.
+    pub client: ClientConfig,
+    /// TCP address. 127.0.0.1:8480 unless told: who else may reach it watches at this client's key.
+    pub listen: SocketAddr,
+    /// Bytes of memory for files. 64 MiB unless told; a file may take a quarter of it.
+    pub cache_bytes: u64,
+    /// Files fetched after the one that a playlist's player asked for. 2 unless told.
+    pub ahead: usize,
+    /// Origins whose pages may read, as `https://host`; any if there are none.
+    pub origins: Vec<String>,
+}
+
+impl GatewayConfig {
+    /// Ordinary settings and a fresh key.
+    pub fn new(control: impl Into<String>) -> Self {
+        let mut client = ClientConfig::new(control);
+        client.stall_timeout = STALL_TIMEOUT;
+        client.connect_timeout = CONNECT_TIMEOUT;
+        Self {
+            client,
+            listen: ([127, 0, 0, 1], 8480).into(),
+            cache_bytes: 64 << 20,
+            ahead: 2,
+            origins: Vec::new(),
+        }
+    }
+}
+
+/// Why a gateway can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// Its client can't.
+    #[error(transparent)]
+    Client(#[from] SetupError),
+    /// The address can't be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A gateway that listens.
+#[derive(Debug)]
+pub struct Gateway {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// What every request needs.
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    cache: Arc<Cache>,
+    orders: Orders,
+    origins: Origins,
+    metrics: Metrics,
+    lookups: Lookups,
+    ahead: usize,
+    ahead_turns: Arc<Semaphore>,
+    connections: AtomicU64,
+    tasks: TaskTracker,
+    /// Ends the tasks.
+    stopped: CancellationToken,
+}
+
+impl Gateway {
+    /// Listens; requests wait until [`Gateway::run`]. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the control plane's URL is none, or the system gives no socket.
+    pub async fn bind(config: GatewayConfig) -> Result<Self, GatewayError> {
+        let client = Client::new(config.client)?;
+        let address = config.listen;
+        let failed = |source| GatewayError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Shared {
+            client,
+            cache: Arc::new(Cache::new(config.cache_bytes)),
+            orders: Orders::default(),
+            origins: Origins::new(config.origins),
+            metrics: Metrics::default(),
+            lookups: Lookups::default(),
+            ahead: config.ahead,
+            ahead_turns: Arc::new(Semaphore::new(AHEAD_MAX)),
+            connections: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            stopped: CancellationToken::new(),
+        };
+        Ok(Self {
+            listener,
+            address,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until told to stop. Then: no new connections; open responses have five seconds; fetches end;
+    /// what was verified is signed for.
+    pub async fn run(self, stop: CancellationToken) -> Summary {
+        let Self {
+            listener, shared, ..
+        } = self;
+        let app = Router::new()
+            .fallback(answer::answer)
+            .with_state(Arc::clone(&shared));
+        serve::serve(listener, app, Arc::clone(&shared), stop).await;
+        shared.stopped.cancel();
+        shared.tasks.close();
+        if timeout(TASKS_TIMEOUT, shared.tasks.wait()).await.is_err() {
+            tracing::warn!("fetches were still under way when the gateway ended");
+        }
+        shared.client.finish().await
+    }
+}
+
+impl Shared {
+    /// A collection by name or id. Of those who ask for the same at once, one asks the control plane.
+    async fn collection(&self, id_or_name: &str) -> Result<Collection, Refusal> {
+        let _turn = self.lookups.turn(id_or_name).await;
+        let collection = self.client.collection(id_or_name).await;
+        collection.map_err(|error| Refusal::of_control(&error))
+    }
+
+    fn metrics_text(&self) -> String {
+        let connections = self.connections.load(Ordering::Relaxed);
+        let summary = self.client.summary();
+        self.metrics.text(connections, self.cache.held(), &summary)
+    }
+}
+
+/// One at a time for each name.
+#[derive(Debug, Default)]
+struct Lookups(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Lookups {
+    async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // As many as there are requests under way, which connections bound.
+            all.retain(|_, turn| turn.strong_count() > 0);
+            let known = all.get(name).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let new = Arc::default();
+                all.insert(name.to_owned(), Arc::downgrade(&new));
+                new
+            })
+        };
+        turn.lock_owned().await
+    }
+}

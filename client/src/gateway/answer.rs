@@ -1,0 +1,248 @@
+//! From a request to a response.
+
+use super::conditional::{EntityTag, Verdict};
+use super::range::{Asked, asked};
+use super::refusal::Refusal;
+use super::source::{Source, Wanted};
+use super::target::{self, Target};
+use super::{HEAD_BYTES_MAX, Shared, cors, page, playlist};
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::{CollectionId, Entry};
+use std::io;
+use std::sync::Arc;
+
+/// A collection named by id never changes.
+const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// A name may mean another version soon; asking again costs a 304.
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// Text formats that may hold scripts, which would run in the gateway's own origin.
+const ACTIVE: [&str; 4] = ["html", "svg", "xml", "xsl"];
+
+/// Answers whatever comes. Neither URL nor headers are logged: they may hold a viewer's token.
+pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let outcome = respond(&shared, &parts).await;
+    let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
+    let origin = parts.headers.get(header::ORIGIN);
+    shared.origins.mark(origin, response.headers_mut());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    shared.metrics.requests.add(1);
+    let status = response.status();
+    if status.as_u16() >= 400 {
+        shared.metrics.refused.add(1);
+    }
+    tracing::debug!(method = %parts.method, status = status.as_u16(), "answered");
+    response
+}
+
+async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusal> {
+    check(parts)?;
+    match parts.method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return Ok(shared.origins.preflight(&parts.headers)),
+        _ => {
+            let refusal = Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "content can only be read: GET, HEAD or OPTIONS",
+            );
+            return Err(refusal.with(header::ALLOW, cors::METHODS));
+        }
+    }
+    match parts.uri.path() {
+        "/" => return page::collections(shared).await,
+        "/healthz" => return Ok("ok\n".into_response()),
+        "/metrics" => {
+            let kind = (header::CONTENT_TYPE, "text/plain; version=0.0.4");
+            return Ok(([kind], shared.metrics_text()).into_response());
+        }
+        _ => {}
+    }
+    match target::parse(parts.uri.path())? {
+        Target::Bare(collection) => {
+            // Links of the list are relative to the folder.
+            let location = format!("/{collection}/");
+            Ok((
+                StatusCode::PERMANENT_REDIRECT,
+                [(header::LOCATION, location)],
+            )
+                .into_response())
+        }
+        Target::Listing(collection) => page::files(shared, &collection).await,
+        Target::File { collection, path } => file(shared, parts, &collection, &path).await,
+    }
+}
+
+/// What no request for content has.
+fn check(parts: &Parts) -> Result<(), Refusal> {
+    let headers = &parts.headers;
+    let fields = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if fields.sum::<usize>() > HEAD_BYTES_MAX {
+        return Err(Refusal::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "the request's headers are larger than 16 KiB",
+        ));
+    }
+    let length = headers.get(header::CONTENT_LENGTH);
+    if length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        // The connection ends with it: what follows isn't read.
+        let refusal = Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "a request must not have a body",
+        );
+        return Err(refusal.with(header::CONNECTION, HeaderValue::from_static("close")));
+    }
+    Ok(())
+}
+
+async fn file(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    collection: &str,
+    path: &str,
+) -> Result<Response, Refusal> {
+    let via = target::via(parts.uri.query())?;
+    let by_id = collection.parse::<CollectionId>().is_ok();
+    let collection = shared.collection(collection).await?;
+    let Some(file) = playlist::place(&collection.manifest, path) else {
+        return Err(Refusal::of_fetch(&crate::FetchError::NoSuchFile {
+            collection: collection.id,
+            path: path.to_owned(),
+        }));
+    };
+    let size = collection.manifest.entries()[file as usize].size;
+    let mut wanted = Wanted {
+        collection,
+        file,
+        range: 0..size,
+        via,
+    };
+    let tag = EntityTag::of(&wanted.entry().content);
+    match tag.judge(&parts.headers) {
+        Verdict::Go => {}
+        Verdict::NotModified => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            validators(response.headers_mut(), &tag, by_id);
+            return Ok(response);
+        }
+        Verdict::Failed => {
+            return Err(Refusal::new(
+                StatusCode::PRECONDITION_FAILED,
+                "the file isn't the version that If-Match names",
+            ));
+        }
+    }
+    let mut status = StatusCode::OK;
+    // "For this specification, GET is the only method for which range handling is defined" (14.2).
+    if parts.method == Method::GET && tag.allows_range(&parts.headers) {
+        match ranged(&parts.headers, size) {
+            Asked::Whole => {}
+            Asked::Part(range) => {
+                wanted.range = range;
+                status = StatusCode::PARTIAL_CONTENT;
+            }
+            Asked::Refused(reason) => {
+                let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, reason);
+                let all = format!("bytes */{size}");
+                let all = HeaderValue::try_from(all).expect("ASCII");
+                return Err(refusal.with(header::CONTENT_RANGE, all));
+            }
+        }
+    }
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    describe(headers, &wanted);
+    validators(headers, &tag, by_id);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let (first, last) = (wanted.range.start, wanted.range.end - 1);
+        let value = format!("bytes {first}-{last}/{size}");
+        headers.insert(
+            header::CONTENT_RANGE,
+            HeaderValue::try_from(value).expect("ASCII"),
+        );
+    }
+    if parts.method == Method::HEAD {
+        return Ok(response);
+    }
+    let (how, mut source) = shared.begin(&wanted);
+    shared.look_ahead(&wanted);
+    // Until the first bytes are there, the answer may still be another.
+    let first = source.next().await.transpose();
+    let first = first.map_err(|error| Refusal::of_fetch(&error))?;
+    headers.insert("cache-status", HeaderValue::from_static(how.cache_status()));
+    if let Some(node) = source.from() {
+        let node = HeaderValue::try_from(node.to_string()).expect("ASCII");
+        headers.insert("quittance-node", node);
+    }
+    *response.body_mut() = body(Arc::clone(shared), first, source);
+    Ok(response)
+}
+
+fn ranged(headers: &HeaderMap, size: u64) -> Asked {
+    let mut values = headers.get_all(header::RANGE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Asked::Whole,
+        (Some(value), None) => asked(value.as_bytes(), size),
+        _ => Asked::Refused("there are several Range fields"),
+    }
+}
+
+/// What a 200 and a 206 say of the file.
+fn describe(headers: &mut HeaderMap, wanted: &Wanted) {
+    let Entry { media_type, .. } = wanted.entry();
+    // The manifest's are printable ASCII.
+    if let Ok(value) = HeaderValue::from_str(media_type) {
+        headers.insert(header::CONTENT_TYPE, value);
+    }
+    let lower = media_type.to_ascii_lowercase();
+    if ACTIVE.iter().any(|active| lower.contains(active)) {
+        let policy = HeaderValue::from_static("sandbox");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let length = wanted.range.end - wanted.range.start;
+    headers.insert(header::CONTENT_LENGTH, length.into());
+}
+
+/// What a 304 says too (15.4.5).
+fn validators(headers: &mut HeaderMap, tag: &EntityTag, by_id: bool) {
+    headers.insert(header::ETAG, tag.header());
+    let lifetime = if by_id { FOREVER } else { ASK_AGAIN };
+    headers.insert(header::CACHE_CONTROL, lifetime);
+}
+
+/// A response that can't be completed is broken off, so that nobody takes it for whole.
+fn body(shared: Arc<Shared>, first: Option<Bytes>, source: Source) -> Body {
+    let state = (shared, first, Some(source));
+    Body::from_stream(futures::stream::unfold(
+        state,
+        async |(shared, first, source)| {
+            let mut source = source?;
+            let next = match first {
+                Some(bytes) => Some(Ok(bytes)),
+                None => source.next().await,
+            };
+            match next? {
+                Ok(bytes) => {
+                    shared.metrics.sent.add(bytes.len() as u64);
+                    Some((Ok(bytes), (shared, None, Some(source))))
+                }
+                Err(error) => {
+                    shared.metrics.broken.add(1);
+                    tracing::warn!(%error, "a response is cut short");
+                    Some((Err(io::Error::other(error)), (shared, None, None)))
+                }
+            }
+        },
+    ))
+}

@@ -1,0 +1,278 @@
+//! Where a response's bytes come from: memory, a fetch that fills memory, or a fetch for this response alone.
+//!
+//! Whole files that are small enough go through memory, so that one fetch serves all who ask; ranges and
+//! large files are passed through, [`PASSED_GROUPS`] ahead of the player at most.
+
+use super::Shared;
+use super::cache::{Filling, Opened, Reader};
+use super::playlist::Kind;
+use crate::fetch::{Collection, FetchError};
+use crate::sink::Sink;
+use bytes::Bytes;
+use content::Group;
+use protocol::{Entry, NodeId};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Verified groups that wait for a player: 256 KiB.
+const PASSED_GROUPS: usize = 16;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) collection: Collection,
+    /// Its place in the manifest.
+    pub(super) file: u32,
+    pub(super) range: Range<u64>,
+    pub(super) via: Option<NodeId>,
+}
+
+impl Wanted {
+    pub(super) fn entry(&self) -> &Entry {
+        &self.collection.manifest.entries()[self.file as usize]
+    }
+
+    fn is_whole(&self) -> bool {
+        self.range == (0..self.entry().size)
+    }
+}
+
+/// How it was found, for `Cache-Status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Hit,
+    Collapsed,
+    Stored,
+    Passed,
+}
+
+impl How {
+    /// RFC 9211.
+    pub(super) fn cache_status(self) -> &'static str {
+        match self {
+            Self::Hit => "quittance; hit",
+            Self::Collapsed => "quittance; fwd=uri-miss; collapsed",
+            Self::Stored => "quittance; fwd=uri-miss; stored",
+            Self::Passed => "quittance; fwd=uri-miss",
+        }
+    }
+}
+
+/// Verified bytes on their way.
+#[derive(Debug)]
+pub(super) enum Source {
+    Memory(Reader),
+    Passed {
+        pieces: mpsc::Receiver<Result<(Bytes, Option<NodeId>), FetchError>>,
+        from: Option<NodeId>,
+    },
+}
+
+impl Source {
+    /// The next bytes as the player gets them, a group at most; `None` at the end. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Arc<FetchError>>> {
+        let verified = match self {
+            Self::Memory(reader) => reader.next().await?,
+            Self::Passed { pieces, from } => match pieces.recv().await? {
+                Ok((bytes, node)) => {
+                    *from = node;
+                    Ok(bytes)
+                }
+                Err(error) => Err(Arc::new(error)),
+            },
+        };
+        Some(verified.map(opened))
+    }
+
+    /// The node that delivers, as far as it is known.
+    pub(super) fn from(&self) -> Option<NodeId> {
+        match self {
+            Self::Memory(reader) => reader.from(),
+            Self::Passed { from, .. } => *from,
+        }
+    }
+}
+
+/// The one place between verified bytes and a response: what is sealed is to be opened here, by where it
+/// stands in the file. Memory then holds what nodes hold, and nothing that is open outlives a response.
+fn opened(verified: Bytes) -> Bytes {
+    verified
+}
+
+/// Into a response. Its end of the channel goes with the response.
+struct Passing {
+    pieces: mpsc::Sender<Result<(Bytes, Option<NodeId>), FetchError>>,
+    from: Option<NodeId>,
+}
+
+impl Sink for Passing {
+    async fn write(&mut self, group: Group) -> io::Result<()> {
+        let sent = self.pieces.send(Ok((group.data, self.from))).await;
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn source(&mut self, node: NodeId) {
+        self.from = Some(node);
+    }
+}
+
+impl Shared {
+    /// Begins to get what is wanted, or joins in.
+    pub(super) fn begin(self: &Arc<Self>, wanted: &Wanted) -> (How, Source) {
+        let Entry { content, size, .. } = *wanted.entry();
+        let range = wanted.range.clone();
+        let opened = match wanted.is_whole() {
+            true => self.cache.open(content, size, range),
+            false => self.cache.find(content, range).unwrap_or(Opened::NoRoom),
+        };
+        let metrics = &self.metrics;
+        match opened {
+            Opened::Hit(reader) => {
+                metrics.hits.add(1);
+                (How::Hit, Source::Memory(reader))
+            }
+            Opened::Joined(reader) => {
+                metrics.collapsed.add(1);
+                (How::Collapsed, Source::Memory(reader))
+            }
+            Opened::Began(reader, filling) => {
+                metrics.stored.add(1);
+                let (shared, wanted) = (Arc::clone(self), wanted.clone());
+                self.tasks
+                    .spawn(async move { shared.fill(&wanted, filling).await });
+                (How::Stored, Source::Memory(reader))
+            }
+            Opened::NoRoom => {
+                metrics.passed.add(1);
+                (How::Passed, self.pass(wanted.clone()))
+            }
+        }
+    }
+
+    fn pass(self: &Arc<Self>, wanted: Wanted) -> Source {
+        let (pieces, receiver) = mpsc::channel(PASSED_GROUPS);
+        let shared = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let mut sink = Passing {
+                pieces: pieces.clone(),
+                from: None,
+            };
+            let Wanted {
+                collection,
+                range,
+                via,
+                ..
+            } = &wanted;
+            let fetch = shared.client.fetch_entry_via(
+                collection.id,
+                wanted.entry(),
+                Some(range.clone()),
+                *via,
+                &mut sink,
+            );
+            let outcome = tokio::select! {
+                outcome = fetch => outcome,
+                () = pieces.closed() => return,
+                () = shared.stopped.cancelled() => return,
+            };
+            if let Err(error) = outcome {
+                // Nobody is there to hear it if that fails.
+                let _ = pieces.send(Err(error)).await;
+            }
+        });
+        Source::Passed {
+            pieces: receiver,
+            from: None,
+        }
+    }
+
+    async fn fill(&self, wanted: &Wanted, mut filling: Filling) {
+        let cancelled = filling.cancelled();
+        let (id, via) = (wanted.collection.id, wanted.via);
+        let fetch = self
+            .client
+            .fetch_entry_via(id, wanted.entry(), None, via, &mut filling);
+        let outcome = tokio::select! {
+            outcome = fetch => outcome,
+            () = cancelled.cancelled() => return,
+            () = self.stopped.cancelled() => return,
+        };
+        filling.end(outcome.map(drop));
+    }
+
+    /// Reads what was asked for if it is a playlist, else gets what comes after it.
+    pub(super) fn look_ahead(self: &Arc<Self>, wanted: &Wanted) {
+        if self.ahead == 0 || !wanted.is_whole() {
+            return;
+        }
+        let id = wanted.collection.id;
+        let Some(kind) = Kind::of(wanted.entry()) else {
+            let next = self.orders.after(&id, wanted.file, self.ahead);
+            // Who finds no turn has others' prefetching in front of it: then there is nothing to gain.
+            if let Some(turn) =
+                (!next.is_empty()).then(|| self.ahead_turns.clone().try_acquire_owned())
+                && let Ok(turn) = turn
+            {
+                let (shared, wanted) = (Arc::clone(self), wanted.clone());
+                self.tasks.spawn(async move {
+                    shared.fill_ahead(wanted, next).await;
+                    drop(turn);
+                });
+            }
+            return;
+        };
+        if !self.orders.is_new(&id, wanted.file) {
+            return;
+        }
+        let found = self
+            .cache
+            .find(wanted.entry().content, wanted.range.clone());
+        let Some(Opened::Hit(reader) | Opened::Joined(reader)) = found else {
+            return;
+        };
+        let (shared, wanted) = (Arc::clone(self), wanted.clone());
+        self.tasks
+            .spawn(async move { shared.learn(wanted, kind, reader).await });
+    }
+
+    /// One file after the other, so that what is wanted now comes first.
+    async fn fill_ahead(&self, mut wanted: Wanted, next: Vec<u32>) {
+        self.cache.settled(wanted.entry().content).await;
+        for file in next {
+            wanted.file = file;
+            let Entry { content, size, .. } = *wanted.entry();
+            match self.cache.open_ahead(content, size) {
+                Some(filling) => {
+                    self.metrics.ahead.add(1);
+                    self.fill(&wanted, filling).await;
+                }
+                None => self.cache.settled(content).await,
+            }
+            if self.stopped.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    async fn learn(self: Arc<Self>, wanted: Wanted, kind: Kind, mut reader: Reader) {
+        let mut text = Vec::new();
+        while let Some(piece) = reader.next().await {
+            let Ok(piece) = piece else { return };
+            text.extend_from_slice(&piece);
+        }
+        // A long one takes some milliseconds.
+        let read = tokio::task::spawn_blocking(move || {
+            let Ok(text) = String::from_utf8(text) else {
+                return;
+            };
+            let Collection { id, manifest } = &wanted.collection;
+            self.orders.learn(*id, manifest, wanted.file, kind, &text);
+            self.metrics.playlists.add(1);
+        });
+        if read.await.is_err() {
+            tracing::warn!("a playlist could not be read");
+        }
+    }
+}
