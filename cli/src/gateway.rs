@@ -29,15 +29,19 @@ settings! {
     }
 }
 
-/// Serve collections over HTTP.
+/// Serve collections over HTTP on this machine: for ffmpeg, VLC, mpv, hls.js, curl.
 ///
-/// `http://127.0.0.1:8480/` lists the collections; a file is at /COLLECTION/PATH, as in
+/// The gateway's own page lists the collections; a file is at /COLLECTION/PATH, as in
 ///
-///   ffplay http://127.0.0.1:8480/film/index.m3u8
+///     ffplay http://127.0.0.1:8480/film/index.m3u8
 ///
-/// Every byte is verified before it is handed on, and signed for; a node that fails is left for another
-/// without the player noticing. With `?via=NODE` that node is asked first.
+/// Every byte is verified before it is handed on, and signed for. When a node fails, another goes on at the
+/// same byte, and the player doesn't notice. Requests for the same file share one fetch, and what an HLS or
+/// DASH playlist says comes next is fetched before it is asked for.
+///
+/// With ?via=NODE after a path, that node is asked first.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     #[command(flatten)]
     settings: GatewaySettings,

@@ -53,7 +53,7 @@ enum Command {
     Publish(publish::Args),
     /// Fetch a file or a whole collection, verified.
     Get(get::Args),
-    /// Serve collections over HTTP on this machine: for ffmpeg, VLC, mpv, hls.js, curl.
+    // What it does is said beside its flags, at length.
     Gateway(gateway::Args),
     /// Recompute an attested epoch from its evidence: exit 0 if all is true, 1 if not, 2 if undecided.
     Audit(audit::Args),

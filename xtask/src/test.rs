@@ -3,7 +3,7 @@
 use crate::run::{cargo, root, run};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
-use toolchain::{Libraries, Python, Toolchain};
+use toolchain::{Libraries, Players, Python, Toolchain};
 
 /// Everything that must be green.
 pub(crate) fn all() -> Result<()> {
@@ -11,6 +11,7 @@ pub(crate) fn all() -> Result<()> {
     // The system tests run these; better known to be missing now.
     Python::ensure()?;
     Libraries::ensure()?;
+    Players::ensure()?;
     let contracts = root().join("contracts");
     let forge = tools.tool("forge")?;
     run(&forge, &["fmt", "--check"], &contracts)?;

@@ -1,16 +1,18 @@
 //! The pinned tools: anvil, forge, cast and solc, installed by npm from `contracts/package-lock.json`; and the
 //! Python packages of the auditor that tests compare ours with ([`Python`]); the JavaScript libraries that the cookbook is
-//! tested with ([`Libraries`]). And a chain to test on ([`Anvil`]).
+//! tested with ([`Libraries`]); the players that tests watch with ([`Players`]). And a chain to test on ([`Anvil`]).
 //!
 //! A crate of its own, so that `cargo xtask` builds in seconds.
 
 mod anvil;
 mod libraries;
 mod npm;
+mod players;
 mod python;
 
 pub use anvil::Anvil;
 pub use libraries::Libraries;
+pub use players::Players;
 pub use python::Python;
 
 use anyhow::{Context, Result};
