@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
+/// What a node may count as sent of a request that is broken off: what its stream holds, on either side.
+const IN_FLIGHT_MAX: u64 = 16 << 20;
+
 /// Why a session can't be used any more.
 #[derive(Debug)]
 pub(crate) enum SessionEnd {
@@ -26,6 +29,9 @@ pub(crate) struct Ledger {
     ticket: Ticket,
     reserved: AtomicU64,
     bytes: AtomicU64,
+    /// Bytes at most that the node sent for requests that were broken off: they are never signed for, so
+    /// they take from its window.
+    abandoned: AtomicU64,
     /// `deliveries << 32 | within`, in one so that they are read together.
     outcomes: AtomicU64,
     /// The signer is woken once when `bytes` gets here; it then says where next.
@@ -44,6 +50,7 @@ impl Ledger {
             ticket,
             reserved: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
             outcomes: AtomicU64::new(0),
             wake_at: AtomicU64::new(interval),
             flush: AtomicBool::new(false),
@@ -87,6 +94,11 @@ impl Ledger {
             unused: granted.end - granted.start,
             span: granted,
         })
+    }
+
+    /// Bytes at most that were sent in vain.
+    pub(crate) fn abandoned(&self) -> u64 {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     /// Where the signer wants to be woken next. It must look at the totals again afterwards.
@@ -168,14 +180,21 @@ impl Grant {
         let one = 1 << 32 | u64::from(within);
         self.ledger.outcomes.fetch_add(one, Ordering::AcqRel);
     }
+
+    /// No more comes: gives back what wasn't used, and has what was verified signed.
+    pub(crate) fn release(&mut self) {
+        let unused = std::mem::take(&mut self.unused);
+        let ledger = &self.ledger;
+        ledger.reserved.fetch_sub(unused, Ordering::Relaxed);
+        let in_flight = unused.min(IN_FLIGHT_MAX);
+        ledger.abandoned.fetch_add(in_flight, Ordering::Relaxed);
+        ledger.flush();
+    }
 }
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        self.ledger
-            .reserved
-            .fetch_sub(self.unused, Ordering::Relaxed);
-        self.ledger.flush();
+        self.release();
     }
 }
 
@@ -215,6 +234,18 @@ mod tests {
         assert!(ledger.reserve(&(0..G)).is_none());
         assert_eq!(ledger.reserve(&(0..100)).unwrap().span, 0..100);
         assert!(ledger.reserve(&(0..101)).is_none());
+    }
+
+    #[test]
+    fn what_was_not_taken_may_have_been_sent() {
+        let ledger = ledger(1 << 30);
+        let mut grant = ledger.reserve(&(0..3 * G)).unwrap();
+        grant.verified(G);
+        drop(grant);
+        assert_eq!(ledger.abandoned(), 2 * G);
+        // No more than a stream holds.
+        drop(ledger.reserve(&(0..1 << 29)).unwrap());
+        assert_eq!(ledger.abandoned(), 2 * G + IN_FLIGHT_MAX);
     }
 
     #[test]

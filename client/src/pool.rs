@@ -334,7 +334,7 @@ impl Pool {
             None,
         )
         .await?;
-        let link = Arc::new(Link { node, connection });
+        let link = Arc::new(Link::new(node, connection));
         let mut links = locked(&self.links);
         links.retain(|_, link| link.strong_count() > 0);
         links.insert(node, Arc::downgrade(&link));

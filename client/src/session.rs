@@ -18,6 +18,7 @@ use protocol::{
 };
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use transport::{StreamError, exporter, read_frame, write_frame};
@@ -30,6 +31,38 @@ const INTERVAL_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Link {
     pub(crate) node: NodeId,
     pub(crate) connection: Connection,
+    /// Requests that wait for their readers, and may fill the connection's flow control meanwhile.
+    held: AtomicU32,
+}
+
+impl Link {
+    pub(crate) fn new(node: NodeId, connection: Connection) -> Self {
+        Self {
+            node,
+            connection,
+            held: AtomicU32::new(0),
+        }
+    }
+
+    /// While the guard lives, a reader of ours holds the node up.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        Held(self)
+    }
+
+    /// Whether a reader of ours may be what other requests wait for.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// See [`Link::hold`].
+pub(crate) struct Held<'a>(&'a Link);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Link {
@@ -57,6 +90,8 @@ pub(crate) struct Session {
     pub(crate) ledger: Arc<Ledger>,
     /// When to leave it.
     pub(crate) deadline: Instant,
+    /// Bytes that the node sends ahead of receipts.
+    window: u64,
 }
 
 impl Drop for Session {
@@ -90,7 +125,7 @@ impl Session {
         let (send, recv, reply) = timeout(limits.connect_timeout, exchange)
             .await
             .map_err(|_| Fault::Silent(limits.connect_timeout))??;
-        let interval = match reply {
+        let (interval, window) = match reply {
             // Every ticket is used for one session only, so any receipt there is isn't ours. To go on
             // from it would be to sign for bytes that nobody verified.
             SessionReply::Accepted {
@@ -100,10 +135,11 @@ impl Session {
                 receipt_interval,
                 window,
                 ..
-            } => receipt_interval
+            } => {
                 // Half a window at most: a node must never have to wait for a receipt.
-                .min(window / 2)
-                .clamp(GROUP_BYTES, INTERVAL_BYTES_MAX),
+                let interval = receipt_interval.min(window / 2);
+                (interval.clamp(GROUP_BYTES, INTERVAL_BYTES_MAX), window)
+            }
             SessionReply::Refused { code, detail } => return Err(Fault::Refused { code, detail }),
             SessionReply::Acked { sequence } => return Err(Fault::UnknownAck(sequence)),
         };
@@ -123,6 +159,7 @@ impl Session {
             link,
             ledger,
             deadline,
+            window,
         };
         Ok((session, signer.run(recv)))
     }
@@ -131,7 +168,14 @@ impl Session {
     pub(crate) fn is_open(&self) -> bool {
         self.ledger.end.get().is_none()
             && Instant::now() < self.deadline
+            && !self.is_crowded()
             && self.link.connection.close_reason().is_none()
+    }
+
+    /// Whether requests that were broken off may have taken so much of the window that the node can't go on
+    /// for want of receipts: our doing, not its fault. Another ticket has a window of its own.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.ledger.abandoned() > self.window / 2
     }
 
     /// Whether its ticket's end is near, or past.

@@ -6,7 +6,7 @@ use crate::service_level::keeps_targets;
 use crate::session::Session;
 use crate::sink::Sink;
 use content::{Body, Group};
-use protocol::{ContentHash, FetchReply, Request, ServiceTargets};
+use protocol::{Code, ContentHash, FetchReply, Request, ServiceTargets};
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -125,6 +125,9 @@ pub(crate) async fn transfer<S: Sink>(
                 false => Ending::TicketOver,
             }
         }
+        Err(Stop::Fault(fault)) if session.is_crowded() && is_for_want_of_receipts(&fault) => {
+            Ending::TicketOver
+        }
         Err(Stop::Fault(fault)) => {
             let fault = explained(session, fault);
             if fault.blame(session.is_expiring()).is_failed_delivery() {
@@ -141,6 +144,15 @@ pub(crate) async fn transfer<S: Sink>(
         grant.delivered(within);
     }
     (attempt, ending)
+}
+
+/// What a node does whose window is full.
+fn is_for_want_of_receipts(fault: &Fault) -> bool {
+    match fault {
+        Fault::Stalled(_) | Fault::Silent(_) => true,
+        Fault::Refused { code, .. } => *code == Code::WindowExceeded.to_u16(),
+        _ => false,
+    }
 }
 
 /// A stream that breaks tells less than a refusal on the session's.
@@ -165,24 +177,31 @@ async fn receive<S: Sink>(
     sink: &mut S,
 ) -> Result<(), Stop> {
     let length = grant.span.end - grant.span.start;
-    let ask = async {
-        let (mut send, mut recv) = session.link.connection.open_bi().await?;
-        let request = Request::Fetch {
-            ticket: session.ledger.ticket().id,
-            content: order.content,
-            offset: grant.span.start,
-            length,
-        };
-        *meter = Meter::start();
-        write_frame(&mut send, &request).await?;
-        // An error would come back on the other half too.
-        let _ = send.finish();
-        let reply = read_frame::<FetchReply>(&mut recv).await?;
-        Ok::<_, Fault>((recv, reply))
+    let (recv, reply) = {
+        let mut ask = std::pin::pin!(async {
+            let (mut send, mut recv) = session.link.connection.open_bi().await?;
+            let request = Request::Fetch {
+                ticket: session.ledger.ticket().id,
+                content: order.content,
+                offset: grant.span.start,
+                length,
+            };
+            *meter = Meter::start();
+            write_frame(&mut send, &request).await?;
+            // An error would come back on the other half too.
+            let _ = send.finish();
+            let reply = read_frame::<FetchReply>(&mut recv).await?;
+            Ok::<_, Fault>((recv, reply))
+        });
+        loop {
+            match timeout(stall_timeout, &mut ask).await {
+                Ok(answer) => break answer?,
+                Err(_) if session.is_expiring() => return Err(Stop::Expiring),
+                Err(_) if session.link.is_held() => {}
+                Err(_) => return Err(Fault::Silent(stall_timeout).into()),
+            }
+        }
     };
-    let (recv, reply) = timeout(stall_timeout, ask)
-        .await
-        .map_err(|_| Fault::Silent(stall_timeout))??;
     match reply {
         FetchReply::Ok { size } if size == order.size => {}
         FetchReply::Ok { size: said } => {
@@ -201,6 +220,7 @@ async fn receive<S: Sink>(
             asked + stall_timeout,
             session.deadline,
             stall_timeout,
+            || session.link.is_held(),
             body.next_group(),
         );
         let Some(group) = group.await?? else { break };
@@ -215,11 +235,14 @@ async fn receive<S: Sink>(
             match ready.await {
                 std::task::Poll::Ready(done) => done.map_err(Stop::Sink)?,
                 std::task::Poll::Pending => {
+                    let held = session.link.hold();
                     if let Ok(done) = timeout(SINK_PATIENCE, &mut written).await {
                         done.map_err(Stop::Sink)?;
                     } else {
                         // Ends the stream; what is in flight on it is lost.
                         drop(body);
+                        grant.release();
+                        drop(held);
                         written.await.map_err(Stop::Sink)?;
                         return if order.span.is_empty() {
                             Ok(())
@@ -239,18 +262,18 @@ async fn receive<S: Sink>(
 }
 
 /// Waits, but not after `stall_at` nor `deadline`. One timer serves a whole body: it is set anew when it
-/// fires, not for every group.
+/// fires, not for every group. Time in which it is `excused` is no stall.
 async fn watched<T>(
     mut watchdog: Pin<&mut Sleep>,
-    stall_at: Instant,
+    mut stall_at: Instant,
     deadline: Instant,
     stall_timeout: Duration,
+    excused: impl Fn() -> bool,
     work: impl Future<Output = T>,
 ) -> Result<T, Stop> {
     let mut work = std::pin::pin!(work);
-    let due = stall_at.min(deadline);
-    if watchdog.deadline() > due {
-        watchdog.as_mut().reset(due);
+    if watchdog.deadline() > stall_at.min(deadline) {
+        watchdog.as_mut().reset(stall_at.min(deadline));
     }
     loop {
         tokio::select! {
@@ -262,9 +285,12 @@ async fn watched<T>(
                     return Err(Stop::Expiring);
                 }
                 if now >= stall_at {
-                    return Err(Stop::Fault(Fault::Stalled(stall_timeout)));
+                    if !excused() {
+                        return Err(Stop::Fault(Fault::Stalled(stall_timeout)));
+                    }
+                    stall_at = now + stall_timeout;
                 }
-                watchdog.as_mut().reset(due);
+                watchdog.as_mut().reset(stall_at.min(deadline));
             }
         }
     }
@@ -321,9 +347,24 @@ mod tests {
         let timer = || Box::pin(sleep_until(now + ms(1000)));
         let never = std::future::pending::<()>;
         let (mut a, mut b) = (timer(), timer());
-        let stalled = watched(a.as_mut(), now + ms(100), now + ms(1000), ms(100), never());
+        let stalled = watched(
+            a.as_mut(),
+            now + ms(100),
+            now + ms(1000),
+            ms(100),
+            || false,
+            never(),
+        );
         assert!(matches!(stalled.await, Err(Stop::Fault(Fault::Stalled(_)))));
-        let ending = watched(b.as_mut(), now + ms(2000), now + ms(1000), ms(100), never());
+        // One that is our own doing is none.
+        let ending = watched(
+            b.as_mut(),
+            now + ms(200),
+            now + ms(1000),
+            ms(100),
+            || true,
+            never(),
+        );
         assert!(matches!(ending.await, Err(Stop::Expiring)));
         assert_eq!(Instant::now(), now + ms(1000));
     }

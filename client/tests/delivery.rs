@@ -328,6 +328,48 @@ async fn a_reader_that_leaves_pays_and_blames_nobody() {
     assert_eq!((summary.failovers, summary.requests_failed), (0, 1));
 }
 
+/// Takes nothing until told to.
+struct Holds(tokio::sync::watch::Receiver<bool>, Vec<u8>);
+
+impl Sink for Holds {
+    async fn write(&mut self, group: Group) -> io::Result<()> {
+        self.0.wait_for(|go| *go).await.unwrap();
+        self.1.extend_from_slice(&group.data);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn readers_that_stop_hold_others_up_for_seconds_and_no_node_is_blamed() {
+    // Both together fill the window, and the connection's flow control.
+    let size = 10 * MIB;
+    let files = [("a", size), ("b", size), ("film.mp4", SIZE)];
+    let world = world(&files, &[Behaviour::Honest], Grants::default()).await;
+    let client = impatient(&world, Duration::from_millis(500));
+    let (go, wait) = tokio::sync::watch::channel(false);
+    let held: Vec<_> = ["a", "b"]
+        .map(|path| {
+            let (client, mut sink) = (client.clone(), Holds(wait.clone(), Vec::new()));
+            tokio::spawn(async move {
+                client.fetch("films", path, None, &mut sink).await.unwrap();
+                assert!(sink.1 == bytes(path, size), "wrong bytes");
+            })
+        })
+        .into();
+    while world.nodes[0].requests.lock().unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    fetch(&client).await;
+    go.send_replace(true);
+    for fetch in held {
+        fetch.await.unwrap();
+    }
+    let summary = client.finish().await;
+    let node = summary.nodes[&world.nodes[0].id];
+    assert_eq!((node.bytes, node.faults), (2 * size + SIZE, 0));
+    assert_eq!(node.bytes_acked, node.bytes);
+}
+
 #[tokio::test]
 async fn slow_service_is_signed_for_as_such() {
     let grants = Grants {

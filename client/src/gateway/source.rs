@@ -1,7 +1,9 @@
 //! Where a response's bytes come from: memory, a fetch that fills memory, or a fetch for this response alone.
 //!
 //! Whole files that are small enough go through memory, so that one fetch serves all who ask; ranges and
-//! large files are passed through, [`PASSED_GROUPS`] ahead of the player at most.
+//! large files are passed through, [`PASSED_GROUPS`] ahead of the player at most, and in pieces: players often
+//! ask for all there is, take a little and stop or leave, and what a node has sent by then is in vain. A
+//! player that takes all it can get soon gets large pieces.
 
 use super::Shared;
 use super::cache::{Filling, Opened, Reader};
@@ -10,14 +12,25 @@ use crate::fetch::{Collection, FetchError};
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
-use protocol::{Entry, NodeId};
+use protocol::{Entry, GROUP_BYTES, NodeId};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 
 /// Verified groups that wait for a player: 256 KiB.
 const PASSED_GROUPS: usize = 16;
+/// The first piece that a node is asked for, and any after the player was slow.
+const PIECE_BYTES: u64 = 1 << 20;
+/// A player that isn't slow gets so much larger ones each time,
+const PIECE_GROWTH: u64 = 4;
+/// up to this.
+const PIECE_BYTES_MAX: u64 = 64 << 20;
+/// A player is slow that has a piece wait longer.
+const SLOW: Duration = Duration::from_millis(250);
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -105,12 +118,25 @@ fn opened(verified: Bytes) -> Bytes {
 struct Passing {
     pieces: mpsc::Sender<Result<(Bytes, Option<NodeId>), FetchError>>,
     from: Option<NodeId>,
+    /// How long the player had it wait.
+    waited: Duration,
 }
 
 impl Sink for Passing {
     async fn write(&mut self, group: Group) -> io::Result<()> {
-        let sent = self.pieces.send(Ok((group.data, self.from))).await;
-        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let gone = || io::ErrorKind::BrokenPipe.into();
+        let slot = match self.pieces.try_reserve() {
+            Ok(slot) => slot,
+            Err(TrySendError::Closed(())) => return Err(gone()),
+            Err(TrySendError::Full(())) => {
+                let began = Instant::now();
+                let slot = self.pieces.reserve().await.map_err(|_| gone())?;
+                self.waited += began.elapsed();
+                slot
+            }
+        };
+        slot.send(Ok((group.data, self.from)));
+        Ok(())
     }
 
     fn source(&mut self, node: NodeId) {
@@ -155,25 +181,13 @@ impl Shared {
         let (pieces, receiver) = mpsc::channel(PASSED_GROUPS);
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
-            let mut sink = Passing {
+            let sink = Passing {
                 pieces: pieces.clone(),
                 from: None,
+                waited: Duration::ZERO,
             };
-            let Wanted {
-                collection,
-                range,
-                via,
-                ..
-            } = &wanted;
-            let fetch = shared.client.fetch_entry_via(
-                collection.id,
-                wanted.entry(),
-                Some(range.clone()),
-                *via,
-                &mut sink,
-            );
             let outcome = tokio::select! {
-                outcome = fetch => outcome,
+                outcome = shared.pass_pieces(&wanted, sink) => outcome,
                 () = pieces.closed() => return,
                 () = shared.stopped.cancelled() => return,
             };
@@ -185,6 +199,29 @@ impl Shared {
         Source::Passed {
             pieces: receiver,
             from: None,
+        }
+    }
+
+    async fn pass_pieces(&self, wanted: &Wanted, mut sink: Passing) -> Result<(), FetchError> {
+        let (id, entry) = (wanted.collection.id, wanted.entry());
+        let mut piece = PIECE_BYTES;
+        let Range { start: mut at, end } = wanted.range;
+        loop {
+            // At a group's end, so that none is asked for twice.
+            let until = (at + piece) / GROUP_BYTES * GROUP_BYTES;
+            let range = at..until.min(end);
+            sink.waited = Duration::ZERO;
+            let (only, via) = (Some(range.clone()), wanted.via);
+            let fetch = self.client.fetch_entry_via(id, entry, only, via, &mut sink);
+            fetch.await?;
+            at = range.end;
+            if at >= end {
+                return Ok(());
+            }
+            piece = match sink.waited < SLOW {
+                true => (piece * PIECE_GROWTH).min(PIECE_BYTES_MAX),
+                false => PIECE_BYTES,
+            };
         }
     }
 
