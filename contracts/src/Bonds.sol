@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
@@ -10,6 +11,7 @@ import {Terms} from "./Terms.sol";
 import {IBonds} from "./interfaces/IBonds.sol";
 import {Deposits} from "./libraries/Deposits.sol";
 import {Rewards} from "./libraries/Rewards.sol";
+import {Challenger, Treasury} from "./types/Challenger.sol";
 import {Issuer} from "./types/Issuer.sol";
 import {Change, Verifier} from "./types/Verifier.sol";
 
@@ -17,6 +19,7 @@ import {Change, Verifier} from "./types/Verifier.sol";
 abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using Deposits for IERC20;
+    using Arrays for address[];
     using Checkpoints for Checkpoints.Trace256;
 
     /// @dev One bit each in an attestation.
@@ -24,9 +27,6 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
 
     /// @inheritdoc IBonds
     IERC20 public immutable token;
-
-    /// @inheritdoc IBonds
-    address public immutable treasury;
 
     Issuer[] private _issuers;
 
@@ -40,8 +40,10 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
 
     mapping(bytes32 change => uint256) private _effectiveAt;
 
-    /// @inheritdoc IBonds
-    mapping(address account => uint256) public bounties;
+    Treasury private _treasury;
+
+    /// @dev By account, whether or not it ever challenged.
+    mapping(address account => Challenger) private _credits;
 
     /// @inheritdoc IBonds
     mapping(address account => bool) public isChallenger;
@@ -56,7 +58,7 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     constructor(IERC20 token_, address treasury_, address[] memory challengers_) {
         if (address(token_) == address(0) || treasury_ == address(0)) revert ZeroAddress();
         token = token_;
-        treasury = treasury_;
+        _treasury = Treasury({account: treasury_, due: 0});
         for (uint256 i = 0; i < challengers_.length; ++i) {
             isChallenger[challengers_[i]] = true;
         }
@@ -235,12 +237,43 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IBonds
+    function commit(bytes32 commitment) external {
+        Challenger storage by = _credits[msg.sender];
+        if (by.committedIn != 0 && by.commitment == _upper(commitment)) {
+            revert SameCommitment(commitment, by.committedIn);
+        }
+        by.commitment = _upper(commitment);
+        // No block has a higher number than fits.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        by.committedIn = uint40(block.number);
+        emit Committed(msg.sender, commitment);
+    }
+
+    /// @inheritdoc IBonds
+    function committedIn(address account, bytes32 commitment) public view returns (uint256) {
+        Challenger storage by = _credits[account];
+        return by.commitment == _upper(commitment) ? by.committedIn : 0;
+    }
+
+    /// @inheritdoc IBonds
     function withdrawBounty() external nonReentrant {
-        uint256 amount = bounties[msg.sender];
+        uint256 amount = bounties(msg.sender);
         if (amount == 0) revert NoBounty(msg.sender);
-        bounties[msg.sender] = 0;
+        _credits[msg.sender].bounty = 0;
+        if (msg.sender == _treasury.account) _treasury.due = 0;
         emit BountyWithdrawn(msg.sender, amount);
         token.safeTransfer(msg.sender, amount);
+    }
+
+    /// @inheritdoc IBonds
+    function bounties(address account) public view returns (uint256) {
+        uint256 due = account == _treasury.account ? _treasury.due : 0;
+        return due + _credits[account].bounty;
+    }
+
+    /// @inheritdoc IBonds
+    function treasury() external view returns (address) {
+        return _treasury.account;
     }
 
     // ---- Inside ----
@@ -255,7 +288,8 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
         uint256 taken = 0;
         for (uint256 place = 0; signers >> place != 0; ++place) {
             if ((signers >> place) & 1 == 0) continue;
-            address account = _verifierAccounts[place];
+            // A signer's place is in the list: what looks at the list's length would cost a challenger 2,100 gas.
+            address account = _verifierAccounts.unsafeAccess(place).value;
             Verifier storage verifier = _verifiers[account];
             uint96 amount = _atMost(most, verifier.bond);
             verifier.bond -= amount;
@@ -269,13 +303,30 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     function _credit(uint256 amount, address challenger) internal {
         uint256 bounty = challenger == address(0) ? 0 : amount / 2;
         if (bounty != 0) {
-            bounties[challenger] += bounty;
+            Challenger storage by = _credits[challenger];
+            by.bounty = _increased(by.bounty, bounty);
             emit BountyCredited(challenger, bounty);
         }
         if (amount != bounty) {
-            bounties[treasury] += amount - bounty;
-            emit BountyCredited(treasury, amount - bounty);
+            Treasury memory to = _treasury;
+            to.due = _increased(to.due, amount - bounty);
+            _treasury = to;
+            emit BountyCredited(to.account, amount - bounty);
         }
+    }
+
+    /// @dev Of a token that has 2^96 units and more somebody could have that much at stake, in many bonds. What is
+    /// beyond is nobody's, rather than that no challenge could pass.
+    function _increased(uint96 before, uint256 amount) private pure returns (uint96) {
+        uint256 sum = before + amount;
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return sum < Rewards.AMOUNT_END ? uint96(sum) : type(uint96).max;
+    }
+
+    /// @dev Enough: who wants to make a call pass for another one has to find one of 2^120.
+    function _upper(bytes32 commitment) private pure returns (bytes15) {
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return bytes15(commitment);
     }
 
     function _issuer(uint32 issuer) internal view returns (Issuer storage) {

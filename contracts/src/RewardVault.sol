@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
 import {IRewardVault} from "./interfaces/IRewardVault.sol";
@@ -24,6 +25,9 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
     using Checkpoints for Checkpoints.Trace160;
     using Leaves for NodeLeaf;
     using Leaves for BillLeaf;
+
+    /// @dev Most levels by which proofs are shortened: 256 elements.
+    uint256 private constant LEVELS_MAX = 8;
 
     /// @inheritdoc IRewardVault
     IERC20 public immutable token;
@@ -50,6 +54,10 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
 
     /// @inheritdoc IRewardVault
     uint256 public totalFunded;
+
+    /// @dev Digests of elements of a settled nodes tree, by {MerkleSum.placeOf}. They stay when a newer epoch is
+    /// settled, until they are overwritten: what an epoch that stands says was earned is owed ever after.
+    mapping(uint256 place => bytes32 digest) private _elements;
 
     /// @param registry_ May be an address at which the registry is yet to be deployed.
     /// @param settlement_ May be an address at which the settlement contract is yet to be deployed.
@@ -140,29 +148,61 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
         uint96 total = settlement.requireActive(epoch, roots);
         // Nobody has challenged an attestation of more than there is; what there is can't pay it all the same.
         if (total > totalFunded) revert Underfunded(total, totalFunded);
-        _settled = Settled({nodesRoot: roots.nodes, billsRoot: roots.bills, epoch: epoch, total: total});
+        _settled =
+            Settled({nodesRoot: roots.nodes, billsRoot: roots.bills, epoch: epoch, total: total, levels: 0});
         emit EpochSettled(epoch, roots.nodes, roots.bills);
+    }
+
+    /// @inheritdoc IRewardVault
+    function shortenProofs(uint256 nodes, bytes calldata elements) external {
+        uint256 width = elements.length / MerkleSum.LEVEL_SIZE;
+        uint256 levels = Math.log2(width);
+        uint256 depth = MerkleSum.depth(nodes);
+        if (
+            levels == 0 || levels > LEVELS_MAX || levels > depth
+                || elements.length != MerkleSum.LEVEL_SIZE << levels
+        ) revert NotALevel(elements.length, depth);
+
+        bytes32[] memory hashes = new bytes32[](width);
+        uint120[] memory masses = new uint120[](width);
+        for (uint256 i = 0; i < width; ++i) {
+            bytes calldata element = elements[i * MerkleSum.LEVEL_SIZE:];
+            // forge-lint: disable-next-line(unsafe-typecast)
+            (hashes[i], masses[i]) = (bytes32(element), uint120(bytes15(element[32:])));
+            _elements[MerkleSum.placeOf(depth - levels, i)] = MerkleSum.root(masses[i], nodes, hashes[i]);
+        }
+        for (; width > 1; width /= 2) {
+            for (uint256 i = 0; i < width; i += 2) {
+                hashes[i / 2] = MerkleSum.node(masses[i], hashes[i], masses[i + 1], hashes[i + 1]);
+                masses[i / 2] = MerkleSum.addValue(masses[i], masses[i + 1]);
+            }
+        }
+        _requireRoot(MerkleSum.root(masses[0], nodes, hashes[0]), _settled.nodesRoot);
+        // At most LEVELS_MAX.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        _settled.levels = uint8(levels);
+        emit ProofsShortened(_settled.epoch, levels);
     }
 
     /// @inheritdoc IRewardVault
     function claim(NodeLeaf calldata leaf, uint256 nodes, bytes calldata proof)
         external
-        nonReentrant
         returns (uint256 amount)
     {
-        _requireRoot(leaf.rootOf(nodes, proof), _settled.nodesRoot);
-        Account memory account = _accounts[leaf.index];
-        if (leaf.cumulative <= account.claimed) {
-            revert NothingToClaim(leaf.index, leaf.cumulative, account.claimed);
-        }
-        unchecked {
-            amount = leaf.cumulative - account.claimed;
-        }
-        // Below 2^96, or the leaf had no root.
+        _requireNode(leaf, nodes, proof);
+        return _payNode(leaf.index, leaf.cumulative);
+    }
+
+    /// @inheritdoc IRewardVault
+    function claimPacked(bytes calldata packed) external returns (uint256) {
+        if (packed.length < Leaves.PACKED_SIZE) revert NotAClaim(packed.length);
+        (uint256 nodes, uint32 node, uint256 cumulative, bytes32 hash) = Leaves.unpack(packed);
+        if (cumulative >= Rewards.AMOUNT_END) revert Rewards.AmountTooLarge(cumulative);
+        bytes calldata proof = packed[Leaves.PACKED_SIZE:];
         // forge-lint: disable-next-line(unsafe-typecast)
-        _accounts[leaf.index].claimed = uint96(leaf.cumulative);
-        emit RewardClaimed(leaf.index, account.payout, amount, leaf.cumulative);
-        token.safeTransfer(account.payout, amount);
+        (bytes32 digest, uint256 place) = MerkleSum.valueTop(hash, uint120(cumulative), node, nodes, proof);
+        _requireTop(digest, place);
+        return _payNode(node, cumulative);
     }
 
     /// @inheritdoc IRewardVault
@@ -180,7 +220,7 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
         view
         returns (uint256)
     {
-        _requireRoot(leaf.rootOf(nodes, proof), _settled.nodesRoot);
+        _requireNode(leaf, nodes, proof);
         uint256 paid = _accounts[leaf.index].claimed;
         return leaf.cumulative > paid ? leaf.cumulative - paid : 0;
     }
@@ -281,6 +321,30 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
     function _setDeposit(address payer, uint256 deposit) private {
         // forge-lint: disable-next-line(unsafe-typecast)
         _deposits[payer].push(uint96(block.timestamp), uint160(deposit));
+    }
+
+    function _requireNode(NodeLeaf calldata leaf, uint256 nodes, bytes calldata proof) private view {
+        (bytes32 digest, uint256 place) = leaf.topOf(nodes, proof);
+        _requireTop(digest, place);
+    }
+
+    function _requireTop(bytes32 digest, uint256 place) private view {
+        _requireRoot(digest, place == 0 ? _settled.nodesRoot : _elements[place]);
+    }
+
+    /// @dev A leaf says that the node has earned that much, below 2^96. All that changes is changed before the token
+    /// is called.
+    function _payNode(uint32 node, uint256 cumulative) private returns (uint256 amount) {
+        Account storage account = _accounts[node];
+        (address payout, uint256 paid) = (account.payout, account.claimed);
+        if (cumulative <= paid) revert NothingToClaim(node, cumulative, paid);
+        unchecked {
+            amount = cumulative - paid;
+        }
+        // forge-lint: disable-next-line(unsafe-typecast)
+        account.claimed = uint96(cumulative);
+        emit RewardClaimed(node, payout, amount, cumulative);
+        token.safeTransfer(payout, amount);
     }
 
     function _requireRoot(bytes32 computed, bytes32 root) private pure {

@@ -97,13 +97,16 @@ contract Settlement is ISettlement, Bonds {
         _requireDue(s.epoch, version);
         if (s.total < head.total) revert TotalDecreased(s.total, head.total);
 
-        Roots memory roots = Roots({
-            nodes: MerkleSum.root(s.total, s.nodes, s.nodesTop),
-            bills: MerkleSum.root(s.total, s.payers, s.billsTop),
-            charges: MerkleSum.root(s.total - head.total, s.charges, s.chargesTop),
-            evidence: s.evidence
-        });
-        bytes32 digest = keccak256(abi.encode(roots));
+        Roots memory roots;
+        roots.nodes = MerkleSum.root(s.total, s.nodes, s.nodesTop);
+        roots.bills = MerkleSum.root(s.total, s.payers, s.billsTop);
+        roots.charges = MerkleSum.root(s.total - head.total, s.charges, s.chargesTop);
+        roots.evidence = s.evidence;
+        bytes32 digest;
+        // `abi.encode(roots)`, where it is.
+        assembly ("memory-safe") {
+            digest := keccak256(roots, 128)
+        }
         // A quorum of one needs no count of votes.
         if (head.quorum > 1) {
             bytes32 subject = keccak256(abi.encode(head.ballot, s.epoch, digest));
@@ -118,8 +121,11 @@ contract Settlement is ISettlement, Bonds {
             }
         }
         _requireRoom(s.epoch);
-        head.next += 1;
-        head.ballot += 1;
+        // Epochs take seconds, so there are fewer than 2^40 to come, and ballots.
+        unchecked {
+            head.next += 1;
+            head.ballot += 1;
+        }
         head.total = s.total;
         _head = head;
         _ring[s.epoch % HISTORY] = Attestation({
@@ -140,12 +146,14 @@ contract Settlement is ISettlement, Bonds {
     function overturn(uint64 epoch, address challenger) external onlyChallenger {
         Attestation memory fallen = _attestation(epoch);
         _requirePending(epoch, fallen.activeAt);
-        uint64 last = _head.next - 1;
+        Head memory head = _head;
+        uint64 last = head.next - 1;
         // It was attested, so it fits.
         // forge-lint: disable-next-line(unsafe-typecast)
-        _head.next = uint40(epoch);
-        _head.total = epoch == 0 ? 0 : _ring[(epoch - 1) % HISTORY].total;
-        _openBallot();
+        head.next = uint40(epoch);
+        head.total = epoch == 0 ? 0 : _ring[(epoch - 1) % HISTORY].total;
+        head.ballot += 1;
+        _head = head;
         emit EpochsOverturned(epoch, last, challenger);
         _slashSigners(fallen.signers, _versionOf(epoch).parameters.verifierBond, challenger);
     }
@@ -216,21 +224,27 @@ contract Settlement is ISettlement, Bonds {
 
     /// @dev The caller's bit, if it may vote.
     function _voter(Version storage version) private view returns (uint64) {
-        Verifier memory verifier = _verifiers[msg.sender];
-        if (!verifier.admitted) revert NotVerifier(msg.sender);
-        if (verifier.unbondedAt != 0) revert Unbonding(verifier.unbondedAt);
+        Verifier storage verifier = _verifiers[msg.sender];
+        // In one expression, and so in one read.
+        (bool admitted, uint40 unbondedAt, uint96 bonded, uint8 place) =
+            (verifier.admitted, verifier.unbondedAt, verifier.bond, verifier.place);
+        if (!admitted) revert NotVerifier(msg.sender);
+        if (unbondedAt != 0) revert Unbonding(unbondedAt);
         uint96 min = version.parameters.verifierBond;
-        if (verifier.bond < min) revert BondTooSmall(msg.sender, verifier.bond, min);
-        return uint64(1) << verifier.place;
+        if (bonded < min) revert BondTooSmall(msg.sender, bonded, min);
+        return uint64(1) << place;
     }
 
     /// @dev Tickets have expired, forced commitments are in, and no log can come any more.
     function _requireDue(uint64 epoch, Version storage version) private view {
+        uint256 from = _end(version, epoch);
         Parameters storage p = version.parameters;
-        uint256 end = _end(version, epoch);
-        uint256 from = end + p.ticketTail + p.forceWindow;
-        uint256 committed = end + p.commitWindow + 1;
-        if (from < committed) from = committed;
+        // Of numbers far below 2^128.
+        unchecked {
+            uint256 settling = uint256(p.ticketTail) + p.forceWindow;
+            uint256 committing = uint256(p.commitWindow) + 1;
+            from += settling < committing ? committing : settling;
+        }
         if (block.timestamp < from) revert TooEarly(epoch, from);
     }
 

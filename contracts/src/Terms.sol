@@ -22,30 +22,34 @@ abstract contract Terms is ITerms, Ownable2Step {
     /// @inheritdoc ITerms
     uint32 public immutable changeDelay;
 
-    /// @dev By first epoch, ascending; never empty. There are few: each costs the owner a transaction and a delay.
-    Version[] private _versions;
+    /// @dev What is looked at first, in a place of its own: with the others it would take a look at their number.
+    Version private _newest;
+
+    /// @dev Those before, by first epoch, ascending. There are few: each costs the owner a transaction and a delay.
+    Version[] private _earlier;
 
     constructor(address owner, uint64 genesis_, uint32 changeDelay_, Parameters memory first) Ownable(owner) {
         if (genesis_ > type(uint40).max) revert TooLate(genesis_);
         _requireSound(first, changeDelay_);
         genesis = genesis_;
         changeDelay = changeDelay_;
-        _versions.push(Version({firstEpoch: 0, start: genesis_, parameters: first}));
+        _newest = Version({firstEpoch: 0, start: genesis_, parameters: first});
         emit VersionScheduled(0, genesis_, first);
     }
 
     /// @inheritdoc ITerms
     function schedule(uint64 firstEpoch, Parameters calldata parameters) external onlyOwner {
         _requireSound(parameters, changeDelay);
-        Version storage newest = _versions[_versions.length - 1];
+        Version storage newest = _newest;
         if (firstEpoch <= newest.firstEpoch) revert VersionOutOfOrder(firstEpoch, newest.firstEpoch);
         uint256 start = _start(newest, firstEpoch);
         if (start > type(uint40).max) revert TooLate(start);
         uint256 earliest = block.timestamp + changeDelay;
         if (start < earliest) revert VersionTooSoon(start, earliest);
+        _earlier.push(newest);
         // Checked above.
         // forge-lint: disable-next-line(unsafe-typecast)
-        _versions.push(Version({firstEpoch: firstEpoch, start: uint64(start), parameters: parameters}));
+        _newest = Version({firstEpoch: firstEpoch, start: uint64(start), parameters: parameters});
         // forge-lint: disable-next-line(unsafe-typecast)
         emit VersionScheduled(firstEpoch, uint64(start), parameters);
     }
@@ -54,13 +58,14 @@ abstract contract Terms is ITerms, Ownable2Step {
 
     /// @inheritdoc ITerms
     function versionCount() external view returns (uint256) {
-        return _versions.length;
+        return _earlier.length + 1;
     }
 
     /// @inheritdoc ITerms
     function versionAt(uint256 index) external view returns (Version memory) {
-        if (index >= _versions.length) revert UnknownVersion(index, _versions.length);
-        return _versions[index];
+        uint256 earlier = _earlier.length;
+        if (index > earlier) revert UnknownVersion(index, earlier + 1);
+        return index == earlier ? _newest : _earlier[index];
     }
 
     /// @inheritdoc ITerms
@@ -119,28 +124,35 @@ abstract contract Terms is ITerms, Ownable2Step {
 
     /// @dev From the newest on: what is asked for is mostly now.
     function _versionOf(uint64 epoch) internal view returns (Version storage version) {
-        uint256 i = _versions.length - 1;
-        version = _versions[i];
-        while (version.firstEpoch > epoch) {
-            version = _versions[--i];
-        }
+        version = _newest;
+        if (version.firstEpoch <= epoch) return version;
+        uint256 i = _earlier.length;
+        do {
+            version = _earlier[--i];
+        } while (version.firstEpoch > epoch);
     }
 
     /// @dev The first one, if none has begun.
     function _versionAt(uint256 time) internal view returns (Version storage version) {
-        uint256 i = _versions.length - 1;
-        version = _versions[i];
+        version = _newest;
+        if (version.start <= time) return version;
+        uint256 i = _earlier.length;
         while (i != 0 && version.start > time) {
-            version = _versions[--i];
+            version = _earlier[--i];
         }
     }
 
     function _start(Version storage version, uint64 epoch) internal view returns (uint256) {
-        return version.start + uint256(epoch - version.firstEpoch) * version.parameters.epochLength;
+        // Of numbers of 64, 64 and 32 bits, and the epoch isn't below the first.
+        unchecked {
+            return version.start + uint256(epoch - version.firstEpoch) * version.parameters.epochLength;
+        }
     }
 
     function _end(Version storage version, uint64 epoch) internal view returns (uint256) {
-        return _start(version, epoch) + version.parameters.epochLength;
+        unchecked {
+            return version.start + (uint256(epoch - version.firstEpoch) + 1) * version.parameters.epochLength;
+        }
     }
 
     function _requireSound(Parameters memory p, uint32 delay) private pure {

@@ -8,7 +8,6 @@ import {ISettlement} from "../interfaces/ISettlement.sol";
 import {Leaves} from "../libraries/Leaves.sol";
 import {Element} from "../libraries/MerkleProofs.sol";
 import {MerkleSum} from "../libraries/MerkleSum.sol";
-import {Rewards} from "../libraries/Rewards.sol";
 import {Roots} from "../types/Attestation.sol";
 import {BillLeaf} from "../types/BillLeaf.sol";
 import {ChargeLeaf} from "../types/ChargeLeaf.sol";
@@ -30,9 +29,6 @@ abstract contract Challenge is IChallenge {
     /// @inheritdoc IChallenge
     IRewardVault public immutable vault;
 
-    /// @inheritdoc IChallenge
-    mapping(bytes32 commitment => uint256 blockNumber) public committedIn;
-
     /// @dev The body shows the lie or reverts; then the epoch falls.
     modifier overturns(uint64 epoch, Roots calldata roots) {
         settlement.requirePending(epoch, roots);
@@ -46,18 +42,10 @@ abstract contract Challenge is IChallenge {
         vault = settlement_.vault();
     }
 
-    /// @inheritdoc IChallenge
-    function commit(bytes32 commitment) external {
-        // Whoever copies a commitment can't move it to a later block.
-        uint256 earlier = committedIn[commitment];
-        if (earlier != 0) revert AlreadyCommitted(commitment, earlier);
-        committedIn[commitment] = block.number;
-        emit Committed(commitment, block.number);
-    }
-
     /// @dev Who gets the bounty for this call: the caller if it committed to it before, else nobody.
     function _challenger() internal view returns (address) {
-        uint256 committed = committedIn[keccak256(abi.encode(msg.sender, keccak256(msg.data)))];
+        bytes32 commitment = keccak256(abi.encode(msg.sender, keccak256(msg.data)));
+        uint256 committed = settlement.committedIn(msg.sender, commitment);
         return committed != 0 && committed < block.number ? msg.sender : address(0);
     }
 
@@ -74,7 +62,8 @@ abstract contract Challenge is IChallenge {
         uint256 count,
         bytes calldata proof
     ) internal pure {
-        _requireValue(root, _element(leaf.encode(), leaf.cumulative), place, count, proof);
+        uint120 mass = Leaves.mass(leaf.cumulative);
+        _requireRoot(MerkleSum.valueRoot(leaf.hash(), mass, place, count, proof), root);
     }
 
     function _requireBill(bytes32 root, BillProof calldata shown) internal pure {
@@ -88,16 +77,16 @@ abstract contract Challenge is IChallenge {
         uint256 count,
         bytes calldata proof
     ) internal pure {
-        _requireValue(root, _element(leaf.encode(), leaf.cumulative), place, count, proof);
+        uint120 mass = Leaves.mass(leaf.cumulative);
+        _requireRoot(MerkleSum.valueRoot(leaf.hash(), mass, place, count, proof), root);
     }
 
     function _requireCharge(bytes32 root, ChargeProof calldata shown) internal pure {
-        Element memory element = _chargeElement(shown.leaf);
-        _requireValue(root, element, shown.place, shown.count, shown.proof);
+        _requireRoot(shown.leaf.rootOf(shown.place, shown.count, shown.proof), root);
     }
 
     function _chargeElement(ChargeLeaf calldata leaf) internal pure returns (Element memory) {
-        return _element(leaf.encode(), leaf.amount);
+        return Element({hash: leaf.hash(), mass: Leaves.mass(leaf.amount)});
     }
 
     function _requireOpened(bytes32 root, RootOpening calldata opening) internal pure {
@@ -113,21 +102,5 @@ abstract contract Challenge is IChallenge {
         bytes32 digest = keccak256(abi.encode(roots));
         bytes32 attested = settlement.attestation(epoch).digest;
         if (digest != attested) revert NotAttestedRoots(epoch, digest, attested);
-    }
-
-    function _requireValue(
-        bytes32 root,
-        Element memory element,
-        uint256 place,
-        uint256 count,
-        bytes calldata proof
-    ) private pure {
-        _requireRoot(MerkleSum.valueRoot(element.hash, element.mass, place, count, proof), root);
-    }
-
-    function _element(bytes memory content, uint256 mass) private pure returns (Element memory) {
-        if (mass >= Rewards.AMOUNT_END) revert Rewards.AmountTooLarge(mass);
-        // forge-lint: disable-next-line(unsafe-typecast)
-        return Element({hash: keccak256(bytes.concat(bytes1(0), content)), mass: uint120(mass)});
     }
 }

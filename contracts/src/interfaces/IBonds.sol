@@ -51,6 +51,9 @@ interface IBonds {
     /// @notice A verifier signed what is false, and lost that much.
     event VerifierSlashed(address indexed verifier, uint256 amount, address challenger);
 
+    /// @notice Somebody will challenge.
+    event Committed(address indexed challenger, bytes32 commitment);
+
     /// @notice An account may withdraw that much more.
     event BountyCredited(address indexed account, uint256 amount);
 
@@ -101,6 +104,9 @@ interface IBonds {
 
     /// @notice Only a challenge contract may.
     error NotChallenger(address caller);
+
+    /// @notice That is the account's commitment already.
+    error SameCommitment(bytes32 commitment, uint256 blockNumber);
 
     /// @notice Nothing to withdraw.
     error NoBounty(address account);
@@ -179,6 +185,14 @@ interface IBonds {
     function effectiveAt(Change change, uint160 value) external view returns (uint256);
 
     // ---- What was slashed ----
+
+    /// @notice Commits to the call of a challenge, which gets the bounty if it is made in a later block. An account has
+    /// one commitment, its newest.
+    /// @param commitment `keccak256(abi.encode(challenger, keccak256(call data)))`, of the caller.
+    function commit(bytes32 commitment) external;
+
+    /// @notice The block that has an account's commitment; 0 if that isn't its newest.
+    function committedIn(address account, bytes32 commitment) external view returns (uint256 blockNumber);
 
     /// @notice Pays the caller its bounties.
     function withdrawBounty() external;

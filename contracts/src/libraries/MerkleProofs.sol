@@ -88,22 +88,9 @@ library MerkleProofs {
         private
         pure
     {
-        (bytes32 hash, uint120 mass) = (element.hash, element.mass);
-        for (uint256 offset = 0; offset < proof.length; offset += MerkleSum.LEVEL_SIZE) {
-            bytes32 sibling;
-            uint120 siblingMass;
-            // The callers check the length; slices would check each level again.
-            assembly ("memory-safe") {
-                sibling := calldataload(add(proof.offset, offset))
-                siblingMass := shr(136, calldataload(add(add(proof.offset, offset), 32)))
-            }
-            hash = position & 1 == 0
-                ? MerkleSum.node(mass, hash, siblingMass, sibling)
-                : MerkleSum.node(siblingMass, sibling, mass, hash);
-            mass = _sum(mass, siblingMass, delivery);
-            position >>= 1;
-        }
-        (element.hash, element.mass) = (hash, mass);
+        (element.hash, element.mass) = delivery
+            ? MerkleSum.climbDelivery(element.hash, element.mass, position, proof)
+            : MerkleSum.climbValue(element.hash, element.mass, position, proof);
     }
 
     function _sum(uint120 left, uint120 right, bool delivery) private pure returns (uint120) {

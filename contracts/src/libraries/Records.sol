@@ -97,8 +97,13 @@ library Records {
     }
 
     /// @notice Hash of its leaf in the segment's tree.
-    function leaf(bytes calldata record) internal pure returns (bytes32) {
-        return keccak256(bytes.concat(bytes1(0), record));
+    function leaf(bytes calldata record) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let preimage := mload(0x40)
+            mstore(preimage, 0)
+            calldatacopy(add(preimage, 1), record.offset, record.length)
+            hash := keccak256(preimage, add(record.length, 1))
+        }
     }
 
     /// @notice The delivery mass it states.

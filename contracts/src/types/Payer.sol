@@ -30,9 +30,11 @@ struct Account {
 /// @param billsRoot Root of its bills tree.
 /// @param epoch The epoch.
 /// @param total All that nodes have earned by it, paid or not, token units.
+/// @param levels How many levels the proofs of claims may lack at the upper end.
 struct Settled {
     bytes32 nodesRoot;
     bytes32 billsRoot;
     uint64 epoch;
     uint96 total;
+    uint8 levels;
 }

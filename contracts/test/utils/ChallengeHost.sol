@@ -75,6 +75,12 @@ contract ChallengeHost {
 
     // ---- Settlement ----
 
+    mapping(address account => mapping(bytes32 commitment => uint256)) public committedIn;
+
+    function commit(bytes32 commitment) external {
+        committedIn[msg.sender][commitment] = block.number;
+    }
+
     function registry() external view returns (address) {
         return address(this);
     }

@@ -87,16 +87,16 @@ contract Exposed {
 
     // ---- Leaves ----
 
-    function encodeNode(NodeLeaf calldata leaf) external pure returns (bytes memory) {
-        return Leaves.encode(leaf);
+    function hashNode(NodeLeaf calldata leaf) external pure returns (bytes32) {
+        return Leaves.hash(leaf);
     }
 
-    function encodeBill(BillLeaf calldata leaf) external pure returns (bytes memory) {
-        return Leaves.encode(leaf);
+    function hashBill(BillLeaf calldata leaf) external pure returns (bytes32) {
+        return Leaves.hash(leaf);
     }
 
-    function encodeCharge(ChargeLeaf calldata leaf) external pure returns (bytes memory) {
-        return Leaves.encode(leaf);
+    function hashCharge(ChargeLeaf calldata leaf) external pure returns (bytes32) {
+        return Leaves.hash(leaf);
     }
 
     function rootOfNode(NodeLeaf calldata leaf, uint256 count, bytes calldata proof)

@@ -333,6 +333,11 @@ abstract contract Network is Encodings {
         return vault.claim(b.nodes[i], b.nodes.length, b.nodesTree.proof(i));
     }
 
+    /// @dev As {IRewardVault.claimPacked} takes it.
+    function pack(Books memory b, uint256 i, bytes memory proof) internal pure returns (bytes memory) {
+        return bytes.concat(bytes4(uint32(b.nodes.length)), encode(b.nodes[i]), proof);
+    }
+
     function withdraw(Books memory b, uint256 i) internal returns (uint256) {
         vm.prank(vault.payerAt(uint32(i)).account);
         return vault.withdraw(b.bills[i], b.bills.length, b.billsTree.proof(i));

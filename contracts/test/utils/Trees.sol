@@ -85,4 +85,24 @@ library Trees {
             index /= 2;
         }
     }
+
+    /// @dev All elements of a level, as proofs have them.
+    function elements(Tree memory tree, uint256 level) internal pure returns (bytes memory packed) {
+        for (uint256 i = 0; i < tree.hashes[level].length; ++i) {
+            packed = abi.encodePacked(packed, tree.hashes[level][i], tree.masses[level][i]);
+        }
+    }
+
+    /// @dev A proof that ends on that level.
+    function proofTo(Tree memory tree, uint256 index, uint256 level)
+        internal
+        pure
+        returns (bytes memory cut)
+    {
+        bytes memory whole = proof(tree, index);
+        cut = new bytes(level * 47);
+        for (uint256 i = 0; i < cut.length; ++i) {
+            cut[i] = whole[i];
+        }
+    }
 }

@@ -121,6 +121,15 @@ impl Epoch {
         shown(&self.nodes, &self.node_tree, index)
     }
 
+    /// All elements of the nodes tree so many levels below its top, as proofs have them.
+    pub(crate) fn elements(&self, levels: u8) -> Result<Vec<u8>> {
+        let elements = self.node_tree.below_top(levels)?;
+        Ok(elements
+            .iter()
+            .flat_map(|element| element.to_bytes())
+            .collect())
+    }
+
     /// What is attested with a charge for that segment, and what is shown then. The epoch stays as it was.
     fn forge(
         &mut self,

@@ -44,6 +44,12 @@ impl<M: Mass> Levels<M> {
         element.copied().context("no such element")
     }
 
+    /// All elements so many levels below the uppermost.
+    pub(crate) fn below_top(&self, levels: u8) -> Result<&[Element<M>]> {
+        let level = self.levels.len().checked_sub(1 + usize::from(levels));
+        Ok(&self.levels[level.context("no such level")?])
+    }
+
     /// What is beside the way up from an element.
     pub(crate) fn proof(&self, level: usize, position: u32) -> Result<Proof> {
         let siblings = (level..self.levels.len() - 1)

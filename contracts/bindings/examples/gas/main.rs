@@ -28,6 +28,8 @@ use table::Table;
 
 /// Nodes of a large network.
 const NODES: u32 = 100_000;
+/// Levels by which proofs are shortened.
+const SHORTER: u8 = 4;
 /// Attestations that the settlement contract keeps; a newer one overwrites the oldest.
 const HISTORY: u64 = 1024;
 /// Gas of any transaction before it does anything.
@@ -225,9 +227,24 @@ impl World {
         let gas = self.activate(&many).await?;
         let what = "RewardVault.activate, once for all claims by an epoch";
         table.put("activate", what, gas, None);
-        let what = "a node's later claim, of 100,000 nodes";
+        let what = "a node's later claim, of 100,000 nodes, with a whole proof";
+        table.put("claim_later_whole", what, self.claim(&many).await?, None);
+
+        // The words that it writes have been written before, as in a network that has run for a while.
+        self.shorten(&many).await?;
+        let many = Epoch::new(&self.parties, HISTORY + 3, NODES, 1, 2)?;
+        self.attest(&many).await?;
+        self.activate(&many).await?;
+        let what = "RewardVault.shortenProofs by 4 levels, once for all claims by an epoch";
+        table.put("shorten_proofs", what, self.shorten(&many).await?, None);
+        let what = "a node's later claim, of 100,000 nodes, with a shortened proof";
         table.put("claim_later", what, self.claim(&many).await?, 62_000);
         Ok(())
+    }
+
+    async fn shorten(&self, epoch: &Epoch) -> Result<u64> {
+        let elements = epoch.elements(SHORTER)?;
+        Ok(self.chain.shorten_proofs(NODES, &elements).await?.gas_used)
     }
 
     async fn attest(&self, epoch: &Epoch) -> Result<u64> {
@@ -258,7 +275,7 @@ impl World {
 
     async fn challenges(&self, table: &mut Table) -> Result<()> {
         say("building a segment of 1,048,576 records, and lies about it");
-        let mut truth = Epoch::new(&self.parties, HISTORY + 3, NODES, 1, 2)?;
+        let mut truth = Epoch::new(&self.parties, HISTORY + 4, NODES, 1, 3)?;
         let mut segment = Segment::new(&self.parties, truth.number)?;
 
         let made = self.challenge(segment.bad_signature(&mut truth)?).await?;

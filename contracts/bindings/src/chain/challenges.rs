@@ -3,7 +3,8 @@
 //! Whoever sees a challenge before it is mined could send it first and take the bounty. So a challenger first
 //! commits to the hash of its call and its own account, and makes the call in a later block; one who copies
 //! call or commitment then has none that is older. The salt that keeps the commitment from being guessed
-//! follows from account and call alone, so a challenger that was interrupted finds its commitment again.
+//! follows from account and call alone, so a challenger that was interrupted finds its commitment again. An account
+//! has one commitment, its newest, and makes one challenge after the other.
 //!
 //! The sending calls aren't cancel-safe: dropped halfway, the transaction may be on its way. Calling again is
 //! harmless, since it waits for what is pending and then finds the work done, as a decoded refusal.
@@ -128,20 +129,26 @@ impl Chain {
         })
     }
 
-    /// The block that has the commitment to a call, if there is one. Cancel-safe.
+    /// The block that has the commitment to a call, if there is one and it is this account's newest. Cancel-safe.
     pub async fn committed_in(&self, call: &ChallengeCall) -> Result<Option<u64>, ChainError> {
+        let Some(account) = self.account() else {
+            return Ok(None);
+        };
         let commitment = call.commitment;
-        let block = self
-            .view(call.to, abi::committedInCall { commitment })
-            .await?;
+        let committed = Settlement::committedInCall {
+            account,
+            commitment,
+        };
+        let block = self.settlement(committed).await?;
         Ok((!block.is_zero()).then(|| block.saturating_to()))
     }
 
-    /// Commits to a call. `None` if that was done before.
+    /// Commits to a call, instead of what this account committed to before. `None` if that was the same.
     pub async fn commit_challenge(&self, call: &ChallengeCall) -> Result<Option<Sent>, ChainError> {
         let commitment = call.commitment;
-        let sent = self.send(call.to, abi::commitCall { commitment }).await;
-        none_if(sent, &["AlreadyCommitted"])
+        let commit = Settlement::commitCall { commitment };
+        let sent = self.send(self.inner.settlement, commit).await;
+        none_if(sent, &["SameCommitment"])
     }
 
     /// Makes a call. The transaction is sent when the commitment is mined, so it lands in a later block.

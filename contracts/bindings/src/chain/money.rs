@@ -9,6 +9,9 @@ use protocol::Roots;
 use super::{BillLeaf, Chain, ChainError, NodeLeaf, PAGE_SIZE, Payer, Sent, Settled};
 use crate::abi::{RewardVault, TestToken};
 
+/// Bytes of a proof for each level.
+const LEVEL_BYTES: usize = 47;
+
 impl Chain {
     // ---- Payers ----
 
@@ -116,6 +119,7 @@ impl Chain {
             epoch: settled.epoch,
             nodes: settled.nodesRoot,
             bills: settled.billsRoot,
+            levels: settled.levels,
         }))
     }
 
@@ -131,19 +135,31 @@ impl Chain {
         self.send(self.inner.vault, call).await
     }
 
+    /// Has the vault keep all elements of a level of the settled epoch's nodes tree, so that the proofs of claims
+    /// need not go on from there. `nodes` is the tree's number of leaves, `elements` 47 bytes each. Anyone may.
+    pub async fn shorten_proofs(&self, nodes: u32, elements: &[u8]) -> Result<Sent, ChainError> {
+        let call = RewardVault::shortenProofsCall {
+            nodes: U256::from(nodes),
+            elements: Bytes::copy_from_slice(elements),
+        };
+        self.send(self.inner.vault, call).await
+    }
+
     /// Claims what the settled epoch states for a node and hasn't been paid. `nodes` is the number of leaves
-    /// of its nodes tree.
+    /// of its nodes tree, and the proof goes up to the top; what of it the vault doesn't need isn't sent.
     pub async fn claim(
         &self,
         leaf: &NodeLeaf,
         nodes: u32,
         proof: &[u8],
     ) -> Result<Sent, ChainError> {
-        let call = RewardVault::claimCall {
-            leaf: leaf.into(),
-            nodes: U256::from(nodes),
-            proof: Bytes::copy_from_slice(proof),
-        };
+        let levels = self.settled().await?.map_or(0, |settled| settled.levels);
+        let sent = proof
+            .len()
+            .saturating_sub(LEVEL_BYTES * usize::from(levels));
+        let packed = [&nodes.to_be_bytes(), &leaf.packed()[..], &proof[..sent]].concat();
+        let packed = packed.into();
+        let call = RewardVault::claimPackedCall { packed };
         self.send(self.inner.vault, call).await
     }
 

@@ -207,8 +207,8 @@ mod tests {
             let more = match part {
                 // Its decimals.
                 Part::Token => 1,
-                // Its treasury, genesis and change delay.
-                Part::Settlement => 3,
+                // Its genesis and change delay.
+                Part::Settlement => 2,
                 _ => 0,
             };
             let artifact = artifact(part.contract());

@@ -1,6 +1,7 @@
 //! What is attested for an epoch, and the leaves of its trees, as the contracts take them (SPEC section 7).
 
 use alloy::primitives::{Address, B256, Uint, aliases::U120};
+use alloy::sol_types::SolValue;
 use protocol::Mass;
 
 use super::ChainError;
@@ -151,6 +152,13 @@ impl From<&protocol::NodeLeaf> for NodeLeaf {
             reward: leaf.reward,
             cumulative: leaf.cumulative,
         }
+    }
+}
+
+impl NodeLeaf {
+    /// The 99 bytes of SPEC section 7.
+    pub(super) fn packed(&self) -> Vec<u8> {
+        RewardVault::NodeLeaf::from(self).abi_encode_packed()
     }
 }
 

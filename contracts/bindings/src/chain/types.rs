@@ -236,4 +236,6 @@ pub struct Settled {
     pub nodes: B256,
     /// Root of its bills tree.
     pub bills: B256,
+    /// How many levels the proofs of claims may lack at the upper end.
+    pub levels: u8,
 }

@@ -258,7 +258,5 @@ sol! {
 
     // All of them
 
-    function commit(bytes32 commitment);
-    function committedIn(bytes32 commitment) view returns (uint256 blockNumber);
     function name() view returns (string name);
 }

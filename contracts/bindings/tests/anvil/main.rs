@@ -194,6 +194,7 @@ async fn an_epoch_runs_its_course() {
         epoch: 0,
         nodes: roots.nodes,
         bills: roots.bills,
+        levels: 0,
     };
     assert_eq!(chain.settled().await.unwrap(), Some(settled));
     let reward = U256::from(4_000_000);

@@ -34,7 +34,7 @@ contract NodesTest is Network {
         vm.prank(account("anyone"));
         vault.activate(0, b.roots);
         Settled memory expected =
-            Settled({nodesRoot: b.roots.nodes, billsRoot: b.roots.bills, epoch: 0, total: 60});
+            Settled({nodesRoot: b.roots.nodes, billsRoot: b.roots.bills, epoch: 0, total: 60, levels: 0});
         vm.assertEq(abi.encode(vault.settled()), abi.encode(expected));
     }
 
@@ -272,6 +272,141 @@ contract NodesTest is Network {
         vm.assertEq(claim(b, 0), 5);
         vm.assertEq(claim(b, 1), 5);
         vm.assertEq(claim(b, 2), 35);
+    }
+
+    // ---- With less calldata ----
+
+    function test_claimPacked_paysTheSame() public {
+        Books memory b = books(0, list(10, 20, 30), list(60));
+        settle(b);
+        vm.expectEmit(address(vault));
+        emit IRewardVault.RewardClaimed(1, payoutOf(1), 20, 20);
+        vm.assertEq(vault.claimPacked(pack(b, 1, b.nodesTree.proof(1))), 20);
+        vm.assertEq(token.balanceOf(payoutOf(1)), 20);
+        bytes memory packed = pack(b, 1, b.nodesTree.proof(1));
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.NothingToClaim.selector, 1, 20, 20));
+        vault.claimPacked(packed);
+    }
+
+    function test_claimPacked_everyByteCounts() public {
+        Books memory b = books(0, list(10, 20, 30), list(60));
+        settle(b);
+        bytes memory packed = pack(b, 1, b.nodesTree.proof(1));
+        for (uint256 i = 0; i < packed.length; ++i) {
+            packed[i] ^= 0x01;
+            refusal(abi.encodeCall(vault.claimPacked, (packed)));
+            packed[i] ^= 0x01;
+        }
+        for (uint256 length = 0; length < 103; length += 51) {
+            vm.expectRevert(abi.encodeWithSelector(IRewardVault.NotAClaim.selector, length));
+            vault.claimPacked(new bytes(length));
+        }
+        vm.assertEq(vault.claimPacked(packed), 20);
+    }
+
+    function test_claimPacked_refusesWhatIsNoProof() public {
+        Books memory b = books(0, list(10, 20, 30), list(60));
+        settle(b);
+        vm.expectRevert(abi.encodeWithSelector(MerkleSum.WrongProofLength.selector, 93, 94));
+        vault.claimPacked(pack(b, 1, new bytes(93)));
+        vm.expectRevert(abi.encodeWithSelector(MerkleSum.WrongProofLength.selector, 141, 94));
+        vault.claimPacked(pack(b, 1, new bytes(141)));
+        b.nodes[1].cumulative = 1 << 96;
+        vm.expectRevert(abi.encodeWithSelector(Rewards.AmountTooLarge.selector, 1 << 96));
+        vault.claimPacked(pack(b, 1, new bytes(94)));
+        b.nodes[1].index = 3;
+        b.nodes[1].cumulative = 20;
+        vm.expectRevert(abi.encodeWithSelector(MerkleSum.IndexOutOfRange.selector, 3, 3));
+        vault.claimPacked(pack(b, 1, new bytes(94)));
+    }
+
+    function test_shortenProofs_everyLevel() public {
+        for (uint64 epoch = 0; epoch < 3; ++epoch) {
+            uint256 more = epoch + 1;
+            uint256[] memory rewards = new uint256[](5);
+            for (uint256 i = 0; i < 5; ++i) {
+                rewards[i] = (i + 1) * more;
+            }
+            if (epoch == 0) register(2);
+            Books memory b = books(epoch, rewards, list(15 * more));
+            settle(b);
+            // 1, 2 and 4 levels fewer of 3.
+            vm.expectEmit(address(vault));
+            emit IRewardVault.ProofsShortened(epoch, more);
+            vault.shortenProofs(5, b.nodesTree.elements(3 - more));
+            vm.assertEq(vault.settled().levels, more);
+            for (uint256 i = 0; i < 4; ++i) {
+                bytes memory proof = b.nodesTree.proofTo(i, 3 - more);
+                vm.assertEq(vault.claimable(b.nodes[i], 5, proof), i + 1);
+                if (i & 1 == 0) vault.claim(b.nodes[i], 5, proof);
+                else vault.claimPacked(pack(b, i, proof));
+                vm.assertEq(vault.claimed(i == 0 ? 0 : uint32(i)), (i + 1) * more);
+            }
+            // Whole ones stay good.
+            claim(b, 4);
+        }
+    }
+
+    /// Another node's place, or a level that nobody gave, proves nothing.
+    function test_shortenProofs_forThatLevelOnly() public {
+        Books memory b = books(0, list(10, 20, 30), list(60));
+        settle(b);
+        notInTree(abi.encodeCall(vault.claim, (b.nodes[1], 3, b.nodesTree.proofTo(1, 1))));
+        vault.shortenProofs(3, b.nodesTree.elements(1));
+        notInTree(abi.encodeCall(vault.claim, (b.nodes[1], 3, "")));
+        notInTree(abi.encodeCall(vault.claim, (b.nodes[1], 3, b.nodesTree.proofTo(0, 1))));
+        notInTree(abi.encodeCall(vault.claim, (b.nodes[1], 4, b.nodesTree.proofTo(1, 1))));
+        b.nodes[1].cumulative += 1;
+        notInTree(abi.encodeCall(vault.claim, (b.nodes[1], 3, b.nodesTree.proofTo(1, 1))));
+    }
+
+    /// What an epoch that stood says is owed, though only a newer one says what is owed beyond.
+    function test_shortenProofs_ofAnEarlierEpochPaysWhatThatSays() public {
+        Books memory before = books(0, list(10, 20, 30), list(60));
+        settle(before);
+        vault.shortenProofs(3, before.nodesTree.elements(1));
+        Books memory b = books(1, list(15, 25, 35), list(75));
+        settle(b);
+        vm.assertEq(vault.settled().levels, 0);
+        vault.claim(before.nodes[1], 3, before.nodesTree.proofTo(1, 1));
+        vm.assertEq(vault.claimed(1), 20);
+        vm.assertEq(claim(b, 1), 5);
+        bytes memory proof = before.nodesTree.proofTo(1, 1);
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.NothingToClaim.selector, 1, 20, 25));
+        vault.claim(before.nodes[1], 3, proof);
+    }
+
+    function test_shortenProofs_theSettledTreeOnly() public {
+        Books memory b = books(0, list(10, 20, 30), list(60));
+        notInTree(abi.encodeCall(vault.shortenProofs, (3, b.nodesTree.elements(1))));
+        settle(b);
+        bytes memory elements = b.nodesTree.elements(1);
+        for (uint256 i = 0; i < elements.length; ++i) {
+            elements[i] ^= 0x01;
+            refusal(abi.encodeCall(vault.shortenProofs, (3, elements)));
+            elements[i] ^= 0x01;
+        }
+        notInTree(abi.encodeCall(vault.shortenProofs, (4, elements)));
+        vault.shortenProofs(3, elements);
+    }
+
+    function notALevel(uint256 nodes, uint256 length, uint256 depth) internal {
+        vm.expectRevert(abi.encodeWithSelector(IRewardVault.NotALevel.selector, length, depth));
+        vault.shortenProofs(nodes, new bytes(length));
+    }
+
+    function test_shortenProofs_wholeLevelsOnly() public {
+        settle(books(0, list(10, 20, 30), list(60)));
+        notALevel(3, 0, 2);
+        notALevel(3, 46, 2);
+        // The top itself, three elements, a byte more, and more than there are.
+        notALevel(3, 47, 2);
+        notALevel(3, 3 * 47, 2);
+        notALevel(3, 2 * 47 + 1, 2);
+        notALevel(3, 8 * 47, 2);
+        notALevel(1, 2 * 47, 0);
+        notALevel(0, 2 * 47, 0);
+        notALevel(1 << 20, 512 * 47, 20);
     }
 
     // ---- Payouts ----

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {TestToken} from "../../../src/TestToken.sol";
+import {IRewardVault} from "../../../src/interfaces/IRewardVault.sol";
 import {Deposits} from "../../../src/libraries/Deposits.sol";
 import {Books, Network} from "../../utils/Network.sol";
 import {FeeToken, QuietToken, ReentrantToken} from "../../utils/Tokens.sol";
@@ -108,12 +109,30 @@ contract TokensTest is Network {
         Books memory b = books(0, 300);
         settle(b);
         bytes memory proof = b.nodesTree.proof(0);
+        bytes memory all = abi.encodeWithSelector(IRewardVault.NothingToClaim.selector, 0, 300, 300);
         token_.callBack(address(vault), abi.encodeCall(vault.claim, (b.nodes[0], 1, proof)));
-        vm.expectRevert(REENTRANT);
+        vm.expectRevert(all);
         vault.claim(b.nodes[0], 1, proof);
+        bytes memory packed = pack(b, 0, proof);
+        token_.callBack(address(vault), abi.encodeCall(vault.claimPacked, (packed)));
+        vm.expectRevert(all);
+        vault.claimPacked(packed);
         token_.callBack(address(0), "");
         claim(b, 0);
         vm.assertEq(token.balanceOf(payoutOf(0)), 300);
+    }
+
+    /// Nor does a deposit count more or less than it is, whatever is claimed meanwhile.
+    function test_reentrant_claimWithinFund() public {
+        ReentrantToken token_ = reentrant();
+        fund(500);
+        Books memory b = books(0, 300);
+        settle(b);
+        give(payer, 400, address(vault));
+        token_.callBack(address(vault), abi.encodeCall(vault.claim, (b.nodes[0], 1, b.nodesTree.proof(0))));
+        vm.expectRevert(abi.encodeWithSelector(Deposits.DepositShortfall.selector, 400, 100));
+        vm.prank(payer);
+        vault.fund(400);
     }
 
     function test_reentrant_withdrawPaysOnce() public {
