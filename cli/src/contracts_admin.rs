@@ -8,6 +8,7 @@ mod deploy;
 mod issuers;
 mod ownership;
 mod payer;
+mod proofs;
 pub(crate) mod refused;
 mod schedule;
 mod show;
@@ -25,6 +26,7 @@ use deploy::DeployArgs;
 use issuers::{AddIssuerArgs, BondIssuerArgs, IssuerArgs, RotateIssuerKeyArgs};
 use ownership::{AcceptOwnershipArgs, RenounceOwnershipArgs, TransferOwnershipArgs};
 use payer::{ActivateArgs, FundArgs, WithdrawArgs};
+use proofs::ShortenArgs;
 use protocol::B256;
 use refused::advised;
 use schedule::ScheduleArgs;
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     Withdraw(WithdrawArgs),
     /// Anyone: have the vault pay by the newest epoch that is past its challenge window. Claims do so by themselves.
     Activate(ActivateArgs),
+    /// Anyone: have the vault keep a level of the settled epoch's tree of nodes, so that every claim by it costs less.
+    /// Worth it where fifty nodes and more claim by an epoch.
+    ShortenProofs(ShortenArgs),
 }
 
 settings! {
@@ -192,6 +197,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
         Command::Fund(args) => payer::fund(args).await,
         Command::Withdraw(args) => payer::withdraw(args).await,
         Command::Activate(args) => payer::activate(args).await,
+        Command::ShortenProofs(args) => proofs::shorten(args).await,
     };
     outcome.map(|()| ExitCode::SUCCESS)
 }
