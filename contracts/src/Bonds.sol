@@ -85,7 +85,11 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
         uint256 start = _start(_versionOf(fromEpoch), fromEpoch);
         if (start <= block.timestamp) revert EpochBegun(fromEpoch, start);
         Checkpoints.Trace256 storage keys = _issuerKeys[issuer];
+        // Of what was there before nothing is needed.
+        // slither-disable-next-line unused-return
         if (keys.length() == 0) keys.push(0, uint256(by.key));
+        // Of what was there before nothing is needed.
+        // slither-disable-next-line unused-return
         keys.push(fromEpoch, uint256(key));
         by.key = key;
         emit IssuerKeyRotated(issuer, key, fromEpoch);
@@ -172,6 +176,8 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     function applyChange(Change change, uint160 value) external {
         bytes32 key = keccak256(abi.encode(change, value));
         uint256 due = _effectiveAt[key];
+        // Only {_change} sets it; 0 says that it didn't.
+        // slither-disable-next-line incorrect-equality
         if (due == 0 || block.timestamp < due) revert ChangeNotDue(change, value, due);
         delete _effectiveAt[key];
         _apply(change, value);
@@ -258,6 +264,8 @@ abstract contract Bonds is IBonds, Terms, ReentrancyGuardTransient {
     /// @inheritdoc IBonds
     function withdrawBounty() external nonReentrant {
         uint256 amount = bounties(msg.sender);
+        // What there is in the contract's own books, which nobody can shift by a unit.
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) revert NoBounty(msg.sender);
         _credits[msg.sender].bounty = 0;
         if (msg.sender == _treasury.account) _treasury.due = 0;

@@ -38,6 +38,8 @@ contract NodeRegistry is INodeRegistry, ReentrancyGuardTransient {
     mapping(uint32 index => Node) private _nodes;
 
     /// @dev Of nodes that rotated: the first key from time 0 on, then each at its time.
+    // Written through a reference, which isn't seen.
+    // slither-disable-next-line uninitialized-state
     mapping(uint32 index => Checkpoints.Trace256) private _keys;
 
     /// @dev 1 + the index of the node that has or had the key.
@@ -86,7 +88,11 @@ contract NodeRegistry is INodeRegistry, ReentrancyGuardTransient {
         bytes32 previous = node.key;
         _take(newKey, index, r, s);
         Checkpoints.Trace256 storage keys = _keys[index];
+        // Of what was there before nothing is needed.
+        // slither-disable-next-line unused-return
         if (keys.length() == 0) keys.push(0, uint256(previous));
+        // Of what was there before nothing is needed.
+        // slither-disable-next-line unused-return
         keys.push(block.timestamp, uint256(newKey));
         node.key = newKey;
         emit KeyRotated(index, newKey, previous);

@@ -32,6 +32,8 @@ contract ForcedSegments is IForcedSegments, Challenge {
     /// @inheritdoc IForcedSegments
     IEd25519 public immutable ed25519;
 
+    // Written through a reference, which isn't seen.
+    // slither-disable-next-line uninitialized-state
     mapping(uint64 epoch => mapping(uint32 node => bytes32[] roots)) private _chunks;
 
     /// @dev The forced record counts, then the body shows that the attestation leaves it out, or reverts; then
@@ -183,6 +185,8 @@ contract ForcedSegments is IForcedSegments, Challenge {
         uint256 width = 2 ** MerkleSum.depth(count);
         bytes32[] memory hashes = new bytes32[](width);
         uint120[] memory masses = new uint120[](width);
+        // Zero, the least id.
+        // slither-disable-next-line uninitialized-local
         bytes16 last;
         for (uint256 i = 0; i < count; ++i) {
             bytes calldata record = records[i * Records.SIZE:(i + 1) * Records.SIZE];
@@ -240,6 +244,8 @@ contract ForcedSegments is IForcedSegments, Challenge {
     {
         if (standing.node.place != forced.node) revert OtherNode(standing.node.place, forced.node);
         _requireNode(roots.nodes, standing.node);
+        // Only whether there is such a sum matters.
+        // slither-disable-next-line unused-return
         MerkleSum.addDelivery(standing.node.leaf.mass, Records.mass(forced.record));
     }
 

@@ -15,6 +15,8 @@ library Deposits {
     /// @dev To be guarded: a token that calls back could otherwise have one transfer counted twice.
     function pull(IERC20 token, address from, uint256 amount) internal {
         uint256 before = token.balanceOf(address(this));
+        // All callers give `msg.sender`.
+        // slither-disable-next-line arbitrary-send-erc20
         token.safeTransferFrom(from, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
         if (received != amount) revert DepositShortfall(amount, received);

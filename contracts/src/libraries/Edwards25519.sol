@@ -119,7 +119,7 @@ library Edwards25519 {
     /// @dev Euclid's algorithm on L and k: every remainder is ±v·k modulo L, signs in turn, with a `v` that grows as
     /// remainders shrink. A `v` times the remainder before its own is at most L. The one taken belongs to the first
     /// remainder below 2^127. Sums and products are at most L. Two steps go between checks; a division by 0
-    /// in the second gives 0, and its result isn't taken.
+    /// in the second gives 0, and its result isn't taken. Quotients are multiplied: they are what Euclid's steps take.
     function halves(uint256 k) internal pure returns (uint256 u, uint256 v, bool opposite) {
         assembly ("memory-safe") {
             let limit := shl(127, 1)
@@ -128,13 +128,17 @@ library Edwards25519 {
             let last := L
             let lastV := 0
             for {} iszero(lt(u, limit)) {} {
+                // slither-disable-next-line divide-before-multiply
                 lastV := add(lastV, mul(div(last, u), v))
                 last := mod(last, u)
+                // slither-disable-next-line divide-before-multiply
                 v := add(v, mul(div(u, last), lastV))
                 u := mod(u, last)
                 if lt(u, limit) { break }
+                // slither-disable-next-line divide-before-multiply
                 lastV := add(lastV, mul(div(last, u), v))
                 last := mod(last, u)
+                // slither-disable-next-line divide-before-multiply
                 v := add(v, mul(div(u, last), lastV))
                 u := mod(u, last)
             }

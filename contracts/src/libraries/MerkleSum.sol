@@ -119,6 +119,8 @@ library MerkleSum {
     {
         if (index >= count) revert IndexOutOfRange(index, count);
         unchecked {
+            // That nothing is lost is what is checked.
+            // slither-disable-next-line divide-before-multiply
             uint256 levels = proof.length / LEVEL_SIZE;
             uint256 last = count - 1;
             if (last >> levels != 0) place = placeOf(levels, index >> levels);
@@ -255,6 +257,8 @@ library MerkleSum {
     function _requirePlace(uint256 index, uint256 count, bytes calldata proof) private pure {
         if (index >= count) revert IndexOutOfRange(index, count);
         unchecked {
+            // That nothing is lost is what is checked.
+            // slither-disable-next-line divide-before-multiply
             uint256 levels = proof.length / LEVEL_SIZE;
             uint256 last = count - 1;
             bool right = levels * LEVEL_SIZE == proof.length && last >> levels == 0
