@@ -87,6 +87,7 @@ async fn lie(args: Args) -> Result<()> {
         data: args.data,
         stay: args.stay,
         json: args.json,
+        witness: None,
     };
     ::testnet::run_lies(options, crate::stop_signal()?).await
 }

@@ -13,7 +13,9 @@ mod report;
 mod run;
 mod traffic;
 
-pub use lie::{BountyLine, LieLine, LieOptions, LieReport, Who, lie_help, run_lies};
+pub use lie::{
+    BountyLine, LieLine, LieOptions, LieReport, Standing, Who, Witness, lie_help, run_lies,
+};
 pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
 pub use process::Process;
 pub use report::Report;

@@ -19,13 +19,15 @@ use crate::report::{short, tokens};
 use crate::run::{Steps, chain_line, claim_all, in_folder, now_ms, show_stay, write_package};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use contracts::challenge::{Contract, Kind};
-use contracts::{Status, U256};
+use contracts::{Address, Chain, Status, U256};
 use lies::{ISSUER_LIES, Plant, plants};
+use protocol::Epoch;
 use serde::{Serialize, Serializer};
 use stage::{CHEATED_OPERATOR, Stage};
 use std::fmt::{self, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tell::Teller;
 use tokio::time::sleep;
@@ -99,6 +101,42 @@ pub struct LieOptions {
     pub stay: bool,
     /// Where to write the report.
     pub json: Option<PathBuf>,
+    /// Asked of everything that is attested.
+    pub witness: Option<Witness>,
+}
+
+/// Looks at an attestation while it stands, a lie before it is challenged or the truth, and may object. Blocking.
+#[derive(Clone)]
+pub struct Witness(Arc<Look>);
+
+type Look = dyn Fn(&Standing) -> Result<(), String> + Send + Sync;
+
+impl Witness {
+    /// One that is asked so.
+    pub fn new(look: impl Fn(&Standing) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+/// An attestation that stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The chain's JSON-RPC.
+    pub rpc: String,
+    /// The settlement contract.
+    pub settlement: Address,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The folder with its evidence.
+    pub evidence: PathBuf,
+    /// The lie that is told in it; `None` if it is true.
+    pub lie: Option<Kind>,
 }
 
 const HELP: &str = "\
@@ -165,6 +203,7 @@ async fn drive(
         epoch_seconds: EPOCH_SECONDS,
         force_seconds: FORCE_SECONDS,
         challenge_seconds: CHALLENGE_SECONDS,
+        mine_at_once: true,
         liar_bonds: u32::try_from(told.len())?.max(1),
         ..NetworkConfig::new(options.binary.clone(), dir.to_owned())
     };
@@ -236,11 +275,7 @@ async fn lie_and_settle(
 
     let mut lines = Vec::new();
     for (kind, issuer) in &stage.cheats {
-        let teller = Teller {
-            network,
-            chain: &chain,
-            stage: &stage,
-        };
+        let teller = teller_of(network, &chain, &stage, options);
         announce(steps, *kind, says(*kind));
         let line = teller.issuer(*kind, *issuer).await?;
         fallen(steps, &line);
@@ -259,11 +294,7 @@ async fn lie_and_settle(
     if !plants.is_empty() {
         let scene = stage.scene(network, &chain, ended).await?;
         let liar = network.chain_as("liar").await?;
-        let teller = Teller {
-            network,
-            chain: &chain,
-            stage: &stage,
-        };
+        let teller = teller_of(network, &chain, &stage, options);
         for plant in plants {
             announce(steps, plant.kind, plant.says);
             let line = teller.verifier(&liar, &scene, plant).await?;
@@ -282,11 +313,7 @@ async fn lie_and_settle(
     })
     .await?;
     if options.kinds.contains(&Kind::ForcedInvalid) {
-        let teller = Teller {
-            network,
-            chain: &chain,
-            stage: &stage,
-        };
+        let teller = teller_of(network, &chain, &stage, options);
         announce(steps, Kind::ForcedInvalid, says(Kind::ForcedInvalid));
         let line = teller.node(Kind::ForcedInvalid).await?;
         fallen(steps, &line);
@@ -297,6 +324,11 @@ async fn lie_and_settle(
         audit_ok,
         "the honest attestation of epoch {epoch} isn't true"
     );
+    for epoch in 0..=epoch {
+        teller_of(network, &chain, &stage, options)
+            .witness(epoch, stage.evidence_of(network, epoch), None)
+            .await?;
+    }
     steps.step("it is true, and its challenge window is open");
     let active = now_s() + u64::from(chain.timeline().challenge_window);
     until("the challenge window to close", active, async || {
@@ -327,6 +359,20 @@ async fn lie_and_settle(
         chain: chain_line(network),
         data_dir: dir.to_owned(),
     })
+}
+
+fn teller_of<'a>(
+    network: &'a Network,
+    chain: &'a Chain,
+    stage: &'a Stage,
+    options: &'a LieOptions,
+) -> Teller<'a> {
+    Teller {
+        network,
+        chain,
+        stage,
+        witness: options.witness.as_ref(),
+    }
 }
 
 /// What is about to be told.

@@ -47,6 +47,8 @@ pub struct NetworkConfig {
     pub node_config: String,
     /// Bonds that a second verifier has at stake, for which no process runs: its key is `liar`. 0: there is none.
     pub liar_bonds: u32,
+    /// Whether a transaction gets a block at once, besides the two blocks a second.
+    pub mine_at_once: bool,
 }
 
 impl NetworkConfig {
@@ -62,6 +64,7 @@ impl NetworkConfig {
             challenge_seconds: 4,
             node_config: String::new(),
             liar_bonds: 0,
+            mine_at_once: false,
         }
     }
 }
@@ -117,7 +120,7 @@ impl Network {
         }
 
         progress("starting anvil");
-        let (anvil, rpc) = anvil::start(&tools, &config.dir, &http).await?;
+        let (anvil, rpc) = anvil::start(&tools, &config, &http).await?;
         let mut network = Self {
             rpc,
             deployment: Deployment::default(),

@@ -154,10 +154,15 @@ impl Stage {
         network.config.dir.join("cheats")
     }
 
-    /// Where the verifier's evidence of the epoch is, when there is any.
-    pub(super) fn evidence(&self, network: &Network) -> PathBuf {
+    /// Where the verifier's evidence of an epoch is, when there is any.
+    pub(super) fn evidence_of(&self, network: &Network, epoch: Epoch) -> PathBuf {
         let evidence = network.config.dir.join("verifier/evidence");
-        evidence.join(self.epoch.to_string())
+        evidence.join(epoch.to_string())
+    }
+
+    /// Where that of the epoch that is lied of is.
+    pub(super) fn evidence(&self, network: &Network) -> PathBuf {
+        self.evidence_of(network, self.epoch)
     }
 
     /// Real clients fetch from real nodes: both payers' from each, and with a ticket of each issuer that cheats.

@@ -2,7 +2,7 @@
 
 use super::report::LieLine;
 use super::stage::{CHEATED_OPERATOR, CHEATING, Stage};
-use super::{Who, says};
+use super::{Standing, Who, Witness, says};
 use crate::network::{ISSUER_BOND, NODE_STAKE, Network, VERIFIER_BOND};
 use anyhow::{Context, Result, ensure};
 use contracts::challenge::Kind;
@@ -55,6 +55,7 @@ pub(super) struct Teller<'a> {
     pub(super) network: &'a Network,
     pub(super) chain: &'a Chain,
     pub(super) stage: &'a Stage,
+    pub(super) witness: Option<&'a Witness>,
 }
 
 impl Teller<'_> {
@@ -72,6 +73,8 @@ impl Teller<'_> {
         let evidence = store.write(&planted.evidence)?;
         let attested = liar.attest(&planted.statement(evidence)?).await;
         attested.with_context(|| format!("the lie {} can't be attested", plant.kind))?;
+        let of_epoch = folder.join(epoch.to_string());
+        self.witness(epoch, of_epoch, Some(plant.kind)).await?;
         let from = folder.display().to_string();
         let told = self.audit(&from, plant.kind, 1).await?;
         let account = liar.account().context("the liar has a key")?;
@@ -150,6 +153,27 @@ impl Teller<'_> {
             challenger: self.account("challenger").await?,
         };
         self.line(kind, says(kind), told, expected)
+    }
+
+    /// Asks the witness, if there is one.
+    pub(super) async fn witness(
+        &self,
+        epoch: Epoch,
+        evidence: PathBuf,
+        lie: Option<Kind>,
+    ) -> Result<()> {
+        let Some(Witness(look)) = self.witness.cloned() else {
+            return Ok(());
+        };
+        let standing = Standing {
+            rpc: self.network.rpc.clone(),
+            settlement: self.network.deployment.settlement,
+            epoch,
+            evidence,
+            lie,
+        };
+        let looked = tokio::task::spawn_blocking(move || look(&standing)).await?;
+        looked.map_err(anyhow::Error::msg)
     }
 
     async fn account(&self, name: &str) -> Result<Address> {

@@ -1,10 +1,9 @@
 //! The EVM chain: anvil, with two blocks a second and ether for whom it is given to.
 
-use super::{CHAIN_ID, LOOK, START};
+use super::{CHAIN_ID, LOOK, NetworkConfig, START};
 use crate::process::Process;
 use anyhow::{Result, bail};
 use contracts::Address;
-use std::path::Path;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 use toolchain::Toolchain;
@@ -17,7 +16,7 @@ const BALANCE: &str = "0x3635c9adc5dea00000";
 /// Starts the chain; gives its process and the URL of its JSON-RPC.
 pub(super) async fn start(
     tools: &Toolchain,
-    dir: &Path,
+    config: &NetworkConfig,
     http: &reqwest::Client,
 ) -> Result<(Process, String)> {
     let port = super::setup::free_tcp_port()?;
@@ -30,7 +29,10 @@ pub(super) async fn start(
         "--block-time",
         BLOCK_SECONDS,
     ]);
-    let mut anvil = Process::spawn("anvil", command, &dir.join("logs/anvil.log"))?;
+    if config.mine_at_once {
+        command.arg("--mixed-mining");
+    }
+    let mut anvil = Process::spawn("anvil", command, &config.dir.join("logs/anvil.log"))?;
     let began = Instant::now();
     while call(http, &rpc, "eth_blockNumber", serde_json::json!([]))
         .await

@@ -2,59 +2,59 @@
 //! paid for; then the truth is attested, and both auditors say so.
 
 use contracts::challenge::Kind;
-use quittance_tests::independent::{OnChain, agree_on_all};
+use quittance_tests::independent::{OnChain, agree};
 use quittance_tests::{Scratch, binary, run, turn};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
-use testnet::Process;
-use tokio::process::Command;
-use tokio::time::{sleep, timeout};
-
-/// A whole network in which some fifty lies fall one after the other takes three minutes; this is on a machine that is
-/// busy besides.
-const PATIENCE: Duration = Duration::from_secs(900);
-const LOOK: Duration = Duration::from_millis(200);
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use testnet::{LieOptions, Standing, Witness, run_lies};
+use tokio_util::sync::CancellationToken;
 
 fn amount(value: &Value) -> u128 {
     let text = value.as_str().expect("amounts are strings");
     text.parse().expect("they are numbers")
 }
 
+/// Has the other auditor look at what is attested, too: of a lie both say so, and of the truth.
+fn look(standing: &Standing) -> Result<(), String> {
+    let chain = OnChain {
+        rpc: standing.rpc.clone(),
+        settlement: standing.settlement.to_string(),
+    };
+    let evidence = standing.evidence.to_str().expect("named in UTF-8");
+    let lie = standing.lie.map_or("the truth", Kind::function);
+    match agree(&chain, standing.epoch, evidence) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{lie} isn't attested")),
+        Err(error) => Err(format!("of {lie} the auditors disagree: {error}")),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_lie_is_told_found_overturned_and_followed_by_the_truth() {
     let _turn = turn().await;
     let scratch = Scratch::new();
-    let (data, json) = (scratch.path().join("net"), scratch.path().join("lies.json"));
-    let mut command = Command::new(binary());
-    command.args(["testnet", "--lie", "all", "--stay", "--data"]);
-    command.arg(&data).arg("--json").arg(&json);
-    let log = scratch.path().join("log");
-    let mut testnet = Process::spawn("testnet", command, &log).expect("it can be started");
-    // The file is made empty, and has the report when all has gone well.
-    let report = async {
-        loop {
-            let text = fs::read_to_string(&json).unwrap_or_default();
-            if let Ok(report) = serde_json::from_str::<Value>(&text) {
-                return Ok(report);
-            }
-            testnet.check().map_err(|error| format!("{error:#}"))?;
-            sleep(LOOK).await;
-        }
+    let json = scratch.path().join("lies.json");
+    let looked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&looked);
+    let options = LieOptions {
+        binary: binary(),
+        kinds: Kind::ALL.to_vec(),
+        data: Some(scratch.path().join("net")),
+        stay: false,
+        json: Some(json.clone()),
+        witness: Some(Witness::new(move |standing| {
+            count.fetch_add(1, Ordering::Relaxed);
+            look(standing)
+        })),
     };
-    let report: Result<Value, String> = timeout(PATIENCE, report)
-        .await
-        .unwrap_or_else(|_| Err("the testnet goes on and on".to_owned()));
-    let agreed = match &report {
-        Ok(report) => agreed(report, data.join("verifier/evidence")).await,
-        Err(_) => Ok(0),
-    };
-    // Before anything else is looked at: killed, it would leave its network behind.
-    let ended = testnet.stop().await;
-    let report = report.unwrap_or_else(|error| panic!("{error}"));
-    assert!(ended.expect("it stops in order").success());
+    let done = run_lies(options, CancellationToken::new()).await;
+    done.unwrap_or_else(|error| panic!("{error:#}"));
+    let report = fs::read(&json).expect("the report was asked for");
+    let report: Value = serde_json::from_slice(&report).expect("JSON");
+
     let lies = report["lies"].as_array().expect("a list");
     let told: BTreeSet<_> = lies.iter().filter_map(|lie| lie["kind"].as_str()).collect();
     let all: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.function()).collect();
@@ -87,21 +87,10 @@ async fn every_lie_is_told_found_overturned_and_followed_by_the_truth() {
     );
     assert_eq!(report["audit_ok"], true);
 
-    let epochs = agreed.unwrap_or_else(|error| panic!("the auditors disagree: {error}"));
-    assert!(epochs > epoch.as_u64().expect("a number"));
-}
-
-/// Has both auditors audit every epoch that stands in the end; how many there are.
-async fn agreed(report: &Value, evidence: PathBuf) -> Result<u64, String> {
-    let text = |name| report["chain"][name].as_str().map(str::to_owned);
-    let chain = OnChain {
-        rpc: text("rpc").ok_or("the report has no URL")?,
-        settlement: text("settlement").ok_or("the report has no address")?,
-    };
-    let agreed = tokio::task::spawn_blocking(move || {
-        agree_on_all(&chain, |epoch| evidence.join(epoch.to_string()))
-    });
-    agreed.await.expect("no panic")
+    // All that verifiers attested: lies, the truth, and the epochs before.
+    let attested = lies.iter().filter(|lie| lie["who"] == "verifier").count();
+    let epochs = epoch.as_u64().expect("a number") as usize + 1;
+    assert_eq!(looked.load(Ordering::Relaxed), attested + epochs);
 }
 
 #[tokio::test]
