@@ -18,6 +18,8 @@ use tokio::time::{Instant, timeout};
 
 /// What a name stands for is asked again after this.
 const NAME_LIFETIME: Duration = Duration::from_secs(10);
+/// What it stood for is believed for longer if the control plane can't be asked: who watches goes on.
+const NAME_STALE: Duration = Duration::from_secs(3600);
 /// Manifests kept: 16 MiB each at most.
 const COLLECTIONS_KEPT: usize = 16;
 /// Attempts of one fetch that are reported; of a longer one, the latest.
@@ -182,19 +184,26 @@ impl Client {
         &self.inner.control
     }
 
-    /// A collection by id or name. Kept: an id for good, a name for ten seconds. Cancel safe.
+    /// A collection by id or name. Kept: an id for good, a name for ten seconds, or for an hour while the
+    /// control plane can't be asked. Cancel safe.
     ///
     /// # Errors
     /// As [`ControlApi::manifest`].
     pub async fn collection(&self, id_or_name: &str) -> Result<Collection, ApiError> {
-        if let Some(kept) = self.kept(id_or_name) {
+        if let Some(kept) = self.kept(id_or_name, NAME_LIFETIME) {
             return Ok(kept);
         }
-        let (id, manifest) = self.inner.control.manifest(id_or_name).await?;
+        let (id, manifest) = match self.inner.control.manifest(id_or_name).await {
+            Ok(found) => found,
+            Err(error) if error.is_retryable() => {
+                return self.kept(id_or_name, NAME_STALE).ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         let manifest = Arc::new(manifest);
         let mut cache = self.cache();
         let now = Instant::now();
-        cache.names.retain(|_, (_, at)| now - *at < NAME_LIFETIME);
+        cache.names.retain(|_, (_, at)| now - *at < NAME_STALE);
         if cache.manifests.len() >= COLLECTIONS_KEPT
             && !cache.manifests.contains_key(&id)
             && let Some(some) = cache.manifests.keys().next().copied()
@@ -202,7 +211,13 @@ impl Client {
             cache.manifests.remove(&some);
         }
         cache.manifests.insert(id, Arc::clone(&manifest));
-        if id_or_name.parse::<CollectionId>().is_err() && cache.names.len() < COLLECTIONS_KEPT {
+        if id_or_name.parse::<CollectionId>().is_err() {
+            if cache.names.len() >= COLLECTIONS_KEPT && !cache.names.contains_key(id_or_name) {
+                let oldest = cache.names.iter().min_by_key(|(_, (_, at))| *at);
+                if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                    cache.names.remove(&oldest);
+                }
+            }
             cache.names.insert(id_or_name.to_owned(), (id, now));
         }
         Ok(Collection { id, manifest })
@@ -215,13 +230,13 @@ impl Client {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn kept(&self, id_or_name: &str) -> Option<Collection> {
+    fn kept(&self, id_or_name: &str, lifetime: Duration) -> Option<Collection> {
         let cache = self.cache();
         let id = match id_or_name.parse() {
             Ok(id) => id,
             Err(_) => {
                 let (id, at) = *cache.names.get(id_or_name)?;
-                (at.elapsed() < NAME_LIFETIME).then_some(id)?
+                (at.elapsed() < lifetime).then_some(id)?
             }
         };
         let manifest = Arc::clone(cache.manifests.get(&id)?);
@@ -446,6 +461,33 @@ mod tests {
         ] {
             assert_eq!(widened(&wanted, size), widened_to, "{wanted:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_outlives_the_control_plane_for_an_hour() {
+        let client = Client::new(crate::ClientConfig::new("http://127.0.0.1:1")).unwrap();
+        assert!(client.collection("film").await.is_err());
+        let entry = Entry {
+            path: "a".into(),
+            content: [7; 32].into(),
+            size: 1,
+            media_type: "x/y".into(),
+        };
+        let manifest = Manifest::new(vec![entry]).unwrap();
+        let id = manifest.id();
+        {
+            let mut cache = client.cache();
+            cache.manifests.insert(id, Arc::new(manifest));
+            cache.names.insert("film".into(), (id, Instant::now()));
+        }
+        for elapsed in [NAME_LIFETIME, NAME_STALE - 2 * NAME_LIFETIME] {
+            tokio::time::advance(elapsed).await;
+            assert!(client.kept("film", NAME_LIFETIME).is_none());
+            assert_eq!(client.collection("film").await.unwrap().id, id);
+        }
+        tokio::time::advance(2 * NAME_LIFETIME).await;
+        assert!(client.collection("film").await.is_err());
+        assert!(client.collection(&id.to_string()).await.is_ok());
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A session per collection, kept open for many requests, and the way to the next one.
 //!
 //! A route is a list of nodes with a ticket for each. The pool opens a session with the first that accepts
-//! and keeps it until its ticket ends or the node fails; then it takes the next on the list, and a new
-//! route when the list is at its end. Nodes that failed are left out for a while.
+//! and keeps it until its ticket ends or the node fails. When the ticket ends it takes a new route; when the
+//! node fails, the next on the list, and a new route at the list's end. Nodes that failed are left out for a
+//! while.
 
 use crate::clock::{TicketClock, wall_ms};
 use crate::config::ClientConfig;
@@ -63,8 +64,8 @@ type SlotKey = (CollectionId, Option<NodeId>);
 struct Slot {
     session: Option<Arc<Session>>,
     candidates: VecDeque<RoutedNode>,
-    /// The last route had the preferred node.
-    preferred: bool,
+    /// Where the last session was.
+    last: Option<NodeId>,
     /// When they came.
     came: Option<Instant>,
     targets: Option<ServiceTargets>,
@@ -135,13 +136,15 @@ impl Pool {
                 }
                 slot.session = None;
             }
-            if let Some(node) = prefer
-                && slot.preferred
+            if let Some(node) = slot.last.take()
                 && !self.is_excluded(&node)
-                && slot.candidates.front().is_some_and(|c| c.node != node)
             {
-                // Its ticket is used up: a new route has another for it.
-                slot.candidates.clear();
+                // Its ticket ended, by no fault of its own. Who comes first now, most likely it, is better
+                // than who came second then, and whoever did is better than none.
+                let routed = self.route((collection, prefer), &mut slot, trail).await;
+                if slot.candidates.is_empty() {
+                    routed?;
+                }
             }
             let Some(candidate) = slot.candidates.pop_front() else {
                 self.route((collection, prefer), &mut slot, trail).await?;
@@ -157,7 +160,10 @@ impl Pool {
                 continue;
             }
             match self.open(&candidate, clock).await {
-                Ok(session) => slot.session = Some(Arc::new(session)),
+                Ok(session) => {
+                    slot.last = Some(candidate.node);
+                    slot.session = Some(Arc::new(session));
+                }
                 Err(fault) => {
                     let blame = fault.blame(Instant::now() >= deadline);
                     self.blamed(candidate.node, blame);
@@ -290,7 +296,6 @@ impl Pool {
             .take(CANDIDATES_MAX)
             .collect();
         let preferred = slot.candidates.iter().position(|c| Some(c.node) == prefer);
-        slot.preferred = preferred.is_some();
         if let Some(first) = preferred.and_then(|at| slot.candidates.remove(at)) {
             slot.candidates.push_front(first);
         }

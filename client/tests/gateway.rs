@@ -535,6 +535,10 @@ async fn a_preferred_node_is_asked_first_and_left_when_it_fails() {
     let via = format!("/films/b?via={}", world.nodes[2].id);
     assert!(gateway.whole(&via).await == bytes("b", MIB));
     assert_eq!(asked(2), 1);
+    // Without a wish the first is taken, again and again.
+    let before = asked(1);
+    assert!(gateway.whole("/films/a").await == bytes("a", 3 * MIB));
+    assert!(asked(0) > 1 && asked(1) == before);
     // One that no route has is only a wish.
     let response = gateway
         .get(
