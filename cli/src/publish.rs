@@ -196,20 +196,35 @@ fn hash_all(files: &[(String, PathBuf)]) -> Result<(Manifest, Vec<(ContentHash, 
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file).with_context(unreadable)?;
         let content = ContentHash::from(*hasher.finalize().as_bytes());
-        let media_type = mime_guess::from_path(path)
-            .first_or_octet_stream()
-            .to_string();
         entries.push(Entry {
             path: inner.clone(),
             content,
             size: hasher.count(),
-            media_type,
+            media_type: media_type(path),
         });
         sources.push((content, path.clone()));
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok((Manifest::new(entries)?, sources))
+}
+
+/// By the name's ending. Players of some systems go by it, and know what is streamed by its registered name
+/// only (RFC 8216, ISO/IEC 23009-1, 14496-12), not by the first of those that are in use.
+fn media_type(path: &Path) -> String {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let registered = match ending.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "m3u8" => "application/vnd.apple.mpegurl",
+        "ts" => "video/mp2t",
+        "mpd" => "application/dash+xml",
+        "m4s" => "video/iso.segment",
+        _ => {
+            return mime_guess::from_path(path)
+                .first_or_octet_stream()
+                .to_string();
+        }
+    };
+    registered.to_owned()
 }
 
 fn progress_bar(length: u64, template: &str) -> ProgressBar {
@@ -244,4 +259,24 @@ async fn upload(
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_streamed_has_its_registered_type() {
+        for (name, media_type) in [
+            ("v/index.m3u8", "application/vnd.apple.mpegurl"),
+            ("0.TS", "video/mp2t"),
+            ("manifest.mpd", "application/dash+xml"),
+            ("1.m4s", "video/iso.segment"),
+            ("film.mp4", "video/mp4"),
+            ("subtitles.vtt", "text/vtt"),
+            ("README", "application/octet-stream"),
+        ] {
+            assert_eq!(self::media_type(Path::new(name)), media_type, "{name}");
+        }
+    }
 }

@@ -13,7 +13,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}\
     table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .5rem;\
     border-bottom:1px solid #8884;overflow-wrap:anywhere}td+td,th+th{text-align:right;white-space:nowrap}\
-    code{background:#8882;padding:.1rem .3rem}:root{color-scheme:light dark}";
+    code{background:#8882;padding:.1rem .3rem;overflow-wrap:anywhere}:root{color-scheme:light dark}\
+    @media(max-width:40rem){.type{display:none}}";
 
 pub(super) async fn collections(shared: &Shared) -> Result<Response, Refusal> {
     let all = {
@@ -44,7 +45,7 @@ pub(super) async fn files(shared: &Shared, name: &str) -> Result<Response, Refus
     for entry in entries.iter().take(LINES_MAX) {
         let _ = write!(
             rows,
-            "<tr><td><a href=\"/{}/{}\">{}</a><td>{}<td>{}",
+            "<tr><td><a href=\"/{}/{}\">{}</a><td class=\"type\">{}<td>{}",
             escaped(name),
             escaped(&target::encoded(&entry.path)),
             escaped(&entry.path),
@@ -56,7 +57,7 @@ pub(super) async fn files(shared: &Shared, name: &str) -> Result<Response, Refus
         "<p>Id <code>{}</code>. <a href=\"/\">All collections</a>",
         collection.id
     );
-    let head = "<tr><th>file<th>type<th>size";
+    let head = "<tr><th>file<th class=\"type\">type<th>size";
     Ok(page(name, &lead, head, &rows, entries.len()))
 }
 
