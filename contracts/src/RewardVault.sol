@@ -319,10 +319,9 @@ contract RewardVault is IRewardVault, ReentrancyGuardTransient {
 
     /// @dev Below 2^96, as all deposits together are.
     function _setDeposit(address payer, uint256 deposit) private {
-        // forge-lint: disable-next-line(unsafe-typecast)
         // What was there before isn't needed.
         // slither-disable-next-line unused-return
-        _deposits[payer].push(uint96(block.timestamp), uint160(deposit));
+        _deposits[payer].push(uint96(block.timestamp), uint160(deposit)); // forge-lint: disable-line(unsafe-typecast)
     }
 
     function _requireNode(NodeLeaf calldata leaf, uint256 nodes, bytes calldata proof) private view {
