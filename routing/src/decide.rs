@@ -1,13 +1,13 @@
-//! The decision: zones in order, in each the nodes that the collection's hashes find.
+//! The decision: zones in order, in each the nodes that the collection's draws find.
 
-use crate::ring::Probes;
+use crate::ring::throws;
 use crate::table::{Node, Table};
 use crate::zones::{How, Placement, ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
 
-/// Hashes tried in one zone.
-const PROBES_MAX: u32 = 64;
+/// Draws in one zone.
+const DRAWS_MAX: u32 = 64;
 /// Those passed over that a decision lists; more are counted.
 pub const PASSED_LISTED_MAX: usize = 16;
 /// A zone measured faster than the client's own by a quarter and by so many microseconds comes first.
@@ -41,8 +41,8 @@ pub struct Pick {
     pub node: NodeId,
     /// Where it is.
     pub zone: ZoneIndex,
-    /// Which of the collection's hashes found it, from 0; none where a small zone was searched.
-    pub probe: Option<u32>,
+    /// Which of the collection's draws found it, from 0; none where a small zone was searched.
+    pub draw: Option<u32>,
     /// Sessions it had.
     pub load: u32,
     /// Sessions it may have.
@@ -189,28 +189,27 @@ impl Table {
             decision.spread = spread;
         }
         let start = (question.turn % u64::from(spread)) as u32;
-        let mut probes = Probes::new(&question.collection);
         let mut seen = Vec::with_capacity(8);
-        for step in 0..PROBES_MAX {
-            let probe = if step < spread {
+        for step in 0..DRAWS_MAX {
+            let draw = if step < spread {
                 (start + step) % spread
             } else {
                 step
             };
-            let Some(slot) = nodes.ring.at(probes.point(probe)) else {
+            let Some(slot) = nodes.ring.closest(&throws(&question.collection, draw)) else {
                 break;
             };
             if seen.contains(&slot) {
                 continue;
             }
             seen.push(slot);
-            self.consider(self.node(slot), Some(probe), question, bounds, decision);
+            self.consider(self.node(slot), Some(draw), question, bounds, decision);
             if decision.picks.len() >= question.count {
                 return;
             }
         }
-        // Hashes find the few nodes of a small zone again and again: the rest are searched.
-        if members <= PROBES_MAX && (seen.len() as u32) < members {
+        // Draws find the few nodes of a small zone again and again: the rest are searched.
+        if members <= DRAWS_MAX && (seen.len() as u32) < members {
             let first = (question.turn % u64::from(members)) as usize;
             let (after, before) = (&nodes.members[first..], &nodes.members[..first]);
             for slot in after.iter().chain(before) {
@@ -227,7 +226,7 @@ impl Table {
     fn consider(
         &self,
         node: &Node,
-        probe: Option<u32>,
+        draw: Option<u32>,
         question: &Question<'_>,
         bounds: Bounds,
         decision: &mut Decision,
@@ -250,7 +249,7 @@ impl Table {
             decision.picks.push(Pick {
                 node: id,
                 zone,
-                probe,
+                draw,
                 load: node.load,
                 bound,
             });

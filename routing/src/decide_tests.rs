@@ -74,7 +74,7 @@ fn the_same_question_has_the_same_answer_and_no_node_twice() {
         assert_eq!(decision, table.decide(&zones, &ask(n)));
         let nodes: HashSet<_> = decision.picks.iter().map(|pick| pick.node).collect();
         assert_eq!(nodes.len(), 3);
-        assert_eq!(decision.picks[0].probe, Some(0));
+        assert_eq!(decision.picks[0].draw, Some(0));
     }
     let all = Question {
         count: 20,
@@ -115,9 +115,9 @@ fn a_node_that_leaves_moves_only_what_it_had() {
 
 #[test]
 fn no_node_has_more_than_a_quarter_above_the_mean() {
-    let (zones, mut table) = one_zone(200, 1);
+    let (zones, mut table) = one_zone(50, 1);
     // Content as it is asked for: the n-th most wanted an n-th as often as the first.
-    for round in 0..40_000u64 {
+    for round in 0..10_000u64 {
         let n = 5000.0_f64.powf((round as f64 * 0.618_033_988_75) % 1.0) as u32;
         let question = Question {
             turn: turn(round),
@@ -127,9 +127,9 @@ fn no_node_has_more_than_a_quarter_above_the_mean() {
         assert!(!decision.overloaded);
         table.note(question.collection, &decision);
     }
-    let loads: Vec<_> = (0..200).map(|n| table.view(&id(n)).unwrap().load).collect();
+    let loads: Vec<_> = (0..50).map(|n| table.view(&id(n)).unwrap().load).collect();
     let most = *loads.iter().max().unwrap();
-    assert_eq!(loads.iter().sum::<u32>(), 40_000);
+    assert_eq!(loads.iter().sum::<u32>(), 10_000);
     assert!(most <= 250, "{most}, the mean is 200");
 }
 

@@ -7,7 +7,7 @@
 //! Inside a zone content is placed by consistent hashing with bounded loads (Mirrokni, Thorup,
 //! Zadimoghaddam, 2016), where what finds a node full is hashed again rather than handed to the neighbour
 //! (Chen, Coleman, Shrivastava, "Revisiting Consistent Hashing with Bounded Loads", 2019): caches stay warm,
-//! no node has more than a quarter above the mean, and a node that leaves moves little more than its share.
+//! no node has much above its share, and a node that leaves moves little more than its share.
 //!
 //! Goals: one decision for every way in (API, redirect, manifest, DNS); a cost that doesn't grow with the
 //! number of nodes. Non-goals: sockets, files, clocks and randomness. State and a client's turn come in as

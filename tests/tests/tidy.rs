@@ -16,6 +16,7 @@ const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("prover", &["protocol"]),
+    ("routing", &["protocol"]),
     ("transport", &["protocol"]),
     ("content", &["protocol"]),
     ("contracts", &["protocol"]),
@@ -115,7 +116,7 @@ fn dependencies_point_one_way() {
 #[test]
 fn the_protocol_does_no_io() {
     let all = dependencies(false);
-    for name in ["protocol", "prover"] {
+    for name in ["protocol", "prover", "routing"] {
         for heavy in [
             "tokio", "quinn", "sled", "reqwest", "alloy", "axum", "rustls",
         ] {

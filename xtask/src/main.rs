@@ -25,6 +25,9 @@ enum Task {
     /// Measure; prints a table and writes target/bench/NAME.json.
     #[command(subcommand)]
     Bench(Bench),
+    /// Simulate; prints a table and writes target/bench/sim-NAME.json.
+    #[command(subcommand)]
+    Sim(Sim),
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +43,18 @@ enum Bench {
     },
     /// Gas of real transactions on anvil: signatures, attestations, claims and challenges.
     Gas,
+    /// What a routing decision takes among 10,000 and among 100,000 nodes.
+    Routing,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sim {
+    /// 100,000 nodes, 10 million requests, nodes that come and go, a zone that is lost.
+    Routing {
+        /// Another seed is another run; the same is the same run.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +64,8 @@ fn main() -> ExitCode {
         Task::Vectors => test::write_vectors(),
         Task::Bench(Bench::Delivery { rounds, mib }) => test::bench_delivery(rounds, mib),
         Task::Bench(Bench::Gas) => test::bench_gas(),
+        Task::Bench(Bench::Routing) => test::bench_routing(),
+        Task::Sim(Sim::Routing { seed }) => test::sim_routing(seed),
     };
     report(outcome)
 }

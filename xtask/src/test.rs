@@ -84,20 +84,28 @@ pub(crate) fn bench_delivery(rounds: usize, mib: u64) -> Result<()> {
         "raw",
     ])?;
     let (rounds, mib) = (rounds.to_string(), mib.to_string());
-    let example = [
-        "run",
-        "--release",
-        "-p",
-        "quittance-testnet",
-        "--example",
-        "delivery",
-        "--",
-    ];
-    cargo(&[&example[..], &["--rounds", &rounds, "--mib", &mib]].concat())
+    let args = ["--rounds", &rounds, "--mib", &mib];
+    example("quittance-testnet", "delivery", &args)
 }
 
 /// Runs `contracts/bindings/examples/gas`. Gas is the same whatever the build; this one is that of the tests.
 pub(crate) fn bench_gas() -> Result<()> {
     cargo(&["build", "--workspace", "--example", "gas"])?;
     run(built("examples/gas")?, &[], &root())
+}
+
+/// Runs an example of a package, as released.
+fn example(package: &str, name: &str, args: &[&str]) -> Result<()> {
+    let run = ["run", "--release", "-p", package, "--example", name, "--"];
+    cargo(&[&run[..], args].concat())
+}
+
+/// Runs `routing/examples/decisions.rs`.
+pub(crate) fn bench_routing() -> Result<()> {
+    example("quittance-routing", "decisions", &[])
+}
+
+/// Runs `routing/examples/sim.rs`.
+pub(crate) fn sim_routing(seed: u64) -> Result<()> {
+    example("quittance-routing", "sim", &[&seed.to_string()])
 }
