@@ -7,10 +7,12 @@ use crate::output;
 use crate::settings::{folder, load, require, settings};
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use ipnet::IpNet;
 use protocol::{Address, IssuerKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
@@ -49,9 +51,50 @@ settings! {
         /// Nodes named in a route [default: 3].
         #[arg(long, value_name = "N")]
         tickets_per_route: usize,
-        /// Nodes that a new collection is pushed to [default: 2].
+        /// Nodes of each zone that a new collection is pushed to [default: 2].
         #[arg(long, value_name = "N")]
         replicas: usize,
+        /// Coverage zones, as JSON in Apache Traffic Control's format [default: one zone].
+        #[arg(long, env = "QUITTANCE_ZONE_FILE", value_name = "FILE")]
+        zone_file: PathBuf,
+        /// MaxMind DB (like GeoLite2-City.mmdb), for clients in no zone's network.
+        #[arg(long, env = "QUITTANCE_LOCATION_FILE", value_name = "FILE")]
+        location_file: PathBuf,
+        /// Sessions up to which a node counts as idle [default: 64].
+        #[arg(long, value_name = "N")]
+        idle_sessions: u32,
+        /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
+        #[arg(long, value_name = "CIDR,…")]
+        trusted_proxies: Networks,
+    }
+}
+
+/// Networks in CIDR notation, separated by commas.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Networks(Vec<IpNet>);
+
+impl FromStr for Networks {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = |one: &str| {
+            one.trim()
+                .parse()
+                .map_err(|_| format!("{:?} is no network: write 10.0.0.0/8", one.trim()))
+        };
+        text.split(',')
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl TryFrom<String> for Networks {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -137,6 +180,14 @@ async fn serve(args: RunArgs) -> Result<()> {
     );
     config.chain_id = chain.chain_id;
     config.public_join_address = settings.public_join_address;
+    config.zone_file = settings.zone_file;
+    config.location_file = settings.location_file;
+    if let Some(sessions) = settings.idle_sessions {
+        config.idle_sessions = sessions;
+    }
+    if let Some(Networks(networks)) = settings.trusted_proxies {
+        config.trusted_proxies = networks;
+    }
     if let Some(seconds) = settings.ticket_ttl {
         config.ticket_ttl = Duration::from_secs(seconds);
     }

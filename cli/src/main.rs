@@ -11,6 +11,7 @@ mod node;
 mod output;
 mod prove;
 mod publish;
+mod route;
 mod settings;
 mod settled;
 mod testnet;
@@ -51,6 +52,8 @@ enum Command {
     Verifier(verifier::Command),
     /// Publish a file or a directory.
     Publish(publish::Args),
+    /// Show where a client would be sent for a collection, and why.
+    Route(route::Args),
     /// Fetch a file or a whole collection, verified.
     Get(get::Args),
     // What it does is said beside its flags, at length.
@@ -95,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Control(command) => done(several_threads()?.block_on(control::run(command))),
         Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
+        Command::Route(args) => done(one_thread()?.block_on(route::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
         Command::Gateway(args) => done(several_threads()?.block_on(gateway::run(args))),
         Command::Audit(args) => one_thread()?.block_on(audit::run(args)),

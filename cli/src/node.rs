@@ -80,6 +80,12 @@ settings! {
         /// [default: 32].
         #[arg(long, value_name = "MIB")]
         window_mib: u64,
+        /// Most sessions at once [default: 10000].
+        #[arg(long, value_name = "N")]
+        sessions_max: u32,
+        /// What the node's line carries: it gets traffic in proportion [default: 100].
+        #[arg(long, value_name = "MBIT/S")]
+        bandwidth_mbps: u32,
         /// URL of a verifier, for the evidence that a claim needs.
         #[arg(long, env = "QUITTANCE_VERIFIER", value_name = "URL")]
         verifier: String,
@@ -255,6 +261,8 @@ async fn serve(args: RunArgs) -> Result<()> {
         cache_bytes: settings.cache_gib.unwrap_or(10).saturating_mul(GIB),
         receipt_interval: mib(settings.receipt_interval_mib, 4),
         window: mib(settings.window_mib, 32),
+        sessions_max: settings.sessions_max.unwrap_or(10_000),
+        bandwidth_mbps: settings.bandwidth_mbps.unwrap_or(100),
     };
     let stop = crate::stop_signal()?;
     let node = ::node::Node::start(config).await?;

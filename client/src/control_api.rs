@@ -3,11 +3,13 @@
 use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
-    NetworkInfo, NodeInfo, PublishRequest, RECORDS_MAX, RouteAnswer, RouteRequest, TICKET_BYTES,
+    NetworkInfo, NodeInfo, PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation,
+    RouteRequest, TICKET_BYTES,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -174,6 +176,21 @@ impl ControlApi {
     /// [`ApiError`]; status 503 if no node is there for it.
     pub async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, ApiError> {
         self.json(self.request(Method::POST, &["route"]).json(request))
+            .await
+    }
+
+    /// Where a client would be sent, and why. Nothing is issued.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such collection.
+    pub async fn explain(
+        &self,
+        collection: &str,
+        from: Option<IpAddr>,
+    ) -> Result<RouteExplanation, ApiError> {
+        let mut query = vec![("collection", collection.to_owned())];
+        query.extend(from.map(|from| ("from", from.to_string())));
+        self.json(self.request(Method::GET, &["explain"]).query(&query))
             .await
     }
 

@@ -12,7 +12,8 @@ use crate::fault::{Attempt, Blame, Fault};
 use crate::session::{Link, Session, SessionLimits};
 use crate::summary::Statistics;
 use protocol::{
-    ALPN_NODE, ClientKey, CollectionId, NodeId, RouteRequest, RoutedNode, ServiceTargets,
+    ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode,
+    ServiceTargets,
 };
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -28,6 +29,8 @@ const FAILED_EXCLUSION: Duration = Duration::from_secs(60);
 const LIED_EXCLUSION: Duration = Duration::from_secs(600);
 /// Nodes left out at most, and named to the control plane; the ones that come back soonest give way.
 const EXCLUDED_MAX: usize = 256;
+/// Round trips told to the control plane at a time.
+const MEASURED_MAX: usize = 32;
 /// Nodes of one answer that are tried.
 const CANDIDATES_MAX: usize = 16;
 /// Routes asked for without a byte of progress in between.
@@ -264,9 +267,9 @@ impl Pool {
         }
         trail.routes += 1;
         let request = RouteRequest {
-            collection: collection.to_string(),
-            client: self.key,
             exclude: self.excluded_nodes(),
+            measured: self.measured(),
+            ..RouteRequest::new(collection.to_string(), self.key)
         };
         let answer = match self.control.route(&request).await {
             Ok(answer) => answer,
@@ -351,6 +354,18 @@ impl Pool {
         locked(&self.excluded)
             .get(node)
             .is_some_and(|exclusion| exclusion.until > now)
+    }
+
+    /// Round trips to the nodes that there is a connection to.
+    fn measured(&self) -> Vec<MeasuredNode> {
+        let links = locked(&self.links);
+        let open = links.values().filter_map(Weak::upgrade);
+        open.take(MEASURED_MAX)
+            .map(|link| MeasuredNode {
+                node: link.node,
+                rtt_us: u32::try_from(link.connection.rtt().as_micros()).unwrap_or(u32::MAX),
+            })
+            .collect()
     }
 
     fn excluded_nodes(&self) -> Vec<NodeId> {

@@ -261,6 +261,13 @@ impl Catalogue {
         all
     }
 
+    /// The collection of the fewest bytes, none of them of nothing.
+    pub(crate) fn smallest(&self) -> Option<Arc<Collection>> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let some = index.by_name.values().filter(|one| one.bytes > 0);
+        some.min_by_key(|one| (one.bytes, one.id)).cloned()
+    }
+
     /// Every collection, old versions too, in no order.
     pub(crate) fn ids(&self) -> Vec<CollectionId> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);

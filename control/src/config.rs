@@ -1,6 +1,7 @@
 //! What a control plane is told before it starts.
 
 use contracts::PrivateKeySigner;
+use ipnet::IpNet;
 use protocol::{Address, SigningKey};
 use std::fmt;
 use std::net::SocketAddr;
@@ -40,8 +41,20 @@ pub struct Config {
     pub tickets_per_route: usize,
     /// A node without a heartbeat for longer gets no traffic. Default 5 s.
     pub node_timeout: Duration,
-    /// Nodes told to fill a collection when it is published. Default 2.
+    /// Nodes of each zone told to fill a collection when it is published, and over how many its clients
+    /// spread at least; 1 to 64. Default 2.
     pub replicas: usize,
+    /// Coverage zones, in Traffic Control's format. `None` is one zone for everybody.
+    pub zone_file: Option<PathBuf>,
+    /// A MaxMind DB of cities or countries, for clients in no zone's network.
+    pub location_file: Option<PathBuf>,
+    /// Whether a node gets traffic only after it was dialled back and delivered. Default true.
+    pub dial_back: bool,
+    /// Sessions up to which a node counts as idle: below, warm caches matter more than even loads.
+    /// Default 64.
+    pub idle_sessions: u32,
+    /// Networks of reverse proxies, whose `X-Forwarded-For` is believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
     /// Largest content that may be uploaded, bytes. Default 64 GiB.
     pub blob_bytes_max: u64,
 }
@@ -76,6 +89,11 @@ impl Config {
             tickets_per_route: 3,
             node_timeout: Duration::from_secs(5),
             replicas: 2,
+            zone_file: None,
+            location_file: None,
+            dial_back: true,
+            idle_sessions: 64,
+            trusted_proxies: Vec::new(),
             blob_bytes_max: 64 << 30,
         }
     }
@@ -89,6 +107,9 @@ impl Config {
         }
         if !(1..=TICKETS_PER_ROUTE_MAX).contains(&self.tickets_per_route) {
             return Err(ConfigError::TicketsPerRoute);
+        }
+        if !(1..=REPLICAS_MAX).contains(&self.replicas) {
+            return Err(ConfigError::Replicas);
         }
         if self.node_timeout.is_zero() {
             return Err(ConfigError::NodeTimeout);
@@ -105,6 +126,9 @@ const TOKEN_BYTES_MIN: usize = 16;
 /// Each is a line in the log and an upper bound of somebody's bill.
 const TICKETS_PER_ROUTE_MAX: usize = 16;
 
+/// More nodes of a zone than this are found by demand, not by configuration.
+const REPLICAS_MAX: usize = 64;
+
 /// A setting that can't be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -117,6 +141,9 @@ pub enum ConfigError {
     /// None, or too many.
     #[error("tickets per route must be 1 to {TICKETS_PER_ROUTE_MAX}")]
     TicketsPerRoute,
+    /// None, or too many.
+    #[error("replicas must be 1 to {REPLICAS_MAX}")]
+    Replicas,
     /// Every node would be unhealthy.
     #[error("the node timeout must be above zero")]
     NodeTimeout,
@@ -141,6 +168,11 @@ impl fmt::Debug for Config {
             .field("tickets_per_route", &self.tickets_per_route)
             .field("node_timeout", &self.node_timeout)
             .field("replicas", &self.replicas)
+            .field("zone_file", &self.zone_file)
+            .field("location_file", &self.location_file)
+            .field("dial_back", &self.dial_back)
+            .field("idle_sessions", &self.idle_sessions)
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("blob_bytes_max", &self.blob_bytes_max)
             .finish_non_exhaustive()
     }

@@ -6,12 +6,14 @@ use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
+use crate::http::ApiConfig;
 use crate::issuer::{Issuer, IssuerConfig};
-use crate::membership::Members;
+use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
+use crate::overlay::{Overlay, OverlayError};
 use crate::registry::Registry;
 use crate::ticket_log::LogError;
-use crate::{http, join};
+use crate::{dial_back, http, join};
 use content::{OnDamage, Store, StoreError};
 use contracts::{Chain, ChainConfig, ChainError};
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
@@ -95,6 +97,9 @@ pub enum StartError {
     /// Another process works there.
     #[error("{} is in use by another control plane: stop it, or choose another data directory", .0.display())]
     InUse(PathBuf),
+    /// Zone file or location database can't be used.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
     /// The data directory can't be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -149,6 +154,7 @@ struct Tasks {
     commit: Task,
     registry: Task,
     payers: Task,
+    dial_back: Task,
 }
 
 struct Task {
@@ -221,6 +227,11 @@ impl Control {
             });
         }
 
+        let members = MembersConfig {
+            timeout: config.node_timeout,
+            dial_back: config.dial_back,
+            idle_sessions: config.idle_sessions,
+        };
         let clock = clock::system();
         let issuer_config = IssuerConfig {
             network,
@@ -231,7 +242,11 @@ impl Control {
         };
         let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
         let issuer_clock = clock.clone();
-        let open = move || Opened::open(&dir, issuer_config, key, issuer_clock);
+        let (zones, locations) = (config.zone_file.clone(), config.location_file.clone());
+        let open = move || {
+            let overlay = Overlay::read(zones.as_deref(), locations.as_deref())?;
+            Opened::open(&dir, overlay, issuer_config, key, issuer_clock)
+        };
         let opened = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| StartError::Stopped)??;
@@ -269,7 +284,7 @@ impl Control {
             clock: clock.clone(),
             catalogue: opened.catalogue,
             store: opened.store,
-            members: Members::new(config.node_timeout),
+            members: Members::new(members, opened.overlay),
             payers: payers.clone(),
             issuer: opened.issuer.clone(),
             metrics: metrics.clone(),
@@ -283,13 +298,21 @@ impl Control {
             metrics,
         );
         let (following, payers_chain) = (registry.clone(), chain.clone());
-        let (token, blob_bytes_max) = (config.admin_token, config.blob_bytes_max);
+        let api = ApiConfig {
+            admin_token: config.admin_token,
+            blob_bytes_max: config.blob_bytes_max,
+            trusted_proxies: config.trusted_proxies,
+        };
         let tasks = Tasks {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
+            dial_back: Task::spawn({
+                let core = core.clone();
+                |stop| dial_back::run(core, stop)
+            }),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
-            http: Task::spawn(|stop| http::serve(listener, core, token, blob_bytes_max, stop)),
+            http: Task::spawn(|stop| http::serve(listener, core, api, stop)),
         };
         tracing::info!(
             chain_id,
@@ -324,10 +347,12 @@ impl Control {
             _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
+            _ = &mut tasks.dial_back.handle => tracing::error!("dialling nodes back has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
         }
         tasks.http.end("http", HTTP_GRACE).await;
+        tasks.dial_back.end("dial_back", JOIN_GRACE).await;
         tasks.join.end("join", JOIN_GRACE).await;
         tasks.commit.end("commit", COMMIT_GRACE).await;
         tasks.registry.end("registry", JOIN_GRACE).await;
@@ -393,6 +418,7 @@ async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Se
 
 /// What is on disk.
 struct Opened {
+    overlay: Overlay,
     lock: File,
     store: Store,
     catalogue: Arc<Catalogue>,
@@ -403,6 +429,7 @@ impl Opened {
     /// Blocking.
     fn open(
         dir: &Path,
+        overlay: Overlay,
         issuer: IssuerConfig,
         key: protocol::SigningKey,
         clock: clock::Clock,
@@ -415,6 +442,7 @@ impl Opened {
         warn_of_missing(&catalogue, &store)?;
         let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock)?;
         Ok(Self {
+            overlay,
             lock,
             store,
             catalogue: Arc::new(catalogue),

@@ -3,15 +3,17 @@
 
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
+use crate::explain::explain;
 use crate::issuer::{Grant, IssueError, Issuer};
-use crate::membership::Members;
+use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
 use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
-    Address, CollectionId, IssuerKey, Network, RewardTerms, RouteAnswer, RouteRequest, RoutedNode,
-    ServiceTargets, Timeline,
+    Address, ClientKey, CollectionId, IssuerKey, Network, NodeId, RewardTerms, RouteAnswer,
+    RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline,
 };
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,8 +45,10 @@ pub(crate) enum RouteError {
     UnknownCollection(String),
     #[error("no healthy node is connected at the moment")]
     NoNode,
-    #[error("every healthy node is among those to be excluded")]
+    #[error("every healthy node is among those to be excluded, or full")]
     AllExcluded,
+    #[error("every healthy node has as many sessions as it can")]
+    Full,
     #[error(transparent)]
     Payer(#[from] PayerError),
     #[error(transparent)]
@@ -72,35 +76,74 @@ impl Core {
         }
     }
 
-    /// Chooses nodes and issues a ticket for each. Cancel safe.
-    pub(crate) async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, RouteError> {
-        let wanted = &request.collection;
-        let collection = self
-            .catalogue
-            .find(wanted)
-            // The answer repeats no more of a wrong name than people can read.
-            .ok_or_else(|| RouteError::UnknownCollection(wanted.chars().take(80).collect()))?;
+    fn find(&self, wanted: &str) -> Result<Arc<Collection>, RouteError> {
+        // The answer repeats no more of a wrong name than people can read.
+        let unknown = || RouteError::UnknownCollection(wanted.chars().take(80).collect());
+        self.catalogue.find(wanted).ok_or_else(unknown)
+    }
+
+    /// The decision, whichever way a client comes in.
+    fn decide(
+        &self,
+        collection: CollectionId,
+        from: IpAddr,
+        turn: u64,
+        count: usize,
+        exclude: &[NodeId],
+    ) -> Chosen {
+        let ask = Ask {
+            collection,
+            from,
+            turn,
+            count,
+            dispersion: self.replicas,
+            exclude,
+        };
+        self.members.decide(&ask, Instant::now())
+    }
+
+    /// Where a client at an address would be sent, and why. Nothing is issued or counted.
+    pub(crate) fn explain(
+        &self,
+        wanted: &str,
+        from: IpAddr,
+    ) -> Result<RouteExplanation, RouteError> {
+        let collection = self.find(wanted)?;
+        let chosen = self.decide(collection.id, from, 0, self.tickets_per_route, &[]);
+        Ok(explain(
+            self.members.overlay(),
+            collection.id,
+            from,
+            &chosen,
+        ))
+    }
+
+    /// Chooses nodes for a client at an address and issues a ticket for each. Cancel safe.
+    pub(crate) async fn route(
+        &self,
+        request: &RouteRequest,
+        from: IpAddr,
+    ) -> Result<RouteAnswer, RouteError> {
+        let collection = self.find(&request.collection)?;
         if self.timeline.epoch_at_ms((self.clock)()).is_none() {
             return Err(IssueError::BeforeGenesis.into());
         }
         self.check_payer(collection.payer).await?;
         let now = Instant::now();
+        self.members
+            .told(from, &request.exclude, &request.measured, now);
+        let turn = turn(&request.client);
         let count = self.tickets_per_route;
-        let chosen = self.members.choose_for(
-            &request.client,
-            &collection.id,
-            &request.exclude,
-            count,
-            self.replicas,
-            now,
-        );
-        if chosen.is_empty() {
+        let chosen = self.decide(collection.id, from, turn, count, &request.exclude);
+        if chosen.nodes.is_empty() {
             return Err(match self.members.healthy_count(now) {
                 0 => RouteError::NoNode,
+                _ if request.exclude.is_empty() => RouteError::Full,
                 _ => RouteError::AllExcluded,
             });
         }
         let grants = chosen
+            .nodes
             .iter()
             .map(|(node, _)| Grant {
                 node: *node,
@@ -112,10 +155,11 @@ impl Core {
             .collect();
         let tickets = self.issuer.issue(grants).await?;
         self.metrics.tickets.add(tickets.len() as u64);
-        for (node, _) in &chosen {
+        self.members.note(collection.id, &chosen.decision);
+        for (node, _) in &chosen.nodes {
             self.order(node, collection.id);
         }
-        let nodes = chosen.into_iter().zip(tickets);
+        let nodes = chosen.nodes.into_iter().zip(tickets);
         Ok(RouteAnswer {
             collection: collection.id,
             targets: self.targets,
@@ -129,12 +173,10 @@ impl Core {
         })
     }
 
-    /// Tells the nodes that clients will be sent to first to fill a collection.
+    /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
     pub(crate) fn replicate(&self, collection: &Collection) {
-        let chosen = self
-            .members
-            .choose(&collection.id, &[], self.replicas, Instant::now());
-        for (node, _) in &chosen {
+        let nodes = self.members.holders(collection.id, self.replicas);
+        for node in &nodes {
             self.order(node, collection.id);
         }
         tracing::info!(
@@ -142,7 +184,7 @@ impl Core {
             collection = %collection.id,
             files = collection.files,
             bytes = collection.bytes,
-            replicas = chosen.len(),
+            replicas = nodes.len(),
             "published"
         );
     }
@@ -153,4 +195,9 @@ impl Core {
             tracing::debug!(%node, %collection, "no room for a fill order");
         }
     }
+}
+
+/// By which a client takes turns with others.
+fn turn(client: &ClientKey) -> u64 {
+    u64::from_be_bytes(*client.as_bytes().first_chunk().expect("a key has 32 bytes"))
 }

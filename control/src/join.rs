@@ -277,7 +277,7 @@ struct Leaving<'a>(&'a Core, Membership, NodeId);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        self.0.members.leave(self.1);
+        self.0.members.leave(self.1, Instant::now());
         tracing::info!(node = %self.2, "a node's connection is gone");
     }
 }
@@ -292,10 +292,13 @@ async fn member(
     shared: &Shared,
 ) -> Result<(), StreamEnd> {
     let core = &shared.core;
+    let remote = connection.remote_address().ip();
     reply(send, &OrderFrame::Welcome).await?;
     tracing::info!(%node, address, version, "a node joined");
     core.metrics.joins.add(1);
-    let (membership, queue) = core.members.join(node, address, version, Instant::now());
+    let (membership, queue) =
+        core.members
+            .join(node, address, version, Some(remote), Instant::now());
     let _leaving = Leaving(core, membership, node);
     // Neither half is cancel safe; whichever ends, the stream is over, so nothing is lost.
     tokio::select! {

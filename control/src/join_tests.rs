@@ -86,11 +86,15 @@ fn join(address: &str) -> ControlRequest {
     }
 }
 
+const LOCAL: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
 const BEAT: Heartbeat = Heartbeat {
     sessions: 0,
     cached_bytes: 0,
     free_bytes: 1 << 30,
     draining: false,
+    sessions_max: 1000,
+    bandwidth_mbps: 100,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,12 +152,8 @@ async fn a_member_gets_traffic_orders_and_contents() {
     let (collection, content) = server.publish(&bytes).await;
     let order = read_frame::<OrderFrame>(&mut recv).await.unwrap();
     assert_eq!(order, OrderFrame::Fill { collection });
-    let request = RouteRequest {
-        collection: "film".into(),
-        client: protocol::ClientKey::from([3; 32]),
-        exclude: Vec::new(),
-    };
-    let answer = server.core.route(&request).await.unwrap();
+    let request = RouteRequest::new("film", protocol::ClientKey::from([3; 32]));
+    let answer = server.core.route(&request, LOCAL).await.unwrap();
     assert_eq!(
         (answer.nodes[0].node, answer.nodes[0].address.as_str()),
         (node, "node.test:1")

@@ -17,27 +17,33 @@
 //! | `control` | start, and the order in which everything ends |
 //! | `core` | shared state; routing a client, replicating a collection |
 //! | `http` | the public API |
-//! | `join`, `membership`, `registry` | nodes: connections, health and orders, who is registered |
-//! | `routing` | the choice of nodes, pure |
+//! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
+//! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
+//! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `issuer`, `ticket_log` | tickets: one thread, one file per epoch |
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `catalogue`, `durable` | names and manifests on disk |
 
 mod catalogue;
+mod client_network;
 mod clock;
 mod commit;
 mod config;
 mod control;
 mod core;
+mod dial_back;
 mod durable;
+mod explain;
+mod health;
 mod http;
 mod issuer;
 mod join;
 mod ledger;
+mod measured;
 mod membership;
 mod metrics;
+mod overlay;
 mod registry;
-mod routing;
 #[cfg(test)]
 mod testing;
 mod ticket_log;
@@ -46,4 +52,5 @@ pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
 pub use control::{Control, StartError, run};
 pub use durable::FileError;
+pub use overlay::OverlayError;
 pub use ticket_log::LogError;

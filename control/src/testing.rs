@@ -9,8 +9,9 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
-use crate::membership::Members;
+use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
+use crate::overlay::Overlay;
 use crate::registry::Registry;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
@@ -102,7 +103,14 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
         catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
         store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
         // Tests don't race the machine's clock.
-        members: Members::new(Duration::from_secs(3600)),
+        members: Members::new(
+            MembersConfig {
+                timeout: Duration::from_secs(3600),
+                dial_back: false,
+                idle_sessions: 64,
+            },
+            Overlay::default(),
+        ),
         payers: Arc::new(Registry::of([PAYER])),
         issuer: Arc::new(issuer.unwrap()),
         metrics: Arc::new(Metrics::default()),

@@ -137,6 +137,8 @@ async fn node(join: &str, key: &SigningKey) -> (quinn::Connection, quinn::SendSt
         cached_bytes: 0,
         free_bytes: 0,
         draining: false,
+        sessions_max: 1000,
+        bandwidth_mbps: 100,
     };
     write_frame(&mut send, &beat).await.unwrap();
     let seen = read_frame::<protocol::OrderFrame>(&mut recv).await.unwrap();
@@ -167,11 +169,7 @@ async fn publish(http: &reqwest::Client, url: &str) {
 }
 
 async fn route(http: &reqwest::Client, url: &str) -> protocol::Ticket {
-    let request = protocol::RouteRequest {
-        collection: "film".into(),
-        client: protocol::ClientKey::from([3; 32]),
-        exclude: Vec::new(),
-    };
+    let request = protocol::RouteRequest::new("film", protocol::ClientKey::from([3; 32]));
     let answer = http.post(format!("{url}/v1/route")).json(&request);
     let answer = answer.send().await.unwrap().error_for_status().unwrap();
     let answer: RouteAnswer = answer.json().await.unwrap();

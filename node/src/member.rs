@@ -153,6 +153,8 @@ async fn member(
                 cached_bytes: shared.cache.bytes(),
                 free_bytes: shared.cache.free_bytes(),
                 draining: false,
+                sessions_max: shared.sessions_max,
+                bandwidth_mbps: shared.bandwidth_mbps,
             };
             if let Err(error) = write_frame(&mut send, &beat).await {
                 return error;
@@ -168,6 +170,11 @@ async fn member(
             match order.map_err(|_| MemberError::Silent)?? {
                 OrderFrame::Welcome | OrderFrame::Seen => {}
                 OrderFrame::Refused { detail, .. } => return Err(MemberError::Refused(detail)),
+                OrderFrame::NoTraffic { reason } => tracing::warn!(
+                    address = shared.public_address,
+                    reason,
+                    "the control plane sends no clients here"
+                ),
                 OrderFrame::Fill { collection } => {
                     let Ok(permit) = prefetches.clone().try_acquire_owned() else {
                         tracing::warn!(%collection, "too many fills ordered");

@@ -66,6 +66,10 @@ pub struct Config {
     pub receipt_interval: u64,
     /// Content bytes sent ahead of the last receipt: the most a client can take without signing.
     pub window: u64,
+    /// Most sessions at once; more are sent elsewhere.
+    pub sessions_max: u32,
+    /// What the node's line carries, Mbit/s: it gets traffic in proportion.
+    pub bandwidth_mbps: u32,
 }
 
 /// Why a node doesn't start.
@@ -208,6 +212,8 @@ impl Node {
             chain,
             issuers: Mutex::new(issuers),
             sessions: AtomicU32::new(0),
+            sessions_max: config.sessions_max,
+            bandwidth_mbps: config.bandwidth_mbps,
             receipts: AtomicU64::new(0),
         };
         Ok(Self {
@@ -436,8 +442,14 @@ async fn serve_request(
                 let _ = send.finish();
                 return Ok(());
             }
-            shared.sessions.fetch_add(1, Ordering::Relaxed);
-            let ended = session::run(shared, &state, send, recv).await;
+            let others = shared.sessions.fetch_add(1, Ordering::Relaxed);
+            let ended = if others < shared.sessions_max {
+                session::run(shared, &state, send, recv).await
+            } else {
+                let why = format!("the node has its {} sessions", shared.sessions_max);
+                let reply = SessionReply::refused(Code::TooMany, why);
+                write_frame(send, &reply).await
+            };
             shared.sessions.fetch_sub(1, Ordering::Relaxed);
             sessions
                 .lock()

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) chain: Chain,
     pub(crate) issuers: Mutex<Issuers>,
     pub(crate) sessions: AtomicU32,
+    pub(crate) sessions_max: u32,
+    pub(crate) bandwidth_mbps: u32,
     pub(crate) receipts: AtomicU64,
 }
 

@@ -155,6 +155,10 @@ pub struct Heartbeat {
     pub free_bytes: u64,
     /// Whether it wants no new sessions.
     pub draining: bool,
+    /// Sessions it can have at most.
+    pub sessions_max: u32,
+    /// What its line carries, Mbit/s, as its operator says.
+    pub bandwidth_mbps: u32,
 }
 
 /// What a control plane tells a member.
@@ -175,6 +179,11 @@ pub enum OrderFrame {
         code: u16,
         /// For people.
         detail: String,
+    },
+    /// The node stays a member and gets no traffic.
+    NoTraffic {
+        /// Why, for its operator.
+        reason: String,
     },
 }
 

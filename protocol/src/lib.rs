@@ -31,8 +31,9 @@ mod ticket_log;
 mod timeline;
 
 pub use api::{
-    CollectionSummary, NO_VIEWER_TOKEN, NetworkInfo, NodeInfo, PublishRequest, RouteAnswer,
-    RouteRequest, RoutedNode, ServiceTargets,
+    CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
+    NodeInfo, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode,
+    ServiceTargets,
 };
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;

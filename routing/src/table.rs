@@ -35,6 +35,17 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// As it is written in APIs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Draining => "draining",
+            Self::Down => "down",
+            Self::Unproven => "unproven",
+            Self::Blocked => "blocked",
+        }
+    }
+
     pub(crate) fn why_not(self) -> Option<Why> {
         match self {
             Self::Available => None,

@@ -73,11 +73,10 @@ impl Raw {
     }
 
     async fn ask_route(&self, collection: &str) -> Result<RouteAnswer, ApiError> {
-        let request = RouteRequest {
-            collection: collection.to_owned(),
-            client: ClientKey::from(self.key.verifying_key().to_bytes()),
-            exclude: Vec::new(),
-        };
+        let request = RouteRequest::new(
+            collection,
+            ClientKey::from(self.key.verifying_key().to_bytes()),
+        );
         self.control.route(&request).await
     }
 

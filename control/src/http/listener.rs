@@ -7,7 +7,7 @@
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,6 +75,8 @@ impl Listener for BoundedListener {
 /// What handlers may know of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
+    /// The connection's other end.
+    pub(super) address: IpAddr,
     busy: Arc<AtomicUsize>,
 }
 
@@ -97,6 +99,7 @@ impl Drop for Busy {
 impl Connected<IncomingStream<'_, BoundedListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Self {
         Self {
+            address: stream.remote_addr().ip(),
             busy: stream.io().busy.clone(),
         }
     }

@@ -6,6 +6,7 @@
 //! | `POST /v1/route` | [`RouteRequest`](protocol::RouteRequest) → [`RouteAnswer`](protocol::RouteAnswer) |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]` |
 //! | `GET /v1/collections/{id or name}/manifest` | the manifest's bytes |
+//! | `GET /v1/explain?collection=…&from=…` | [`RouteExplanation`](protocol::RouteExplanation) |
 //! | `GET /v1/nodes` | `[NodeInfo]` |
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
@@ -15,6 +16,7 @@
 //! Refusals are `{"error": "one sentence"}`. Everything but an upload ends within [`REQUEST_TIMEOUT`]; an
 //! upload ends when it makes no progress.
 
+mod client_address;
 mod error;
 mod listener;
 mod publish;
@@ -28,6 +30,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, post};
 use error::Refusal;
+use ipnet::IpNet;
 use listener::{BoundedListener, Peer};
 use publish::Publishing;
 use std::sync::Arc;
@@ -46,12 +49,25 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 struct Web {
     core: Arc<Core>,
     publishing: Arc<Publishing>,
+    trusted_proxies: Arc<[IpNet]>,
 }
 
-fn router(core: Arc<Core>, token: &str, blob_bytes_max: u64) -> Router {
+/// What the API is told before it serves.
+#[derive(Clone)]
+pub(crate) struct ApiConfig {
+    /// Bearer token of publishers.
+    pub(crate) admin_token: String,
+    pub(crate) blob_bytes_max: u64,
+    /// Networks of reverse proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+}
+
+fn router(core: Arc<Core>, config: ApiConfig) -> Router {
+    let publishing = Publishing::new(&config.admin_token, config.blob_bytes_max);
     let web = Web {
         core,
-        publishing: Arc::new(Publishing::new(token, blob_bytes_max)),
+        publishing: Arc::new(publishing),
+        trusted_proxies: config.trusted_proxies.into(),
     };
     // Handlers that read large bodies bound them themselves, after the token.
     let uploads = Router::new().route(
@@ -61,6 +77,7 @@ fn router(core: Arc<Core>, token: &str, blob_bytes_max: u64) -> Router {
     let rest = Router::new()
         .route("/v1/network", get(read::network))
         .route("/v1/route", post(read::route))
+        .route("/v1/explain", get(read::explain))
         .route(
             "/v1/collections",
             get(read::collections).post(publish::collection),
@@ -97,11 +114,10 @@ async fn in_time(request: Request, next: Next) -> Response {
 pub(crate) async fn serve(
     listener: TcpListener,
     core: Arc<Core>,
-    token: String,
-    blob_bytes_max: u64,
+    config: ApiConfig,
     stop: CancellationToken,
 ) {
-    let app = router(core, &token, blob_bytes_max).into_make_service_with_connect_info::<Peer>();
+    let app = router(core, config).into_make_service_with_connect_info::<Peer>();
     let stopping = stop.clone();
     let serving = axum::serve(BoundedListener::new(listener), app)
         .with_graceful_shutdown(async move { stopping.cancelled().await });

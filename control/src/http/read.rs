@@ -1,27 +1,33 @@
 //! What everybody may ask.
 
 use super::Web;
+use super::client_address::client_address;
 use super::error::Refusal;
+use super::listener::Peer;
 use crate::core::RouteError;
 use crate::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use protocol::{
-    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, RouteAnswer, RouteRequest,
-    TICKET_BYTES, Timeline, UnixMillis,
+    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, RouteAnswer,
+    RouteExplanation, RouteRequest, TICKET_BYTES, Timeline, UnixMillis,
 };
+use serde::Deserialize;
 use std::io;
+use std::net::IpAddr;
 use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Most nodes that one request may exclude.
 const EXCLUDE_MAX: usize = 256;
+/// Most round trips that one request may tell.
+const MEASURED_MAX: usize = 64;
 /// Bytes of a ticket log sent at a time.
 const LOG_CHUNK_BYTES: usize = 256 << 10;
 /// Chunks read ahead of a slow reader.
@@ -59,6 +65,8 @@ fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> Refusal 
 
 pub(super) async fn route(
     State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
     request: Result<Json<RouteRequest>, JsonRejection>,
 ) -> Result<Json<RouteAnswer>, Refusal> {
     let core = &web.core;
@@ -67,7 +75,12 @@ pub(super) async fn route(
         let error = format!("at most {EXCLUDE_MAX} nodes can be excluded");
         return Err(Refusal::bad_request(error));
     }
-    match core.route(&request).await {
+    if request.measured.len() > MEASURED_MAX {
+        let error = format!("at most {MEASURED_MAX} round trips can be told");
+        return Err(Refusal::bad_request(error));
+    }
+    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    match core.route(&request, from).await {
         Ok(answer) => {
             core.metrics.routes.add(1);
             Ok(Json(answer))
@@ -77,6 +90,31 @@ pub(super) async fn route(
             Err(refusal(&error, &core.timeline, (core.clock)()))
         }
     }
+}
+
+/// What is to be explained.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Explain {
+    /// A collection's id or name.
+    collection: String,
+    /// Address of the client; the asker's own if absent.
+    from: Option<IpAddr>,
+}
+
+pub(super) async fn explain(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    asked: Result<Query<Explain>, QueryRejection>,
+) -> Result<Json<RouteExplanation>, Refusal> {
+    let Query(asked) = asked.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    let own = || client_address(peer.address, &headers, &web.trusted_proxies);
+    let from = asked.from.unwrap_or_else(own);
+    let core = &web.core;
+    let explained = core.explain(&asked.collection, from);
+    let explained = explained.map_err(|error| refusal(&error, &core.timeline, (core.clock)()))?;
+    Ok(Json(explained))
 }
 
 pub(super) async fn collections(State(web): State<Web>) -> Json<Vec<CollectionSummary>> {

@@ -35,8 +35,11 @@ impl Server {
         let serving = serve(
             listener,
             core.clone(),
-            TOKEN.into(),
-            BLOB_BYTES_MAX,
+            ApiConfig {
+                admin_token: TOKEN.into(),
+                blob_bytes_max: BLOB_BYTES_MAX,
+                trusted_proxies: Vec::new(),
+            },
             stop.clone(),
         );
         Self {
@@ -94,12 +97,14 @@ impl Server {
         let now = Instant::now();
         let address = format!("node{n}.test:1");
         let node = NodeId::from([n; 32]);
-        let (membership, queue) = self.core.members.join(node, address, "v".into(), now);
+        let (membership, queue) = self.core.members.join(node, address, "v".into(), None, now);
         let beat = Heartbeat {
             sessions: 0,
             cached_bytes: 5,
             free_bytes: 5,
             draining: false,
+            sessions_max: 5000,
+            bandwidth_mbps: 100,
         };
         self.core.members.heartbeat(membership, beat, now);
         queue

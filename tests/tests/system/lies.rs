@@ -43,11 +43,10 @@ async fn a_flipped_bit_is_found_left_behind_and_not_paid_for() {
     world.epoch_with(6).await;
     // The liar is the node that this client is sent to first.
     let config = ClientConfig::new(&world.control_url);
-    let request = RouteRequest {
-        collection: "film".into(),
-        client: ClientKey::from(config.key.verifying_key().to_bytes()),
-        exclude: Vec::new(),
-    };
+    let request = RouteRequest::new(
+        "film",
+        ClientKey::from(config.key.verifying_key().to_bytes()),
+    );
     let control = ControlApi::new(&world.control_url).expect("a URL");
     let liar = control.route(&request).await.expect("nodes").nodes[0].node;
     let place = world.nodes.iter().find(|node| node.id == liar);

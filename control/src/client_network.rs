@@ -1,0 +1,41 @@
+//! The network an address is in: what one household or office has, so that many addresses aren't many
+//! witnesses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const PREFIX_V4: u32 = 24;
+const PREFIX_V6: u32 = 48;
+
+/// The /24 or /48 that an address is in, named by its first address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ClientNetwork(IpAddr);
+
+impl From<IpAddr> for ClientNetwork {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX << (32 - PREFIX_V4);
+                Ipv4Addr::from_bits(address.to_bits() & mask).into()
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX << (128 - PREFIX_V6);
+                Ipv6Addr::from_bits(address.to_bits() & mask).into()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_one_network() {
+        let network = |text: &str| ClientNetwork::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(network("192.0.2.1"), network("192.0.2.200"));
+        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.9"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:1:2::3"), network("2001:db8:1:ffff::"));
+        assert_ne!(network("2001:db8:1::"), network("2001:db8:2::"));
+    }
+}

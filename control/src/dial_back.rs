@@ -1,0 +1,199 @@
+//! Dialling nodes back: a node gets traffic once the control plane has fetched verified bytes from it, at
+//! the address that clients are told, with a ticket and under the rules of any client.
+//!
+//! What is fetched are the first bytes of the smallest file there is, so that a node that has to fill it
+//! first has little to do. Where nothing is published, a handshake that proves the node's key has to do.
+//! No receipt is signed: looks are no deliveries, and nobody pays for them.
+
+use crate::catalogue::Collection;
+use crate::core::Core;
+use crate::issuer::Grant;
+use crate::membership::Look;
+use content::Body;
+use protocol::{
+    ALPN_NODE, ClientKey, Entry, FetchReply, GROUP_BYTES, Request, SessionReply, SigningKey, Tag,
+    exporter_binding, sign,
+};
+use quinn::{Connection, Endpoint};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use transport::{client_endpoint, connect, exporter, read_frame, write_frame};
+
+/// Looks at once.
+const LOOKS_MAX: usize = 32;
+/// How often it is checked whether a look is due.
+const TICK: Duration = Duration::from_millis(250);
+/// A look that takes longer has failed. A node may have to fill first.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Looks at nodes until told to stop.
+pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
+    let endpoint = match client_endpoint() {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            tracing::error!(%error, "no socket to dial nodes back from");
+            return;
+        }
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = looks.join_next(), if !looks.is_empty() => {}
+            _ = ticks.tick() => {
+                let room = LOOKS_MAX - looks.len().min(LOOKS_MAX);
+                for look in core.members.looks_due(room, Instant::now()) {
+                    looks.spawn(look_task(core.clone(), endpoint.clone(), look));
+                }
+            }
+        }
+    }
+    endpoint.close(0u32.into(), b"");
+}
+
+async fn look_task(core: Arc<Core>, endpoint: Endpoint, look: Look) {
+    let outcome = match timeout(LOOK_TIMEOUT, fetch(&core, &endpoint, &look)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!(
+            "it didn't deliver within {} s",
+            LOOK_TIMEOUT.as_secs()
+        )),
+    };
+    match &outcome {
+        Ok(()) => tracing::debug!(node = %look.node, "dialled back"),
+        Err(reason) => {
+            tracing::warn!(node = %look.node, address = look.address, reason, "dialling back failed");
+        }
+    }
+    core.members.saw(&look, outcome, Instant::now());
+}
+
+/// The first bytes of the smallest file, as a client would fetch them. The error is for the node's operator.
+async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<(), String> {
+    let dialled = connect(
+        endpoint,
+        &look.address,
+        *look.node.as_bytes(),
+        ALPN_NODE,
+        None,
+    )
+    .await;
+    let connection = dialled.map_err(|error| {
+        format!(
+            "{} can't be dialled from the control plane: {error}",
+            look.address
+        )
+    })?;
+    let Some((collection, entry)) = smallest(core).await else {
+        return Ok(());
+    };
+    // A fault of our own is no fault of the node's: it is proven by what was seen.
+    let Some(()) = deliver(core, &connection, look, &collection, &entry).await? else {
+        return Ok(());
+    };
+    connection.close(0u32.into(), b"");
+    Ok(())
+}
+
+async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
+    let collection = core.catalogue.smallest()?;
+    let (catalogue, id) = (core.catalogue.clone(), collection.id);
+    let manifest = tokio::task::spawn_blocking(move || catalogue.manifest(&id)).await;
+    let manifest = manifest.ok()?.ok()?;
+    let files = manifest.entries().iter().filter(|entry| entry.size > 0);
+    let entry = files.min_by_key(|entry| entry.size)?.clone();
+    Some((collection, entry))
+}
+
+async fn deliver(
+    core: &Core,
+    connection: &Connection,
+    look: &Look,
+    collection: &Collection,
+    entry: &Entry,
+) -> Result<Option<()>, String> {
+    let mut seed = [0; 32];
+    if getrandom::fill(&mut seed).is_err() {
+        return Ok(None);
+    }
+    let key = SigningKey::from_bytes(&seed);
+    let grant = Grant {
+        node: look.node,
+        client: ClientKey::from(key.verifying_key().to_bytes()),
+        collection: collection.id,
+        payer: collection.payer,
+        bytes_max: collection.bytes,
+    };
+    let Ok(tickets) = core.issuer.issue(vec![grant]).await else {
+        return Ok(None);
+    };
+    let Some(ticket) = tickets.into_iter().next() else {
+        return Ok(None);
+    };
+    let broke = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    let (id, digest) = (ticket.peek().id, ticket.peek().digest());
+    let binding = sign(
+        &key,
+        Tag::Binding,
+        &exporter_binding(&digest, &exporter(connection)),
+    );
+    let (mut send, mut recv) = connection
+        .open_bi()
+        .await
+        .map_err(|error| broke("its connection broke", &error))?;
+    let request = Request::Session {
+        ticket: Box::new(ticket),
+        binding,
+    };
+    let opened = async {
+        write_frame(&mut send, &request).await?;
+        read_frame::<SessionReply>(&mut recv).await
+    };
+    match opened
+        .await
+        .map_err(|error| broke("it opened no session", &error))?
+    {
+        SessionReply::Accepted { .. } => {}
+        SessionReply::Refused { detail, .. } => {
+            return Err(broke("it refused a good ticket", &detail));
+        }
+        SessionReply::Acked { .. } => return Err("it answers what wasn't asked".into()),
+    }
+    let length = entry.size.min(GROUP_BYTES);
+    let (mut ask, mut body) = connection
+        .open_bi()
+        .await
+        .map_err(|error| broke("its connection broke", &error))?;
+    let request = Request::Fetch {
+        ticket: id,
+        content: entry.content,
+        offset: 0,
+        length,
+    };
+    let answered = async {
+        write_frame(&mut ask, &request).await?;
+        read_frame::<FetchReply>(&mut body).await
+    };
+    match answered
+        .await
+        .map_err(|error| broke("it answered no fetch", &error))?
+    {
+        FetchReply::Ok { size } if size == entry.size => {}
+        FetchReply::Ok { size } => {
+            return Err(format!(
+                "it says that a content of {} bytes has {size}",
+                entry.size
+            ));
+        }
+        FetchReply::Refused { detail, .. } => return Err(broke("it refused to deliver", &detail)),
+    }
+    let mut body = Body::new(body, entry.content, entry.size, 0, length)
+        .map_err(|error| broke("the control plane asked for what isn't there", &error))?;
+    while let Some(_group) = body.next_group().await.map_err(|error| error.to_string())? {}
+    Ok(Some(()))
+}
