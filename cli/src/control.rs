@@ -63,6 +63,9 @@ settings! {
         /// Sessions up to which a node counts as idle [default: 64].
         #[arg(long, value_name = "N")]
         idle_sessions: u32,
+        /// URL at which clients reach the HTTP API, for playlists [default: as they say].
+        #[arg(long, env = "QUITTANCE_PUBLIC_URL", value_name = "URL")]
+        public_url: String,
         /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
         #[arg(long, value_name = "CIDR,…")]
         trusted_proxies: Networks,
@@ -180,6 +183,7 @@ async fn serve(args: RunArgs) -> Result<()> {
     );
     config.chain_id = chain.chain_id;
     config.public_join_address = settings.public_join_address;
+    config.public_url = settings.public_url;
     config.zone_file = settings.zone_file;
     config.location_file = settings.location_file;
     if let Some(sessions) = settings.idle_sessions {

@@ -33,6 +33,19 @@ impl Blob {
         self.size
     }
 
+    /// All its bytes, for what is small; they were verified when they came. Blocking.
+    ///
+    /// # Errors
+    /// If the file can't be read, or has more than `max` bytes.
+    pub fn read_whole(&self, max: u64) -> io::Result<Vec<u8>> {
+        if self.size > max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = vec![0; self.size as usize];
+        self.data.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
     /// Reads parents and groups of one slice in the order in which bao sends them. Blocking.
     fn encode(&self, range: &Range<u64>) -> io::Result<Vec<u8>> {
         let tree = tree(self.size);

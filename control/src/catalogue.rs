@@ -7,13 +7,15 @@
 use crate::durable::{self, FileError, failed};
 use protocol::{Address, CollectionId, CollectionSummary, Manifest, ManifestError, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Most publications, old versions included.
 pub(crate) const PUBLICATIONS_MAX: usize = 65_536;
+/// Manifests remembered.
+const MANIFESTS_MAX: usize = 32;
 /// Longest name.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -129,6 +131,8 @@ pub(crate) struct Catalogue {
     index: RwLock<Index>,
     /// What the file says; held while it is written, so that publishers take turns.
     publications: Mutex<Vec<Publication>>,
+    /// Manifests read last.
+    read: Mutex<VecDeque<(CollectionId, Arc<Manifest>)>>,
 }
 
 impl Catalogue {
@@ -175,6 +179,7 @@ impl Catalogue {
             dir: dir.to_owned(),
             index: RwLock::new(index),
             publications: Mutex::new(publications),
+            read: Mutex::default(),
         })
     }
 
@@ -280,9 +285,19 @@ impl Catalogue {
         Ok(fs::read(&path).map_err(failed("read", &path))?)
     }
 
-    /// The manifest, checked. Blocking.
-    pub(crate) fn manifest(&self, id: &CollectionId) -> Result<Manifest, CatalogueError> {
-        read_manifest(&manifest_path(&self.dir, id), id)
+    /// The manifest, checked; those asked for last are remembered. Blocking.
+    pub(crate) fn manifest(&self, id: &CollectionId) -> Result<Arc<Manifest>, CatalogueError> {
+        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = read().iter().find(|(known, _)| known == id) {
+            return Ok(known.clone());
+        }
+        let manifest = Arc::new(read_manifest(&manifest_path(&self.dir, id), id)?);
+        let mut read = read();
+        if read.len() >= MANIFESTS_MAX {
+            read.pop_front();
+        }
+        read.push_back((*id, manifest.clone()));
+        Ok(manifest)
     }
 }
 
@@ -347,7 +362,7 @@ mod tests {
             assert_eq!(catalogue.find("copy").unwrap().payer, other);
             let old_one = catalogue.find(&old.id().to_string()).unwrap();
             assert_eq!((old_one.id, old_one.payer), (old.id(), other));
-            assert_eq!(catalogue.manifest(&old.id()).unwrap(), old);
+            assert_eq!(*catalogue.manifest(&old.id()).unwrap(), old);
             let names: Vec<_> = catalogue.list().iter().map(|c| c.name.clone()).collect();
             assert_eq!(names, ["copy", "film"]);
             assert!(catalogue.find("nothing").is_none());

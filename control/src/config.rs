@@ -53,6 +53,8 @@ pub struct Config {
     /// Sessions up to which a node counts as idle: below, warm caches matter more than even loads.
     /// Default 64.
     pub idle_sessions: u32,
+    /// URL at which clients reach the HTTP API, for playlists. `None`: plain HTTP at the host they name.
+    pub public_url: Option<String>,
     /// Networks of reverse proxies, whose `X-Forwarded-For` is believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
     /// Largest content that may be uploaded, bytes. Default 64 GiB.
@@ -93,6 +95,7 @@ impl Config {
             location_file: None,
             dial_back: true,
             idle_sessions: 64,
+            public_url: None,
             trusted_proxies: Vec::new(),
             blob_bytes_max: 64 << 30,
         }
@@ -113,6 +116,13 @@ impl Config {
         }
         if self.node_timeout.is_zero() {
             return Err(ConfigError::NodeTimeout);
+        }
+        if let Some(url) = &self.public_url
+            && !["http://", "https://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        {
+            return Err(ConfigError::PublicUrl(url.clone()));
         }
         if self.public_join_address.is_none() && self.join_listen.ip().is_unspecified() {
             return Err(ConfigError::JoinAddress(self.join_listen));
@@ -147,6 +157,9 @@ pub enum ConfigError {
     /// Every node would be unhealthy.
     #[error("the node timeout must be above zero")]
     NodeTimeout,
+    /// Not a URL.
+    #[error("the public URL must begin with http:// or https://, and {0:?} doesn't")]
+    PublicUrl(String),
     /// Nobody can dial 0.0.0.0.
     #[error("nodes can't dial {0}: give a public join address (host:port)")]
     JoinAddress(SocketAddr),
@@ -172,6 +185,7 @@ impl fmt::Debug for Config {
             .field("location_file", &self.location_file)
             .field("dial_back", &self.dial_back)
             .field("idle_sessions", &self.idle_sessions)
+            .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("blob_bytes_max", &self.blob_bytes_max)
             .finish_non_exhaustive()

@@ -6,6 +6,7 @@ use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
+use crate::gateways::Gateways;
 use crate::http::ApiConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
@@ -13,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::overlay::{Overlay, OverlayError};
 use crate::registry::Registry;
 use crate::ticket_log::LogError;
-use crate::{dial_back, http, join};
+use crate::{dial_back, gateways, http, join};
 use content::{OnDamage, Store, StoreError};
 use contracts::{Chain, ChainConfig, ChainError};
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
@@ -155,6 +156,7 @@ struct Tasks {
     registry: Task,
     payers: Task,
     dial_back: Task,
+    gateways: Task,
 }
 
 struct Task {
@@ -285,6 +287,8 @@ impl Control {
             catalogue: opened.catalogue,
             store: opened.store,
             members: Members::new(members, opened.overlay),
+            gateways: Gateways::default(),
+            public_url: config.public_url.clone(),
             payers: payers.clone(),
             issuer: opened.issuer.clone(),
             metrics: metrics.clone(),
@@ -307,6 +311,10 @@ impl Control {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
+            gateways: Task::spawn({
+                let core = core.clone();
+                |stop| gateways::run(core, stop)
+            }),
             dial_back: Task::spawn({
                 let core = core.clone();
                 |stop| dial_back::run(core, stop)
@@ -348,11 +356,13 @@ impl Control {
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
             _ = &mut tasks.dial_back.handle => tracing::error!("dialling nodes back has failed; shutting down"),
+            _ = &mut tasks.gateways.handle => tracing::error!("watching gateways has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
         }
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;
+        tasks.gateways.end("gateways", JOIN_GRACE).await;
         tasks.join.end("join", JOIN_GRACE).await;
         tasks.commit.end("commit", COMMIT_GRACE).await;
         tasks.registry.end("registry", JOIN_GRACE).await;

@@ -4,14 +4,16 @@
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
 use crate::explain::explain;
+use crate::gateways::Gateways;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
+use crate::playlist::Pathway;
 use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
     Address, ClientKey, CollectionId, IssuerKey, Network, NodeId, RewardTerms, RouteAnswer,
-    RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline,
+    RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline, keccak256,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +35,9 @@ pub(crate) struct Core {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) members: Members,
+    pub(crate) gateways: Gateways,
+    /// URL at which clients reach this API; none: as they say.
+    pub(crate) public_url: Option<String>,
     pub(crate) payers: Arc<Registry<Address>>,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) metrics: Arc<Metrics>,
@@ -49,6 +54,10 @@ pub(crate) enum RouteError {
     AllExcluded,
     #[error("every healthy node has as many sessions as it can")]
     Full,
+    #[error(
+        "no HTTP gateway answers: the operator lists them in the zone file, and anyone can run `quittance gateway`"
+    )]
+    NoGateway,
     #[error(transparent)]
     Payer(#[from] PayerError),
     #[error(transparent)]
@@ -76,7 +85,7 @@ impl Core {
         }
     }
 
-    fn find(&self, wanted: &str) -> Result<Arc<Collection>, RouteError> {
+    pub(crate) fn find(&self, wanted: &str) -> Result<Arc<Collection>, RouteError> {
         // The answer repeats no more of a wrong name than people can read.
         let unknown = || RouteError::UnknownCollection(wanted.chars().take(80).collect());
         self.catalogue.find(wanted).ok_or_else(unknown)
@@ -100,6 +109,39 @@ impl Core {
             exclude,
         };
         self.members.decide(&ask, Instant::now())
+    }
+
+    /// Where a client that speaks HTTP takes a collection from: a gateway and the node it prefers, best
+    /// first. Nothing is issued or counted; the gateway asks for tickets itself.
+    pub(crate) fn pathways(
+        &self,
+        collection: CollectionId,
+        from: IpAddr,
+    ) -> Result<Vec<Pathway>, RouteError> {
+        let turn = keccak256(from.to_string());
+        let turn = u64::from_be_bytes(*turn.first_chunk().expect("a hash has 32 bytes"));
+        let chosen = self.decide(collection, from, turn, self.tickets_per_route, &[]);
+        if chosen.nodes.is_empty() {
+            return Err(RouteError::NoNode);
+        }
+        let zones = &self.members.overlay().zones;
+        let placement = chosen.decision.placement;
+        // The way from a client to its gateway is the one that has no fail-over but the player's.
+        let near =
+            std::iter::once(placement.zone).chain(zones.fallbacks(placement.zone).iter().copied());
+        let gateways = self.gateways.healthy(zones, near, turn);
+        if gateways.is_empty() {
+            return Err(RouteError::NoGateway);
+        }
+        let of = |(node, _): &(NodeId, String), number: usize| Pathway {
+            id: node.short(),
+            base: format!(
+                "{}/~{node}/{collection}/",
+                gateways[number % gateways.len()]
+            ),
+        };
+        let nodes = chosen.nodes.iter().enumerate();
+        Ok(nodes.map(|(number, node)| of(node, number)).collect())
     }
 
     /// Where a client at an address would be sent, and why. Nothing is issued or counted.

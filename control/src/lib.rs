@@ -19,6 +19,7 @@
 //! | `http` | the public API |
 //! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
+//! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
 //! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `issuer`, `ticket_log` | tickets: one thread, one file per epoch |
 //! | `commit`, `ledger` | ticket logs on chain |
@@ -34,6 +35,7 @@ mod core;
 mod dial_back;
 mod durable;
 mod explain;
+mod gateways;
 mod health;
 mod http;
 mod issuer;
@@ -43,6 +45,7 @@ mod measured;
 mod membership;
 mod metrics;
 mod overlay;
+mod playlist;
 mod registry;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::gateways::Gateways;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
@@ -111,6 +112,8 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
             },
             Overlay::default(),
         ),
+        gateways: Gateways::default(),
+        public_url: None,
         payers: Arc::new(Registry::of([PAYER])),
         issuer: Arc::new(issuer.unwrap()),
         metrics: Arc::new(Metrics::default()),

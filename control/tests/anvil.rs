@@ -91,6 +91,8 @@ fn config(rpc: &str, chain: &Chain, dir: &Path) -> Config {
         payer,
     );
     config.node_timeout = PATIENCE;
+    // The node of these tests has no port to dial.
+    config.dial_back = false;
     config
 }
 

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 700;
 /// Folders that hold nothing we wrote.
 const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 /// Whom each of our crates may use, besides the packages of others.
-const DIRECTIONS: [(&str, &[&str]); 9] = [
+const DIRECTIONS: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
     ("prover", &["protocol"]),
     ("routing", &["protocol"]),

@@ -61,9 +61,10 @@ impl Refusal {
         let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, text.clone());
         match error {
             RouteError::UnknownCollection(_) => Self::not_found(text),
-            RouteError::NoNode | RouteError::AllExcluded | RouteError::Full => {
-                unavailable.retry_after(2)
-            }
+            RouteError::NoNode
+            | RouteError::AllExcluded
+            | RouteError::Full
+            | RouteError::NoGateway => unavailable.retry_after(2),
             RouteError::Payer(error) => Self::payer(error),
             RouteError::Issue(error) => match error {
                 IssueError::BeforeGenesis => {

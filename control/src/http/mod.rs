@@ -7,6 +7,8 @@
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]` |
 //! | `GET /v1/collections/{id or name}/manifest` | the manifest's bytes |
 //! | `GET /v1/explain?collection=…&from=…` | [`RouteExplanation`](protocol::RouteExplanation) |
+//! | `GET /r/{collection}/{path}` | for ordinary players: 302 to a gateway; playlists, rewritten |
+//! | `GET /v1/steering/{collection}` | Content Steering: which pathway first |
 //! | `GET /v1/nodes` | `[NodeInfo]` |
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
@@ -21,6 +23,7 @@ mod error;
 mod listener;
 mod publish;
 mod read;
+mod redirect;
 
 use crate::core::Core;
 use axum::Router;
@@ -78,6 +81,8 @@ fn router(core: Arc<Core>, config: ApiConfig) -> Router {
         .route("/v1/network", get(read::network))
         .route("/v1/route", post(read::route))
         .route("/v1/explain", get(read::explain))
+        .route("/v1/steering/{collection}", get(redirect::steering))
+        .route("/r/{collection}/{*path}", get(redirect::redirect))
         .route(
             "/v1/collections",
             get(read::collections).post(publish::collection),

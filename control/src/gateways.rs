@@ -1,0 +1,153 @@
+//! The HTTP gateways that the zone file lists, and which of them answer.
+
+use crate::core::Core;
+use routing::{ZoneIndex, Zones};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How often each is asked.
+const ASK_INTERVAL: Duration = Duration::from_secs(2);
+/// By when it has to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Questions in a row without an answer before clients are sent elsewhere; one answer brings it back.
+const UNANSWERED_MAX: u32 = 2;
+/// Asked at once.
+const ASKED_MAX: usize = 64;
+/// Named to one client.
+const NAMED_MAX: usize = 3;
+
+/// Which gateways answer.
+#[derive(Debug, Default)]
+pub(crate) struct Gateways {
+    /// Questions in a row without an answer, by URL. Who has never answered isn't here.
+    answered: Mutex<HashMap<String, u32>>,
+}
+
+impl Gateways {
+    /// Those of the first of these zones that has any, in turns.
+    pub(crate) fn healthy(
+        &self,
+        zones: &Zones,
+        near: impl Iterator<Item = ZoneIndex>,
+        turn: u64,
+    ) -> Vec<String> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = |url: &&String| {
+            answered
+                .get(*url)
+                .is_some_and(|missed| *missed < UNANSWERED_MAX)
+        };
+        for zone in near {
+            let mut found: Vec<_> = zones
+                .gateways(zone)
+                .iter()
+                .filter(answers)
+                .cloned()
+                .collect();
+            if !found.is_empty() {
+                let first = (turn % found.len() as u64) as usize;
+                found.rotate_left(first);
+                found.truncate(NAMED_MAX);
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    fn heard(&self, url: &str, answer: bool) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answer {
+            if answered.insert(url.to_owned(), 0).is_none() {
+                tracing::info!(url, "a gateway answers");
+            }
+        } else if let Some(missed) = answered.get_mut(url) {
+            *missed += 1;
+            if *missed >= UNANSWERED_MAX {
+                answered.remove(url);
+                tracing::warn!(url, "a gateway answers no more");
+            }
+        }
+    }
+}
+
+/// Asks all of them, again and again, until told to stop.
+pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
+    let zones = &core.members.overlay().zones;
+    let urls: HashSet<_> = zones
+        .all()
+        .flat_map(|zone| zones.gateways(zone))
+        .cloned()
+        .collect();
+    if urls.is_empty() {
+        return stop.cancelled().await;
+    }
+    // Fails if somebody else was first, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
+    // Systems without trusted roots can still speak plain HTTP.
+    let built = builder()
+        .build()
+        .or_else(|_| builder().tls_certs_only([]).build());
+    let http = match built {
+        Ok(http) => http,
+        Err(error) => {
+            tracing::error!(%error, "gateways can't be asked");
+            return stop.cancelled().await;
+        }
+    };
+    let mut ticks = interval(ASK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let mut asked = JoinSet::new();
+        for url in &urls {
+            if asked.len() >= ASKED_MAX {
+                asked.join_next().await;
+            }
+            let (core, http, url) = (core.clone(), http.clone(), url.clone());
+            asked.spawn(async move {
+                let health = format!("{}/healthz", url.trim_end_matches('/'));
+                let answer = http.get(health).send().await;
+                let well = answer.is_ok_and(|answer| answer.status().is_success());
+                core.gateways.heard(&url, well);
+            });
+        }
+        asked.join_all().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_is_named_zone_by_zone_and_in_turns() {
+        let zones = Zones::parse(
+            br#"{"coverageZones":{"a":{"gateways":["http://a1","http://a2"]},"b":{"gateways":["http://b"]}}}"#,
+        )
+        .unwrap();
+        let near: Vec<_> = ["a", "b"].map(|name| zones.find(name).unwrap()).into();
+        let gateways = Gateways::default();
+        let named = |turn| gateways.healthy(&zones, near.iter().copied(), turn);
+        assert!(named(0).is_empty(), "nobody has answered yet");
+        gateways.heard("http://b", true);
+        assert_eq!(named(0), ["http://b"]);
+        gateways.heard("http://a1", true);
+        gateways.heard("http://a2", true);
+        assert_eq!(named(0), ["http://a1", "http://a2"]);
+        assert_eq!(named(1), ["http://a2", "http://a1"]);
+        gateways.heard("http://a1", false);
+        assert_eq!(named(0).len(), 2, "once is an accident");
+        gateways.heard("http://a1", false);
+        assert_eq!(named(0), ["http://a2"]);
+        gateways.heard("http://a1", true);
+        assert_eq!(named(0).len(), 2);
+    }
+}

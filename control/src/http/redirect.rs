@@ -1,0 +1,194 @@
+//! Ordinary players: redirects to gateways, playlists that name them, and steering while they play.
+
+use super::Web;
+use super::client_address::client_address;
+use super::error::Refusal;
+use super::listener::Peer;
+use crate::core::{Core, RouteError};
+use crate::playlist::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use protocol::{ContentHash, Entry};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Seconds after which a player asks again which pathway is best.
+const STEERING_TTL_S: u64 = 5;
+
+/// What a file is to a player.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Hls,
+    Dash,
+    Other,
+}
+
+fn kind(entry: &Entry) -> Kind {
+    let path = entry.path.to_ascii_lowercase();
+    let media_type = entry.media_type.to_ascii_lowercase();
+    if path.ends_with(".m3u8") || media_type.ends_with("mpegurl") {
+        Kind::Hls
+    } else if path.ends_with(".mpd") || media_type == "application/dash+xml" {
+        Kind::Dash
+    } else {
+        Kind::Other
+    }
+}
+
+fn refusal(error: &RouteError) -> Refusal {
+    Refusal::route(error, 1, 1)
+}
+
+/// `GET /r/{collection}/{path}`: 302 to a gateway; a playlist is answered at once, rewritten.
+pub(super) async fn redirect(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path((wanted, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let core = &web.core;
+    let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
+    let (catalogue, id) = (core.catalogue.clone(), collection.id);
+    let manifest = blocking(move || catalogue.manifest(&id)).await?;
+    let entry = manifest.entry(&path).ok_or_else(|| {
+        let shown: String = path.chars().take(80).collect();
+        Refusal::not_found(format!("{wanted} holds no file {shown:?}"))
+    })?;
+    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let pathways = core
+        .pathways(collection.id, from)
+        .map_err(|error| refusal(&error))?;
+    let kind = kind(entry);
+    if kind == Kind::Other {
+        let mut url = url::Url::parse(&pathways[0].base).map_err(|_| Refusal::internal())?;
+        let base = url.path().to_owned();
+        // Escapes what has to be.
+        url.set_path(&format!("{base}{path}"));
+        let location = HeaderValue::from_str(url.as_str()).map_err(|_| Refusal::internal())?;
+        let headers = [
+            (LOCATION, location),
+            (CACHE_CONTROL, no_store()),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, any()),
+        ];
+        return Ok((StatusCode::FOUND, headers).into_response());
+    }
+    let text = read(core, entry.content).await?;
+    let steering = format!(
+        "{}/v1/steering/{}",
+        public_url(core, &headers),
+        collection.id
+    );
+    let to = Rewriting {
+        path: &entry.path,
+        pathways: &pathways,
+        steering: &steering,
+    };
+    let (rewritten, media_type) = match kind {
+        Kind::Hls => (playlist::hls(&text, &to), "application/vnd.apple.mpegurl"),
+        _ => (playlist::dash(&text, &to), "application/dash+xml"),
+    };
+    let rewritten = rewritten.map_err(|error: PlaylistError| {
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    })?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (CACHE_CONTROL, no_store()),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, any()),
+    ];
+    Ok((headers, rewritten).into_response())
+}
+
+fn no_store() -> HeaderValue {
+    HeaderValue::from_static("no-store")
+}
+
+fn any() -> HeaderValue {
+    HeaderValue::from_static("*")
+}
+
+/// Where clients reach this API.
+fn public_url(core: &Core, headers: &HeaderMap) -> String {
+    if let Some(url) = &core.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    format!("http://{}", host.unwrap_or_default())
+}
+
+async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "cannot read what a player asks for");
+            Err(Refusal::internal())
+        }
+        Err(_) => Err(Refusal::internal()),
+    }
+}
+
+async fn read(core: &Arc<Core>, content: ContentHash) -> Result<String, Refusal> {
+    let store = core.store.clone();
+    let blob = blocking(move || Ok::<_, std::io::Error>(store.get(&content))).await?;
+    let Some(blob) = blob else {
+        return Err(Refusal::not_found(format!(
+            "content {content} isn't here any more"
+        )));
+    };
+    if blob.size() > PLAYLIST_BYTES_MAX {
+        let error = format!(
+            "a playlist of {} bytes; at most {PLAYLIST_BYTES_MAX} are rewritten",
+            blob.size()
+        );
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
+    }
+    let bytes = blocking(move || blob.read_whole(PLAYLIST_BYTES_MAX)).await?;
+    String::from_utf8(bytes)
+        .map_err(|_| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "the playlist isn't UTF-8"))
+}
+
+/// A steering manifest (HLS, second edition, section 7.2; the same for DASH).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+pub(super) struct Steering {
+    version: u32,
+    ttl: u64,
+    reload_uri: String,
+    pathway_priority: Vec<String>,
+}
+
+/// `GET /v1/steering/{collection}`: which pathway is best now, for the client that asks.
+pub(super) async fn steering(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Path(wanted): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let core = &web.core;
+    let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
+    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let pathways = core
+        .pathways(collection.id, from)
+        .map_err(|error| refusal(&error))?;
+    let steering = Steering {
+        version: 1,
+        ttl: STEERING_TTL_S,
+        reload_uri: format!(
+            "{}/v1/steering/{}",
+            public_url(core, &headers),
+            collection.id
+        ),
+        pathway_priority: pathways.into_iter().map(|pathway| pathway.id).collect(),
+    };
+    let headers = [
+        (CACHE_CONTROL, no_store()),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, any()),
+    ];
+    Ok((headers, Json(steering)).into_response())
+}
