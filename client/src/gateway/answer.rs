@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{CollectionId, Entry};
+use protocol::{CollectionId, Entry, NodeId};
 use std::io;
 use std::sync::Arc;
 
@@ -65,10 +65,16 @@ async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusa
         }
         _ => {}
     }
-    match target::parse(parts.uri.path())? {
+    let (preferred, path) = target::preferred(parts.uri.path())?;
+    let via = match target::via(parts.uri.query())? {
+        None => preferred,
+        named => named,
+    };
+    match target::parse(path)? {
         Target::Bare(collection) => {
             // Links of the list are relative to the folder.
-            let location = format!("/{collection}/");
+            let node = preferred.map_or(String::new(), |node| format!("/~{node}"));
+            let location = format!("{node}/{collection}/");
             Ok((
                 StatusCode::PERMANENT_REDIRECT,
                 [(header::LOCATION, location)],
@@ -76,7 +82,7 @@ async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusa
                 .into_response())
         }
         Target::Listing(collection) => page::files(shared, &collection).await,
-        Target::File { collection, path } => file(shared, parts, &collection, &path).await,
+        Target::File { collection, path } => file(shared, parts, &collection, &path, via).await,
     }
 }
 
@@ -110,8 +116,8 @@ async fn file(
     parts: &Parts,
     collection: &str,
     path: &str,
+    via: Option<NodeId>,
 ) -> Result<Response, Refusal> {
-    let via = target::via(parts.uri.query())?;
     let by_id = collection.parse::<CollectionId>().is_ok();
     let collection = shared.collection(collection).await?;
     let Some(file) = playlist::place(&collection.manifest, path) else {

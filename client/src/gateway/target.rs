@@ -1,4 +1,5 @@
-//! What a request's URL names: `/{collection}/{path in it}?via={node}`.
+//! What a request's URL names: `/{collection}/{path in it}?via={node}`, or `/~{node}/{collection}/{path}`, which
+//! what a playlist there names by a relative URL keeps.
 
 use protocol::{CollectionId, Manifest, NodeId};
 
@@ -68,6 +69,17 @@ pub(super) fn parse(raw: &str) -> Result<Target, Wrong> {
         return Err(Wrong::TooLong);
     }
     Ok(Target::File { collection, path })
+}
+
+/// The node that a path prefers, and the rest of the path.
+pub(super) fn preferred(raw: &str) -> Result<(Option<NodeId>, &str), Wrong> {
+    let Some(rest) = raw.strip_prefix("/~") else {
+        return Ok((None, raw));
+    };
+    let malformed = Wrong::Malformed("after /~ comes a node's id, then the collection");
+    let end = rest.find('/').ok_or(malformed)?;
+    let node = rest[..end].parse().map_err(|_| malformed)?;
+    Ok((Some(node), &rest[end..]))
 }
 
 /// One segment, decoded.
@@ -204,6 +216,24 @@ mod tests {
             parse(&format!("/film/{}", &long[..1025])),
             Err(Wrong::TooLong)
         );
+    }
+
+    #[test]
+    fn a_path_may_prefer_a_node() {
+        let node = NodeId::from([9; 32]);
+        assert_eq!(preferred("/film/~a"), Ok((None, "/film/~a")));
+        assert_eq!(
+            preferred(&format!("/~{node}/film/a")),
+            Ok((Some(node), "/film/a"))
+        );
+        for raw in [
+            "/~",
+            "/~12/film/a",
+            &format!("/~{node}"),
+            &format!("/~~{node}/a"),
+        ] {
+            assert!(preferred(raw).is_err(), "{raw}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ const LARGE: usize = 48 * MIB;
 const SECONDS: &str = "40";
 
 /// Has ffmpeg make an HLS and a DASH package of the same picture.
-async fn make_film(ffmpeg: &Path, folder: &Path) {
+pub(crate) async fn make_film(ffmpeg: &Path, folder: &Path) {
     let hls = folder.join("hls");
     let dash = folder.join("dash");
     for made in [&hls, &dash] {

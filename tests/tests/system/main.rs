@@ -15,5 +15,6 @@ mod lies;
 mod prove;
 mod receipts;
 mod rotation;
+mod routing;
 mod why;
 mod window;
