@@ -7,9 +7,9 @@
 //   {"rate": FACTOR}         plays faster
 //   {"screenshot": PATH}     writes a PNG
 //
-// Each is answered with {"time", "frames", "dropped", "width", "errors": [...], "hosts": [...]}: where playback is,
-// frames so far, the picture's width, hls.js' fatal errors, and the hosts that segments came from. It ends with
-// its stdin.
+// Each is answered with {"time", "frames", "dropped", "width", "stood_ms", "errors": [...], "hosts": [...]}: where
+// playback is, frames so far, the picture's width, how long the picture stood still for want of data once it had begun,
+// hls.js' fatal errors, and the hosts that segments came from. It ends with its stdin.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -26,7 +26,12 @@ const page = `<!doctype html><title>player</title><style>body{margin:0;backgroun
 <video muted playsinline></video><script src="hls.js"></script>
 <script>
 const video = document.querySelector("video");
-const seen = { errors: [], hosts: new Set() };
+const seen = { errors: [], hosts: new Set(), stood: 0, since: null };
+video.addEventListener("waiting", () => { if (video.currentTime > 0 && !video.seeking) seen.since ??= performance.now(); });
+video.addEventListener("playing", () => {
+    if (seen.since !== null) seen.stood += performance.now() - seen.since;
+    seen.since = null;
+});
 // A short buffer: what is played is fetched while it plays.
 const player = new Hls({ maxBufferLength: 4, maxMaxBufferLength: 4, backBufferLength: 4 });
 player.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) seen.errors.push(data.details); });
@@ -57,7 +62,8 @@ const state = () =>
     tab.evaluate(() => {
         const { totalVideoFrames: frames, droppedVideoFrames: dropped } = video.getVideoPlaybackQuality();
         const { currentTime: time, videoWidth: width } = video;
-        return { time, frames, dropped, width, errors: seen.errors, hosts: [...seen.hosts] };
+        const stood_ms = Math.round(seen.stood);
+        return { time, frames, dropped, width, stood_ms, errors: seen.errors, hosts: [...seen.hosts] };
     });
 
 const commands = {

@@ -210,14 +210,19 @@ fn describe(headers: &mut HeaderMap, wanted: &Wanted) {
     if let Ok(value) = HeaderValue::from_str(media_type) {
         headers.insert(header::CONTENT_TYPE, value);
     }
-    let lower = media_type.to_ascii_lowercase();
-    if ACTIVE.iter().any(|active| lower.contains(active)) {
+    if may_run(media_type) {
         let policy = HeaderValue::from_static("sandbox");
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let length = wanted.range.end - wanted.range.start;
     headers.insert(header::CONTENT_LENGTH, length.into());
+}
+
+/// Whether a browser that opens it might run what is in it.
+fn may_run(media_type: &str) -> bool {
+    let lower = media_type.to_ascii_lowercase();
+    ACTIVE.iter().any(|active| lower.contains(active))
 }
 
 /// What a 304 says too (15.4.5).
@@ -251,4 +256,30 @@ fn body(shared: Arc<Shared>, first: Option<Bytes>, source: Source) -> Body {
             }
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_run_is_told_apart() {
+        for active in [
+            "text/html",
+            "image/SVG+xml",
+            "application/xhtml+xml",
+            "text/xsl",
+        ] {
+            assert!(may_run(active), "{active}");
+        }
+        for passive in [
+            "video/mp4",
+            "video/mp2t",
+            "application/vnd.apple.mpegurl",
+            "text/vtt",
+            "image/png",
+        ] {
+            assert!(!may_run(passive), "{passive}");
+        }
+    }
 }

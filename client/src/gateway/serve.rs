@@ -1,4 +1,6 @@
 //! Connections: bounded in number, in what they may send before they ask, and in silence.
+//!
+//! hyper's connections rather than axum's loop, which bounds neither a head's size nor the time it takes.
 
 use super::{HEAD_BYTES_MAX, Shared};
 use axum::Router;

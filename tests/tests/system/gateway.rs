@@ -133,6 +133,8 @@ async fn browser(world: &mut World, players: &toolchain::Players, film: &Path) {
     // Well beyond what was buffered.
     let state = browser.has("until", 11).await;
     assert!(state["frames"].as_u64() > Some(200), "{state}");
+    // Said, not asserted: how much of a buffer there is when it happens depends on the machine.
+    println!("stood still for {} ms", state["stood_ms"]);
     assert!(gateway.metric("quittance_gateway_node_faults_total").await > 0);
     let state = browser.has("seek", 30).await;
     assert_eq!(state["width"], 320);
