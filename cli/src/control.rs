@@ -7,8 +7,9 @@ use crate::output;
 use crate::settings::{folder, load, require, settings};
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use client::ControlApi;
 use ipnet::IpNet;
-use protocol::{Address, IssuerKey};
+use protocol::{Address, IssuerKey, TicketId};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Serve.
     Run(Box<RunArgs>),
+    /// Show why a ticket names the node it names: zone, distance, load, who was passed over.
+    Why(WhyArgs),
 }
 
 settings! {
@@ -120,6 +123,32 @@ pub(crate) struct RunArgs {
     config: Option<PathBuf>,
 }
 
+settings! {
+    /// Whom to ask.
+    WhySettings {
+        /// URL of the control plane that issued it.
+        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
+        control: String,
+        /// File with the control plane's admin token.
+        #[arg(long, env = "QUITTANCE_TOKEN_FILE", value_name = "FILE")]
+        token_file: PathBuf,
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhyArgs {
+    /// The ticket: epoch:issuer:index, or 32 hexadecimal digits.
+    ticket: TicketId,
+    #[command(flatten)]
+    settings: WhySettings,
+    /// TOML file with any of these settings.
+    #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Debug, Serialize)]
 struct Made {
     issuer: IssuerKey,
@@ -130,7 +159,23 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Init(args) => init(args),
         Command::Run(args) => serve(*args).await,
+        Command::Why(args) => why(args).await,
     }
+}
+
+async fn why(args: WhyArgs) -> Result<()> {
+    let settings = load(args.settings, args.config.as_deref())?;
+    let control = require(&settings.control, "control", "the control plane's URL")?;
+    let token = require(
+        &settings.token_file,
+        "token_file",
+        "the file of the admin token",
+    )?;
+    let api = ControlApi::new(&control)?;
+    let reason = api
+        .ticket_reason(args.ticket, &read_secret(&token)?)
+        .await?;
+    output::print(args.json, &reason)
 }
 
 fn init(args: InitArgs) -> Result<()> {

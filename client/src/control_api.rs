@@ -4,7 +4,7 @@ use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
     NetworkInfo, NodeInfo, PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation,
-    RouteRequest, TICKET_BYTES,
+    RouteRequest, TICKET_BYTES, TicketId,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
@@ -191,6 +191,20 @@ impl ControlApi {
         let mut query = vec![("collection", collection.to_owned())];
         query.extend(from.map(|from| ("from", from.to_string())));
         self.json(self.request(Method::GET, &["explain"]).query(&query))
+            .await
+    }
+
+    /// Why a ticket that was issued there names its node, as JSON.
+    ///
+    /// # Errors
+    /// [`ApiError`]; status 401 without the right token, 404 if nothing is known of it.
+    pub async fn ticket_reason(
+        &self,
+        ticket: TicketId,
+        token: &str,
+    ) -> Result<serde_json::Value, ApiError> {
+        let path = ["tickets", &ticket.to_string(), "why"];
+        self.json(self.request(Method::GET, &path).bearer_auth(token))
             .await
     }
 

@@ -345,7 +345,7 @@ async fn readers_that_stop_hold_others_up_for_seconds_and_no_node_is_blamed() {
     let size = 10 * MIB;
     let files = [("a", size), ("b", size), ("film.mp4", SIZE)];
     let world = world(&files, &[Behaviour::Honest], Grants::default()).await;
-    let client = impatient(&world, Duration::from_millis(500));
+    let client = impatient(&world, Duration::from_secs(3));
     let (go, wait) = tokio::sync::watch::channel(false);
     let held: Vec<_> = ["a", "b"]
         .map(|path| {

@@ -3,7 +3,7 @@
 
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
-use crate::explain::explain;
+use crate::explain::{explain, reasons};
 use crate::gateways::Gateways;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
@@ -184,15 +184,18 @@ impl Core {
                 _ => RouteError::AllExcluded,
             });
         }
+        let reasons = reasons(self.members.overlay(), &chosen);
         let grants = chosen
             .nodes
             .iter()
-            .map(|(node, _)| Grant {
+            .zip(reasons)
+            .map(|((node, _), reason)| Grant {
                 node: *node,
                 client: request.client,
                 collection: collection.id,
                 payer: collection.payer,
                 bytes_max: collection.bytes,
+                reason,
             })
             .collect();
         let tickets = self.issuer.issue(grants).await?;

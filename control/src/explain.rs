@@ -2,8 +2,10 @@
 
 use crate::membership::Chosen;
 use crate::overlay::Overlay;
-use protocol::{CollectionId, ExplainedNode, ExplainedPass, RouteExplanation};
-use routing::{How, Pick, Why, ZoneIndex};
+use crate::reasons::Reason;
+use protocol::{CollectionId, ExplainedNode, ExplainedPass, NodeId, RouteExplanation};
+use routing::{Decision, How, Pick, Why, ZoneIndex};
+use serde::Serialize;
 use std::net::IpAddr;
 
 /// Who is sent where, and why, for people and programs.
@@ -25,16 +27,12 @@ pub(crate) fn explain(
         }
         How::Nowhere => "it is in no zone's network, and its location isn't known".to_owned(),
     };
-    let distance = |pick: &Pick| match (placement.position, zones.position(pick.zone)) {
-        (Some(client), Some(zone)) => Some(client.distance_km(&zone)),
-        _ => zones.distance_km(placement.zone, pick.zone),
-    };
     let picks = decision.picks.iter().zip(&chosen.nodes);
     let nodes = picks.map(|(pick, (node, address))| ExplainedNode {
         node: *node,
         address: address.clone(),
         zone: name(pick.zone),
-        distance_km: distance(pick),
+        distance_km: distance_km(overlay, decision, pick),
         draw: pick.draw,
         load: pick.load,
         bound: pick.bound,
@@ -55,6 +53,83 @@ pub(crate) fn explain(
         passed_over: passed.collect(),
         passed_over_more: decision.passed_more,
         overloaded: decision.overloaded,
+    }
+}
+
+/// What a ticket's reason lists of those passed over; more are counted.
+const PASSED_IN_REASON: usize = 4;
+
+#[derive(Serialize)]
+struct TicketReason<'a> {
+    client_zone: &'a str,
+    how: How,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured_first: Option<&'a str>,
+    rank: usize,
+    zone: &'a str,
+    distance_km: Option<u32>,
+    draw: Option<u32>,
+    spread: u32,
+    load: u32,
+    bound: u32,
+    overloaded: bool,
+    passed_over: Vec<PassedReason<'a>>,
+    passed_over_more: usize,
+}
+
+#[derive(Serialize)]
+struct PassedReason<'a> {
+    node: Option<NodeId>,
+    zone: &'a str,
+    why: Why,
+}
+
+/// Why each of the chosen nodes was, as JSON for the ticket log's reasons.
+pub(crate) fn reasons(overlay: &Overlay, chosen: &Chosen) -> Vec<Reason> {
+    let zones = &overlay.zones;
+    let decision = &chosen.decision;
+    let passed = decision.passed.iter().take(PASSED_IN_REASON);
+    let passed = passed.map(|passed| PassedReason {
+        node: passed.node,
+        zone: zones.name(passed.zone),
+        why: passed.why,
+    });
+    let mut reason = TicketReason {
+        client_zone: zones.name(decision.placement.zone),
+        how: decision.placement.how,
+        measured_first: decision.measured_first.map(|zone| zones.name(zone)),
+        rank: 0,
+        zone: "",
+        distance_km: None,
+        draw: None,
+        spread: decision.spread,
+        load: 0,
+        bound: 0,
+        overloaded: decision.overloaded,
+        passed_over: passed.collect(),
+        passed_over_more: decision.passed.len().saturating_sub(PASSED_IN_REASON)
+            + decision.passed_more as usize,
+    };
+    let picks = decision.picks.iter().enumerate();
+    picks
+        .map(|(rank, pick)| {
+            reason.rank = rank;
+            reason.zone = zones.name(pick.zone);
+            reason.distance_km = distance_km(overlay, decision, pick);
+            (reason.draw, reason.load, reason.bound) = (pick.draw, pick.load, pick.bound);
+            serde_json::to_string(&reason)
+                .expect("names, numbers and ids are JSON")
+                .into()
+        })
+        .collect()
+}
+
+/// From the client, or from its zone where only that is on the map.
+fn distance_km(overlay: &Overlay, decision: &Decision, pick: &Pick) -> Option<u32> {
+    let (zones, placement) = (&overlay.zones, decision.placement);
+    match (placement.position, zones.position(pick.zone)) {
+        (Some(client), Some(zone)) => Some(client.distance_km(&zone)),
+        _ => zones.distance_km(placement.zone, pick.zone),
     }
 }
 

@@ -6,19 +6,22 @@
 //! epoch is a command in the same queue, so a ticket is either in the log that is committed or refused.
 //!
 //! In the folder: `epoch-N.log` (see [`ticket_log`](crate::ticket_log)), `epoch-N.seal` with count and
-//! sum when it is closed, and `closed.json` with the last closed epoch, so that closed stays closed
+//! sum when it is closed, `epoch-N.why` with the reasons, and `closed.json` with the last closed epoch, so that closed stays closed
 //! after a restart and when the clock steps back.
 
 use crate::clock::Clock;
 use crate::durable::{self, FileError, failed};
+use crate::reasons::{self, Reason, Reasons};
 use crate::ticket_log::{ClosedLog, Head, LogError, OpenLog, Seal};
 use protocol::{
     Address, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Network, NodeId,
     SignedTicket, SigningKey, Ticket, TicketId, Timeline, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -43,13 +46,15 @@ pub(crate) struct IssuerConfig {
 }
 
 /// What a ticket is asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub(crate) node: NodeId,
     pub(crate) client: ClientKey,
     pub(crate) collection: CollectionId,
     pub(crate) payer: Address,
     pub(crate) bytes_max: u64,
+    /// Why this node, as JSON; empty if there is nothing to say.
+    pub(crate) reason: Reason,
 }
 
 /// Why no ticket was issued.
@@ -168,6 +173,7 @@ impl Issuer {
             config,
             clock,
             logs: BTreeMap::new(),
+            reasons: Reasons::new(dir),
             closed: Arc::new(Mutex::new(closed)),
         };
         for epoch in logs {
@@ -239,6 +245,11 @@ impl Issuer {
         ClosedLog::open(&path, self.head(epoch), &seal).map(Some)
     }
 
+    /// Why a ticket names its node, as JSON; `None` if nothing is known of it. Blocking.
+    pub(crate) fn reason(&self, ticket: TicketId) -> io::Result<Option<Box<RawValue>>> {
+        reasons::find(&self.dir, ticket)
+    }
+
     /// Whose log it is.
     pub(crate) fn head(&self, epoch: Epoch) -> Head {
         head(&self.config, epoch)
@@ -297,6 +308,7 @@ struct Worker {
     config: IssuerConfig,
     clock: Clock,
     logs: BTreeMap<Epoch, OpenLog>,
+    reasons: Reasons,
     closed: Arc<Mutex<Closed>>,
 }
 
@@ -375,7 +387,7 @@ impl Worker {
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
-        for ((grants, _), answer) in batch.iter().zip(answers) {
+        for ((grants, _), answer) in batch.iter().zip(answers.iter_mut()) {
             *answer = number(&config, epoch, now, grants, next, mass).map(|(tickets, sum)| {
                 next += tickets.len() as u32;
                 mass = sum;
@@ -386,7 +398,15 @@ impl Worker {
         if all.is_empty() {
             return Ok(());
         }
-        log.append(&all).map_err(report)
+        let first = log.count();
+        log.append(&all).map_err(report)?;
+        let issued = batch
+            .iter()
+            .zip(&*answers)
+            .filter(|(_, answer)| answer.is_ok());
+        let reasons = issued.flat_map(|((grants, _), _)| grants.iter().map(|grant| &grant.reason));
+        self.reasons.append(epoch, (first..).zip(reasons));
+        Ok(())
     }
 
     /// Closes the logs up to this epoch, oldest first.

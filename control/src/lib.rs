@@ -21,7 +21,7 @@
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
 //! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
-//! | `issuer`, `ticket_log` | tickets: one thread, one file per epoch |
+//! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `catalogue`, `durable` | names and manifests on disk |
 
@@ -46,6 +46,7 @@ mod membership;
 mod metrics;
 mod overlay;
 mod playlist;
+mod reasons;
 mod registry;
 #[cfg(test)]
 mod testing;

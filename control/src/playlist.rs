@@ -153,18 +153,23 @@ pub(crate) fn hls(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistErro
     }
     let mut out = String::with_capacity(text.len() * 2);
     for line in lines {
-        let line = line.trim_end();
-        if line.starts_with("#EXT") && line.contains("URI=\"") {
-            let (tag, attributes) = attributes(line)?;
-            push_tag(&mut out, tag, &located(attributes, to, to.first())?);
-        } else if line.is_empty() || line.starts_with('#') {
-            out.push_str(line);
-        } else {
-            out.push_str(&to.at(to.first(), line)?);
-        }
-        out.push('\n');
+        push_line(&mut out, line.trim_end(), to)?;
     }
     Ok(out)
+}
+
+/// A line that isn't repeated for every pathway: what it names is taken from the first.
+fn push_line(out: &mut String, line: &str, to: &Rewriting<'_>) -> Result<(), PlaylistError> {
+    if line.starts_with("#EXT") && line.contains("URI=\"") {
+        let (tag, attributes) = attributes(line)?;
+        push_tag(out, tag, &located(attributes, to, to.first())?);
+    } else if line.is_empty() || line.starts_with('#') {
+        out.push_str(line);
+    } else {
+        out.push_str(&to.at(to.first(), line)?);
+    }
+    out.push('\n');
+    Ok(())
 }
 
 fn multivariant_playlist(lines: &[&str], to: &Rewriting<'_>) -> Result<String, PlaylistError> {
@@ -183,15 +188,7 @@ fn multivariant_playlist(lines: &[&str], to: &Rewriting<'_>) -> Result<String, P
             "#EXT-X-I-FRAME-STREAM-INF:",
         ];
         if !per_pathway.iter().any(|tag| line.starts_with(tag)) {
-            if line.starts_with("#EXT") && line.contains("URI=\"") {
-                let (tag, attributes) = attributes(line)?;
-                push_tag(&mut out, tag, &located(attributes, to, to.first())?);
-            } else if line.is_empty() || line.starts_with('#') {
-                out.push_str(line);
-            } else {
-                out.push_str(&to.at(to.first(), line)?);
-            }
-            out.push('\n');
+            push_line(&mut out, line, to)?;
             continue;
         }
         let (tag, attributes) = attributes(line)?;

@@ -45,6 +45,8 @@ pub struct NetworkConfig {
     pub challenge_seconds: u32,
     /// Extra lines for every node's config file.
     pub node_config: String,
+    /// Extra lines for the control plane's config file.
+    pub control_config: String,
     /// Bonds that a second verifier has at stake, for which no process runs: its key is `liar`. 0: there is none.
     pub liar_bonds: u32,
     /// Whether a transaction gets a block at once, besides the two blocks a second.
@@ -63,6 +65,7 @@ impl NetworkConfig {
             force_seconds: 2,
             challenge_seconds: 4,
             node_config: String::new(),
+            control_config: String::new(),
             liar_bonds: 0,
             mine_at_once: false,
         }

@@ -100,9 +100,11 @@ fn example(package: &str, name: &str, args: &[&str]) -> Result<()> {
     cargo(&[&run[..], args].concat())
 }
 
-/// Runs `routing/examples/decisions.rs`.
+/// Runs `routing/examples/decisions.rs`, then `testnet/examples/routing.rs` on release builds.
 pub(crate) fn bench_routing() -> Result<()> {
-    example("quittance-routing", "decisions", &[])
+    example("quittance-routing", "decisions", &[])?;
+    cargo(&["build", "--release", "-p", "quittance"])?;
+    example("quittance-testnet", "routing", &[])
 }
 
 /// Runs `routing/examples/sim.rs`.

@@ -13,6 +13,7 @@
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
 //! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary`; token |
+//! | `GET /v1/tickets/{id}/why` | why a ticket names its node; token |
 //! | `GET /healthz`, `GET /metrics` | for the operator |
 //!
 //! Refusals are `{"error": "one sentence"}`. Everything but an upload ends within [`REQUEST_TIMEOUT`]; an
@@ -90,6 +91,7 @@ fn router(core: Arc<Core>, config: ApiConfig) -> Router {
         .route("/v1/collections/{collection}/manifest", get(read::manifest))
         .route("/v1/nodes", get(read::nodes))
         .route("/v1/epochs/{epoch}/tickets", get(read::tickets))
+        .route("/v1/tickets/{ticket}/why", get(publish::ticket_reason))
         .route("/healthz", get(read::health))
         .route("/metrics", get(read::metrics))
         .layer(from_fn(in_time));

@@ -14,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
 use futures::StreamExt;
-use protocol::{CollectionSummary, ContentHash, Entry, Manifest, PublishRequest};
+use protocol::{CollectionSummary, ContentHash, Entry, Manifest, PublishRequest, TicketId};
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +88,32 @@ pub(super) async fn blob_head(
         None => Err(Refusal::not_found(format!(
             "there is no content {hash} here"
         ))),
+    }
+}
+
+/// `GET /v1/tickets/{id}/why`: why a ticket that was issued here names its node.
+pub(super) async fn ticket_reason(
+    State(web): State<Web>,
+    Path(ticket): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Box<RawValue>>, Refusal> {
+    web.publishing.check(&headers)?;
+    let ticket: TicketId = ticket
+        .parse()
+        .map_err(|error: protocol::TicketIdError| Refusal::bad_request(error.to_string()))?;
+    let issuer = web.core.issuer.clone();
+    let found = tokio::task::spawn_blocking(move || issuer.reason(ticket)).await;
+    match found {
+        Ok(Ok(Some(reason))) => Ok(Json(reason)),
+        Ok(Ok(None)) => {
+            let error = format!("no reason of ticket {ticket} is kept here");
+            Err(Refusal::not_found(error))
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "cannot read the reasons of tickets");
+            Err(Refusal::internal())
+        }
+        Err(_) => Err(Refusal::internal()),
     }
 }
 

@@ -182,10 +182,11 @@ impl Network {
         let (http_port, join_port) = (free_tcp_port()?, free_udp_port()?);
         self.control_url = format!("http://127.0.0.1:{http_port}");
         let text = format!(
-            "{}data_dir = {dir:?}\nlisten = \"127.0.0.1:{http_port}\"\njoin_listen = \"127.0.0.1:{join_port}\"\npayer = \"{payer}\"\nreplicas = {}\n",
+            "{}data_dir = {dir:?}\nlisten = \"127.0.0.1:{http_port}\"\njoin_listen = \"127.0.0.1:{join_port}\"\npayer = \"{payer}\"\nreplicas = {}\n{}",
             self.chain_config("control"),
             // Every node holds everything, so that every node has clients.
             self.config.nodes,
+            self.config.control_config,
         );
         self.write_config("control", &text)?;
         self.start_control().await

@@ -4,6 +4,7 @@ use crate::gateway::make_film;
 use client::ControlApi;
 use protocol::{NodeId, RouteExplanation};
 use quittance_tests::players::{Browser, GatewayProcess, players};
+use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise, run};
 use reqwest::header::LOCATION;
 use serde_json::{Value, json};
@@ -90,6 +91,21 @@ async fn clients_go_to_the_closest_zone_that_has_nodes() {
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
+
+    // Each ticket's reason is kept, for who has the token.
+    let raw = Raw::new(&world.control_url);
+    let ticket = raw.route("film").await.nodes[1].ticket.peek();
+    let token = world.config.dir.join("control/admin.token");
+    let token = token.to_str().expect("UTF-8");
+    let ticket = ticket.id.to_string();
+    let asked = ["control", "why", &ticket, "--json", "--token-file", token];
+    let asked = [&asked[..], &["--control", &world.control_url]].concat();
+    let reason = run(&asked).await.ok().json();
+    assert_eq!(
+        (&reason["rank"], &reason["client_zone"]),
+        (&json!(1), &json!("default"))
+    );
+    assert!(reason["bound"].as_u64() >= Some(64), "{reason}");
 
     // A lost zone's clients go to the closest that is left; nobody is sent to the dead.
     world.kill_node(0).await;
