@@ -6,7 +6,6 @@ use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
-use crate::gateways::Gateways;
 use crate::http::ApiConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
@@ -287,7 +286,7 @@ impl Control {
             catalogue: opened.catalogue,
             store: opened.store,
             members: Members::new(members, opened.overlay),
-            gateways: Gateways::default(),
+            gateways: Arc::default(),
             public_url: config.public_url.clone(),
             payers: payers.clone(),
             issuer: opened.issuer.clone(),
@@ -312,8 +311,8 @@ impl Control {
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
             gateways: Task::spawn({
-                let core = core.clone();
-                |stop| gateways::run(core, stop)
+                let (gateways, overlay) = (core.gateways.clone(), core.members.map());
+                |stop| gateways::run(gateways, overlay, stop)
             }),
             dial_back: Task::spawn({
                 let core = core.clone();

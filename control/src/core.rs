@@ -35,7 +35,7 @@ pub(crate) struct Core {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) members: Members,
-    pub(crate) gateways: Gateways,
+    pub(crate) gateways: Arc<Gateways>,
     /// URL at which clients reach this API; none: as they say.
     pub(crate) public_url: Option<String>,
     pub(crate) payers: Arc<Registry<Address>>,

@@ -1,6 +1,6 @@
 //! The HTTP gateways that the zone file lists, and which of them answer.
 
-use crate::core::Core;
+use crate::overlay::Overlay;
 use routing::{ZoneIndex, Zones};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,8 +75,8 @@ impl Gateways {
 }
 
 /// Asks all of them, again and again, until told to stop.
-pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
-    let zones = &core.members.overlay().zones;
+pub(crate) async fn run(gateways: Arc<Gateways>, overlay: Arc<Overlay>, stop: CancellationToken) {
+    let zones = &overlay.zones;
     let urls: HashSet<_> = zones
         .all()
         .flat_map(|zone| zones.gateways(zone))
@@ -111,12 +111,12 @@ pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
             if asked.len() >= ASKED_MAX {
                 asked.join_next().await;
             }
-            let (core, http, url) = (core.clone(), http.clone(), url.clone());
+            let (gateways, http, url) = (gateways.clone(), http.clone(), url.clone());
             asked.spawn(async move {
                 let health = format!("{}/healthz", url.trim_end_matches('/'));
                 let answer = http.get(health).send().await;
                 let well = answer.is_ok_and(|answer| answer.status().is_success());
-                core.gateways.heard(&url, well);
+                gateways.heard(&url, well);
             });
         }
         asked.join_all().await;

@@ -165,6 +165,11 @@ impl Members {
         &self.overlay
     }
 
+    /// The map, for whoever outlives a call.
+    pub(crate) fn map(&self) -> Arc<Overlay> {
+        self.overlay.clone()
+    }
+
     /// Takes a node in. An earlier connection of it ends: its queue closes. `remote` is where it dials from.
     pub(crate) fn join(
         &self,

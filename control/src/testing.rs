@@ -7,7 +7,6 @@
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
-use crate::gateways::Gateways;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
@@ -112,7 +111,7 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
             },
             Overlay::default(),
         ),
-        gateways: Gateways::default(),
+        gateways: Arc::default(),
         public_url: None,
         payers: Arc::new(Registry::of([PAYER])),
         issuer: Arc::new(issuer.unwrap()),

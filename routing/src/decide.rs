@@ -1,7 +1,7 @@
 //! The decision: zones in order, in each the nodes that the collection's draws find.
 
 use crate::ring::throws;
-use crate::table::{Node, Table};
+use crate::table::{Node, Standing, Table};
 use crate::zones::{How, Placement, ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,13 @@ impl Table {
         decision
     }
 
+    /// Counts a decision that was acted on: its first node's load, and the demand for the collection.
+    pub fn note(&mut self, collection: CollectionId, decision: &Decision) {
+        if let Some(first) = decision.picks.first() {
+            self.sent(&first.node, first.zone, collection);
+        }
+    }
+
     fn try_zones(
         &self,
         order: &[ZoneIndex],
@@ -236,7 +243,7 @@ impl Table {
             Bounds::Kept => self.bound(node),
             Bounds::LetGo => node.spec.sessions_max,
         };
-        let why = if let Some(why) = node.spec.standing.why_not() {
+        let why = if let Some(why) = why_not(node.spec.standing) {
             why
         } else if question.requires & !node.spec.capabilities != 0 {
             Why::Lacks
@@ -259,6 +266,16 @@ impl Table {
         if bounds == Bounds::Kept {
             decision.pass(Some(id), zone, why);
         }
+    }
+}
+
+fn why_not(standing: Standing) -> Option<Why> {
+    match standing {
+        Standing::Available => None,
+        Standing::Draining => Some(Why::Draining),
+        Standing::Down => Some(Why::Down),
+        Standing::Unproven => Some(Why::Unproven),
+        Standing::Blocked => Some(Why::Blocked),
     }
 }
 

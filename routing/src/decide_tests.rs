@@ -1,5 +1,5 @@
 use super::*;
-use crate::table::{NodeSpec, Standing};
+use crate::table::NodeSpec;
 use std::collections::{HashMap, HashSet};
 
 fn id(n: u32) -> NodeId {

@@ -15,6 +15,7 @@
 
 mod decide;
 mod demand;
+mod limits;
 mod locate;
 mod place;
 mod ring;
@@ -23,8 +24,9 @@ mod zone_file;
 mod zones;
 
 pub use decide::{Decision, PASSED_LISTED_MAX, Passed, Pick, Question, Why};
+pub use limits::{CAPABILITIES_MAX, WEIGHT_MAX, ZONE_FILE_BYTES_MAX, ZONES_MAX};
 pub use locate::{Location, Locator, LocatorError};
 pub use place::Position;
-pub use table::{NodeSpec, NodeView, Standing, Table, WEIGHT_MAX, ZoneView};
-pub use zone_file::{ZONE_FILE_BYTES_MAX, ZoneFileError};
-pub use zones::{CAPABILITIES_MAX, How, Placement, ZONES_MAX, ZoneIndex, Zones};
+pub use table::{NodeSpec, NodeView, Standing, Table, ZoneView};
+pub use zone_file::ZoneFileError;
+pub use zones::{How, Placement, ZoneIndex, Zones};

@@ -1,15 +1,13 @@
 //! The nodes of each zone: standing, weight, load, and how much of it each may have.
 
-use crate::decide::{Decision, Why};
 use crate::demand::Demand;
+use crate::limits::WEIGHT_MAX;
 use crate::ring::Ring;
 use crate::zones::{ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Heaviest weight of a node, in units of the lightest.
-pub const WEIGHT_MAX: u16 = 64;
 /// Quality is told in quarters: a node of full quality may have four quarters of its share.
 const QUALITY_FULL: u8 = 4;
 /// What a node may have of its share: a fifth more, so that with rounding it stays within a quarter from
@@ -43,16 +41,6 @@ impl Standing {
             Self::Down => "down",
             Self::Unproven => "unproven",
             Self::Blocked => "blocked",
-        }
-    }
-
-    pub(crate) fn why_not(self) -> Option<Why> {
-        match self {
-            Self::Available => None,
-            Self::Draining => Some(Why::Draining),
-            Self::Down => Some(Why::Down),
-            Self::Unproven => Some(Why::Unproven),
-            Self::Blocked => Some(Why::Blocked),
         }
     }
 }
@@ -249,12 +237,10 @@ impl Table {
         self.change_node(node, |node| node.quality = quality);
     }
 
-    /// Counts a decision that was acted on: its first node's load, and the demand for the collection.
-    pub fn note(&mut self, collection: CollectionId, decision: &Decision) {
-        if let Some(first) = decision.picks.first() {
-            self.add_load(&first.node, 1);
-            self.zones[first.zone.slot()].demand.note(collection);
-        }
+    /// Counts a client that was sent to a node for a collection.
+    pub(crate) fn sent(&mut self, node: &NodeId, zone: ZoneIndex, collection: CollectionId) {
+        self.add_load(node, 1);
+        self.zones[zone.slot()].demand.note(collection);
     }
 
     pub(crate) fn node(&self, slot: u32) -> &Node {

@@ -14,15 +14,13 @@
 //!   "nodes": { "0x…node id": { "weight": 4, "capabilities": ["4k"] } } }
 //! ```
 
+use crate::limits::{CAPABILITIES_MAX, WEIGHT_MAX, ZONES_MAX};
 use crate::place::Position;
-use crate::zones::{CAPABILITIES_MAX, ZONES_MAX};
 use ipnet::{Ipv4Net, Ipv6Net};
 use protocol::NodeId;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Longest zone file that is read.
-pub const ZONE_FILE_BYTES_MAX: u64 = 64 << 20;
 /// Longest name of a zone or capability.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -84,7 +82,7 @@ pub enum ZoneFileError {
         second: String,
     },
     /// Out of range.
-    #[error("node {0}: a weight is 1 to {max}", max = crate::WEIGHT_MAX)]
+    #[error("node {0}: a weight is 1 to {WEIGHT_MAX}")]
     Weight(NodeId),
     /// More than fit a set.
     #[error("more than {CAPABILITIES_MAX} capabilities are named")]

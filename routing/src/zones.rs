@@ -1,8 +1,8 @@
 //! Where clients and nodes are: coverage zones by network, or the nearest by location.
 
+use crate::limits::{CAPABILITIES_MAX, WEIGHT_MAX, ZONES_MAX};
 use crate::locate::Location;
 use crate::place::{Direction, Position};
-use crate::table::WEIGHT_MAX;
 use crate::zone_file::{ZoneEntry, ZoneFile, ZoneFileError, check_name, node_id};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
@@ -11,10 +11,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// Most zones, the default one among them.
-pub const ZONES_MAX: usize = 4096;
-/// Most capabilities that can be told apart.
-pub const CAPABILITIES_MAX: usize = 64;
 /// Zones tried after a client's own, beyond those its operator lists.
 const CLOSEST_MAX: usize = 16;
 /// Name of the zone of whoever is in no other.
