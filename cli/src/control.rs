@@ -5,7 +5,7 @@ use crate::keys::{
 };
 use crate::output;
 use crate::settings::{folder, load, require, settings};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use client::ControlApi;
 use ipnet::IpNet;
@@ -69,6 +69,24 @@ settings! {
         /// URL at which clients reach the HTTP API, for playlists [default: as they say].
         #[arg(long, env = "QUITTANCE_PUBLIC_URL", value_name = "URL")]
         public_url: String,
+        /// UDP and TCP address of authoritative DNS, like 0.0.0.0:53; needs a DNS zone [default: none].
+        #[arg(long, env = "QUITTANCE_DNS_LISTEN", value_name = "IP:PORT")]
+        dns_listen: SocketAddr,
+        /// DNS zone that is delegated to it; collection `film` is `film.cdn.example`.
+        #[arg(long, env = "QUITTANCE_DNS_ZONE", value_name = "DOMAIN")]
+        dns_zone: String,
+        /// Seconds that resolvers keep an answer [default: 20].
+        #[arg(long, value_name = "SECONDS")]
+        dns_ttl: u64,
+        /// Name servers of the DNS zone, separated by commas [default: `ns` in the zone].
+        #[arg(long, value_name = "DOMAIN,…")]
+        dns_name_servers: String,
+        /// Mailbox in the zone's SOA record, written as a domain [default: `hostmaster` in the zone].
+        #[arg(long, value_name = "DOMAIN")]
+        dns_contact: String,
+        /// Public addresses of name servers in the zone, separated by commas [default: dns_listen's].
+        #[arg(long, value_name = "IP,…")]
+        dns_address: String,
         /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
         #[arg(long, value_name = "CIDR,…")]
         trusted_proxies: Networks,
@@ -195,6 +213,32 @@ fn init(args: InitArgs) -> Result<()> {
     )
 }
 
+/// Authoritative DNS, if it is wanted.
+fn dns(settings: &ControlSettings) -> Result<Option<::control::DnsConfig>> {
+    let (listen, zone) = match (settings.dns_listen, &settings.dns_zone) {
+        (Some(listen), Some(zone)) => (listen, zone),
+        (None, None) => return Ok(None),
+        (Some(_), None) => bail!("dns_listen needs a zone: add dns_zone, like cdn.example"),
+        (None, Some(_)) => bail!("dns_zone needs an address: add dns_listen, like 0.0.0.0:53"),
+    };
+    let list = |text: &Option<String>| -> Vec<String> {
+        let parts = text.iter().flat_map(|text| text.split(','));
+        parts.map(|part| part.trim().to_owned()).collect()
+    };
+    let mut dns = ::control::DnsConfig::new(listen, zone.clone());
+    if let Some(seconds) = settings.dns_ttl {
+        dns.ttl = Duration::from_secs(seconds);
+    }
+    dns.name_servers = list(&settings.dns_name_servers);
+    dns.contact.clone_from(&settings.dns_contact);
+    for address in list(&settings.dns_address) {
+        let parsed = address.parse();
+        let wrong = || format!("dns_address: {address:?} is no IP address");
+        dns.addresses.push(parsed.with_context(wrong)?);
+    }
+    Ok(Some(dns))
+}
+
 async fn serve(args: RunArgs) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let data_dir = folder(&require(
@@ -227,6 +271,7 @@ async fn serve(args: RunArgs) -> Result<()> {
         settings.payer.unwrap_or(key.address()),
     );
     config.chain_id = chain.chain_id;
+    config.dns = dns(&settings)?;
     config.public_join_address = settings.public_join_address;
     config.public_url = settings.public_url;
     config.zone_file = settings.zone_file;

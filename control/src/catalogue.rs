@@ -7,7 +7,7 @@
 use crate::durable::{self, FileError, failed};
 use protocol::{Address, CollectionId, CollectionSummary, Manifest, ManifestError, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -112,11 +112,32 @@ const FILE_VERSION: u32 = 1;
 struct Index {
     by_id: HashMap<CollectionId, Arc<Collection>>,
     by_name: HashMap<String, Arc<Collection>>,
+    /// Names by what they are in DNS.
+    by_domain: BTreeMap<String, String>,
+}
+
+/// What a domain name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A collection.
+    Collection(CollectionId),
+    /// Nothing itself, but there are names below it.
+    Between,
+    /// Nothing.
+    Nothing,
 }
 
 impl Index {
     fn add(&mut self, collection: Collection) -> Arc<Collection> {
         let collection = Arc::new(collection);
+        if let Some(domain) = domain(&collection.name) {
+            // DNS knows no case: of names that differ in nothing else one has to win, always the same.
+            let known = self.by_domain.entry(domain);
+            let known = known.or_insert_with(|| collection.name.clone());
+            if collection.name < *known {
+                known.clone_from(&collection.name);
+            }
+        }
         self.by_id.insert(collection.id, collection.clone());
         self.by_name
             .insert(collection.name.clone(), collection.clone());
@@ -238,6 +259,22 @@ impl Catalogue {
         Ok(index.add(collection))
     }
 
+    /// What stands under a domain name below the DNS zone: its labels in lower case, the last one first, with
+    /// dots between them.
+    pub(crate) fn find_domain(&self, labels: &str) -> Named {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let name = index.by_domain.get(labels);
+        if let Some(collection) = name.and_then(|name| index.by_name.get(name)) {
+            return Named::Collection(collection.id);
+        }
+        let below = format!("{labels}.");
+        let mut following = index.by_domain.range(below.clone()..);
+        match following.next() {
+            Some((name, _)) if name.starts_with(&below) => Named::Between,
+            _ => Named::Nothing,
+        }
+    }
+
     fn find_name(&self, name: &str) -> Option<Arc<Collection>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         index.by_name.get(name).cloned()
@@ -316,6 +353,17 @@ fn read_manifest(path: &Path, id: &CollectionId) -> Result<Manifest, CatalogueEr
         return Err(CatalogueError::Damaged { path });
     }
     Ok(manifest)
+}
+
+/// Longest label of a domain name.
+const LABEL_BYTES_MAX: usize = 63;
+
+/// A collection's name as [`Catalogue::find_domain`] takes it; `None` if it can't be a domain name.
+fn domain(name: &str) -> Option<String> {
+    let fits = |label: &str| (1..=LABEL_BYTES_MAX).contains(&label.len());
+    let labels: Vec<_> = name.rsplit('.').collect();
+    let fit = labels.iter().all(|label| fits(label));
+    fit.then(|| labels.join(".").to_ascii_lowercase())
 }
 
 /// A name never looks like an id, nor like a path that URLs would shorten.
@@ -398,6 +446,34 @@ mod tests {
         fs::write(dir.path().join(PUBLICATIONS_FILE), b"{}").unwrap();
         let error = Catalogue::open(dir.path()).unwrap_err();
         assert!(matches!(error, CatalogueError::Publications { .. }));
+    }
+
+    #[test]
+    fn names_are_found_as_domains_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(dir.path()).unwrap();
+        let publish = |name: &str, size| {
+            let published = catalogue.publish(name, &manifest(size), PAYER, 10);
+            Named::Collection(published.unwrap().id)
+        };
+        let trailer = publish("Trailer.Films.v2", 1);
+        let find = |labels| catalogue.find_domain(labels);
+        assert_eq!(find("v2.films.trailer"), trailer);
+        assert_eq!(find("v2.films"), Named::Between);
+        assert_eq!(find("v2"), Named::Between);
+        for nothing in ["v", "v2.film", "films", "v2.films.trailer.x", "trailer", ""] {
+            assert_eq!(find(nothing), Named::Nothing, "{nothing}");
+        }
+        // Between what sorts around the dot.
+        publish("x.a-b", 2);
+        assert_eq!(find("a"), Named::Nothing);
+        let first = publish("FILM", 3);
+        publish("film", 4);
+        assert_eq!(find("film"), first, "the same one always");
+        for never in ["a..b", "a.", &"x".repeat(64)] {
+            publish(never, 5);
+            assert_eq!(domain(never), None, "{never}");
+        }
     }
 
     #[test]

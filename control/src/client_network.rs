@@ -10,6 +10,18 @@ const PREFIX_V6: u32 = 48;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ClientNetwork(IpAddr);
 
+impl ClientNetwork {
+    /// Length of its prefix.
+    pub(crate) fn prefix(self) -> u8 {
+        let prefix = if self.0.is_ipv4() {
+            PREFIX_V4
+        } else {
+            PREFIX_V6
+        };
+        prefix as u8
+    }
+}
+
 impl From<IpAddr> for ClientNetwork {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {

@@ -1,5 +1,6 @@
 //! What a control plane is told before it starts.
 
+use crate::dns::{DnsConfig, DnsConfigError, Zone};
 use contracts::PrivateKeySigner;
 use ipnet::IpNet;
 use protocol::{Address, SigningKey};
@@ -57,6 +58,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Networks of reverse proxies, whose `X-Forwarded-For` is believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Authoritative DNS. Default none.
+    pub dns: Option<DnsConfig>,
     /// Largest content that may be uploaded, bytes. Default 64 GiB.
     pub blob_bytes_max: u64,
 }
@@ -97,6 +100,7 @@ impl Config {
             idle_sessions: 64,
             public_url: None,
             trusted_proxies: Vec::new(),
+            dns: None,
             blob_bytes_max: 64 << 30,
         }
     }
@@ -123,6 +127,9 @@ impl Config {
                 .any(|scheme| url.starts_with(scheme))
         {
             return Err(ConfigError::PublicUrl(url.clone()));
+        }
+        if let Some(dns) = &self.dns {
+            Zone::new(dns)?;
         }
         if self.public_join_address.is_none() && self.join_listen.ip().is_unspecified() {
             return Err(ConfigError::JoinAddress(self.join_listen));
@@ -160,6 +167,9 @@ pub enum ConfigError {
     /// Not a URL.
     #[error("the public URL must begin with http:// or https://, and {0:?} doesn't")]
     PublicUrl(String),
+    /// DNS settings.
+    #[error(transparent)]
+    Dns(#[from] DnsConfigError),
     /// Nobody can dial 0.0.0.0.
     #[error("nodes can't dial {0}: give a public join address (host:port)")]
     JoinAddress(SocketAddr),
@@ -187,6 +197,7 @@ impl fmt::Debug for Config {
             .field("idle_sessions", &self.idle_sessions)
             .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)
+            .field("dns", &self.dns)
             .field("blob_bytes_max", &self.blob_bytes_max)
             .finish_non_exhaustive()
     }

@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::overlay::{Overlay, OverlayError};
 use crate::registry::Registry;
 use crate::ticket_log::LogError;
-use crate::{dial_back, gateways, http, join};
+use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store, StoreError};
 use contracts::{Chain, ChainConfig, ChainError};
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
@@ -120,6 +120,16 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The DNS address can't be had.
+    #[error(
+        "cannot listen on {address} for DNS, UDP and TCP (ports below 1024 need a privilege): {source}"
+    )]
+    ListenDns {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// The QUIC address can't be had.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -141,6 +151,8 @@ pub struct Control {
     pub http_addr: SocketAddr,
     /// Where nodes join, UDP.
     pub join_addr: SocketAddr,
+    /// Where DNS is answered, UDP and TCP, if it is.
+    pub dns_addr: Option<SocketAddr>,
     issuer: Arc<Issuer>,
     tasks: Tasks,
     /// Held to the end: nobody else may write here.
@@ -150,6 +162,7 @@ pub struct Control {
 /// The tasks, each with its own end, since they end one after the other.
 struct Tasks {
     http: Task,
+    dns: Task,
     join: Task,
     commit: Task,
     registry: Task,
@@ -268,6 +281,19 @@ impl Control {
             address: config.join_listen,
             source,
         })?;
+        let dns = match &config.dns {
+            Some(dns) => {
+                let listen = |source| StartError::ListenDns {
+                    address: dns.listen,
+                    source,
+                };
+                let zone = dns::Zone::new(dns).map_err(ConfigError::from)?;
+                let sockets = dns::Sockets::bind(dns.listen).await.map_err(listen)?;
+                Some((zone, sockets))
+            }
+            None => None,
+        };
+        let dns_addr = dns.as_ref().map(|(_, sockets)| sockets.address);
         let metrics = Arc::new(Metrics::default());
         let core = Arc::new(Core {
             network,
@@ -318,6 +344,15 @@ impl Control {
                 let core = core.clone();
                 |stop| dial_back::run(core, stop)
             }),
+            dns: Task::spawn({
+                let core = core.clone();
+                |stop| async move {
+                    match dns {
+                        Some((zone, sockets)) => dns::serve(core, zone, sockets, stop).await,
+                        None => stop.cancelled().await,
+                    }
+                }
+            }),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
             http: Task::spawn(|stop| http::serve(listener, core, api, stop)),
         };
@@ -327,11 +362,13 @@ impl Control {
             issuer = seat.index,
             %http_addr,
             %join_addr,
+            dns = dns_addr.map(tracing::field::display),
             "the control plane is up"
         );
         Ok(Self {
             http_addr,
             join_addr,
+            dns_addr,
             issuer: opened.issuer,
             tasks,
             _lock: opened.lock,
@@ -340,7 +377,8 @@ impl Control {
 
     /// Serves until told to stop, then ends in this order, every step bounded:
     ///
-    /// 1. HTTP: no new connections, open requests end: no ticket is asked for any more.
+    /// 1. DNS, which is asked again elsewhere, then HTTP: no new connections, open requests end: no ticket is
+    ///    asked for any more.
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
     /// 3. Commitments: one under way is finished, no new one begins.
     /// 4. The mirrors of registry and payers.
@@ -352,6 +390,7 @@ impl Control {
         tokio::select! {
             () = shutdown.cancelled() => tracing::info!("shutting down"),
             _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
+            _ = &mut tasks.dns.handle => tracing::error!("the DNS server has failed; shutting down"),
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
             _ = &mut tasks.dial_back.handle => tracing::error!("dialling nodes back has failed; shutting down"),
@@ -359,6 +398,7 @@ impl Control {
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
         }
+        tasks.dns.end("dns", JOIN_GRACE).await;
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;
         tasks.gateways.end("gateways", JOIN_GRACE).await;

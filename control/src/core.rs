@@ -92,7 +92,7 @@ impl Core {
     }
 
     /// The decision, whichever way a client comes in.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         collection: CollectionId,
         from: IpAddr,
@@ -118,8 +118,7 @@ impl Core {
         collection: CollectionId,
         from: IpAddr,
     ) -> Result<Vec<Pathway>, RouteError> {
-        let turn = keccak256(from.to_string());
-        let turn = u64::from_be_bytes(*turn.first_chunk().expect("a hash has 32 bytes"));
+        let turn = turn_of_address(from);
         let chosen = self.decide(collection, from, turn, self.tickets_per_route, &[]);
         if chosen.nodes.is_empty() {
             return Err(RouteError::NoNode);
@@ -240,6 +239,12 @@ impl Core {
             tracing::debug!(%node, %collection, "no room for a fill order");
         }
     }
+}
+
+/// By which clients that are known by their address only take turns.
+pub(crate) fn turn_of_address(from: IpAddr) -> u64 {
+    let hash = keccak256(from.to_string());
+    u64::from_be_bytes(*hash.first_chunk().expect("a hash has 32 bytes"))
 }
 
 /// By which a client takes turns with others.

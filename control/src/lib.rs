@@ -20,6 +20,7 @@
 //! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
+//! | `dns` | authoritative DNS |
 //! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
@@ -33,6 +34,7 @@ mod config;
 mod control;
 mod core;
 mod dial_back;
+mod dns;
 mod durable;
 mod explain;
 mod gateways;
@@ -55,6 +57,7 @@ mod ticket_log;
 pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
 pub use control::{Control, StartError, run};
+pub use dns::{DnsConfig, DnsConfigError};
 pub use durable::FileError;
 pub use overlay::OverlayError;
 pub use ticket_log::LogError;

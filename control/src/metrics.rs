@@ -30,6 +30,8 @@ counters! {
     fills: "quittance_control_fills_total", "Bodies sent whole to nodes that fill their cache.";
     filled: "quittance_control_filled_bytes_total", "Content bytes of these.";
     orders_dropped: "quittance_control_orders_dropped_total", "Fill orders that a node's queue had no room for.";
+    dns_queries: "quittance_control_dns_queries_total", "DNS packets that came.";
+    dns_held_back: "quittance_control_dns_held_back_total", "DNS queries of networks that ask too much, not answered in full.";
     commits: "quittance_control_commits_total", "Ticket logs committed to the chain.";
     commit_failures: "quittance_control_commit_failures_total", "Rounds of committing that failed and are tried again.";
     commits_missed: "quittance_control_commits_missed_total", "Epochs whose commit window passed without our log.";

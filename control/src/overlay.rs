@@ -2,7 +2,7 @@
 
 use protocol::NodeId;
 use routing::{
-    Location, Locator, LocatorError, Placement, ZONE_FILE_BYTES_MAX, ZoneFileError, Zones,
+    How, Location, Locator, LocatorError, Placement, ZONE_FILE_BYTES_MAX, ZoneFileError, Zones,
 };
 use std::fs::File;
 use std::io::{self, Read};
@@ -87,6 +87,16 @@ impl Overlay {
 
     pub(crate) fn place(&self, address: IpAddr) -> Placement {
         self.zones.place(address, self.locate(address).as_ref())
+    }
+
+    /// Length of the shortest prefix of an address in which every client is placed as this one is; IPv4
+    /// addresses in IPv6 have that of the IPv4 address.
+    pub(crate) fn alike(&self, address: IpAddr, how: How) -> u8 {
+        let listed = self.zones.alike(address);
+        match (how, &self.locator) {
+            (How::Closest(_) | How::Nowhere, Some(locator)) => listed.max(locator.alike(address)),
+            _ => listed,
+        }
     }
 
     pub(crate) fn place_node(&self, node: &NodeId, address: Option<IpAddr>) -> routing::ZoneIndex {

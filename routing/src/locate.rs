@@ -49,6 +49,17 @@ impl Locator {
         });
         Some(Location { position, country })
     }
+
+    /// Length of the prefix of an address of which the database says the same throughout.
+    pub fn alike(&self, address: IpAddr) -> u8 {
+        let address = address.to_canonical();
+        let found = self.0.lookup(address).and_then(|found| found.network());
+        // A network of the other family is around all of this one.
+        found
+            .ok()
+            .filter(|network| network.is_ipv4() == address.is_ipv4())
+            .map_or(0, |network| network.prefix())
+    }
 }
 
 impl std::fmt::Debug for Locator {

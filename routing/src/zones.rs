@@ -73,6 +73,28 @@ struct Networks {
 }
 
 impl Networks {
+    /// Length of the shortest prefix of an address in which all are in the same network here, or all in none.
+    fn alike(&self, address: IpAddr) -> u8 {
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let own = self.v4.get_lpm_prefix(&Ipv4Net::from(address));
+                shortest(own.map_or(0, |net| net.prefix_len()), 32, |length| {
+                    let within = Ipv4Net::new_assert(address, length).trunc();
+                    let mut networks = self.v4.children(&within).take(2);
+                    networks.any(|(network, _)| Some(network) != own)
+                })
+            }
+            IpAddr::V6(address) => {
+                let own = self.v6.get_lpm_prefix(&Ipv6Net::from(address));
+                shortest(own.map_or(0, |net| net.prefix_len()), 128, |length| {
+                    let within = Ipv6Net::new_assert(address, length).trunc();
+                    let mut networks = self.v6.children(&within).take(2);
+                    networks.any(|(network, _)| Some(network) != own)
+                })
+            }
+        }
+    }
+
     fn lookup(&self, address: IpAddr) -> Option<(IpNet, ZoneIndex)> {
         match address.to_canonical() {
             IpAddr::V4(address) => {
@@ -85,6 +107,20 @@ impl Networks {
             }
         }
     }
+}
+
+/// The least length for which a prefix isn't divided. Longer prefixes lie within shorter ones, so it is searched
+/// by halves; the longest is one address, which can't be divided.
+fn shortest(mut least: u8, mut most: u8, divided: impl Fn(u8) -> bool) -> u8 {
+    while least < most {
+        let middle = least + (most - least) / 2;
+        if divided(middle) {
+            least = middle + 1;
+        } else {
+            most = middle;
+        }
+    }
+    least
 }
 
 /// What the operator's file says of one node.
@@ -345,6 +381,16 @@ impl Zones {
             how: How::Nowhere,
             position,
         }
+    }
+
+    /// Length of the shortest prefix of an address in which the zones' networks say the same of every address.
+    /// Locations are not looked at; they matter only where no network does.
+    pub fn alike(&self, address: IpAddr) -> u8 {
+        let deep = self.deep.alike(address);
+        if self.deep.lookup(address).is_some() {
+            return deep;
+        }
+        deep.max(self.coverage.alike(address))
     }
 
     /// Which zone a node is in: the one that lists it, or the one that a client there would be in.

@@ -217,3 +217,51 @@ fn wrong_files_are_refused_by_name() {
         assert!(error.contains(said), "{said}: {error}");
     }
 }
+
+#[test]
+fn prefixes_are_as_short_as_the_networks_allow() {
+    let zones = zones();
+    for (address, length) in [
+        // In 10.0.0.0/8, but beside 10.20.0.0/16 and 10.1.2.0/24.
+        ("10.200.1.1", 9),
+        ("10.21.1.1", 16),
+        ("10.20.1.1", 16),
+        ("10.1.2.3", 24),
+        ("10.1.3.3", 24),
+        ("::ffff:10.1.3.3", 24),
+        ("192.0.2.7", 24),
+        ("11.0.0.1", 8),
+        ("64.0.0.1", 2),
+        ("2001:db8::1", 32),
+        ("8000::1", 1),
+    ] {
+        let address: IpAddr = address.parse().unwrap();
+        assert_eq!(zones.alike(address), length, "{address}");
+    }
+    assert_eq!(Zones::default().alike("10.1.2.3".parse().unwrap()), 0);
+    let known = locator().alike("2.125.160.216".parse().unwrap());
+    assert!((1..=32).contains(&known), "{known}");
+}
+
+/// An address in 10.0.0.0/12, where the networks of the file are, or anywhere.
+fn addresses() -> impl proptest::strategy::Strategy<Value = u32> {
+    use proptest::prelude::*;
+    prop_oneof![
+        any::<u32>(),
+        (0..1_u32 << 21).prop_map(|low| (10 << 24) | low)
+    ]
+}
+
+proptest::proptest! {
+    /// All of a prefix is placed as the address it is for.
+    #[test]
+    fn who_is_alike_is_placed_alike(address in addresses(), other in addresses()) {
+        let zones = zones();
+        let v4 = |bits| IpAddr::from(std::net::Ipv4Addr::from_bits(bits));
+        let length = u32::from(zones.alike(v4(address)));
+        let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+        let near = (address & mask) | (other & !mask);
+        let (one, two) = (zones.place(v4(address), None), zones.place(v4(near), None));
+        proptest::prop_assert_eq!(one, two);
+    }
+}

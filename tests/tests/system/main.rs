@@ -10,6 +10,7 @@ mod cli;
 mod cookbook;
 mod crash;
 mod delivery;
+mod dns;
 mod gateway;
 mod lies;
 mod prove;

@@ -14,14 +14,14 @@ use std::fs;
 const FILM: usize = 300_000;
 
 /// Adds lines to a part's config file.
-fn configure(world: &World, name: &str, lines: &str) {
+pub(crate) fn configure(world: &World, name: &str, lines: &str) {
     let path = world.config_path(name);
     let text = fs::read_to_string(&path).expect("the harness wrote it");
     fs::write(&path, text + lines).expect("ours");
 }
 
 /// Starts the control plane anew with node 0 in one zone, the others in another, and clients anywhere.
-async fn divide(world: &mut World, gateways: [&[&str]; 2]) {
+pub(crate) async fn divide(world: &mut World, gateways: [&[&str]; 2]) {
     let id = |node: usize| world.nodes[node].id;
     let zones = json!({
         "coverageZones": {
