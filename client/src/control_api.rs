@@ -3,8 +3,8 @@
 use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
-    NetworkInfo, NodeInfo, PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation,
-    RouteRequest, TICKET_BYTES, TicketId,
+    NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, PublishRequest,
+    RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, TICKET_BYTES, TicketId,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
@@ -329,6 +329,53 @@ impl ControlApi {
     ) -> Result<CollectionSummary, ApiError> {
         let post = self.request(Method::POST, &["collections"]);
         self.json(post.bearer_auth(token).json(request)).await
+    }
+
+    /// Takes a name, with all its versions, out; gives the orders to purge what was under it.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such name.
+    pub async fn unpublish(&self, name: &str, token: &str) -> Result<Vec<OrderSummary>, ApiError> {
+        let request = self.request(Method::DELETE, &["collections", name]);
+        self.json(request.bearer_auth(token)).await
+    }
+
+    /// Gives nodes an order.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn order(
+        &self,
+        request: &OrderRequest,
+        token: &str,
+    ) -> Result<OrderStatus, ApiError> {
+        let post = self.request(Method::POST, &["orders"]);
+        self.json(post.bearer_auth(token).json(request)).await
+    }
+
+    /// All orders, newest first.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn orders(&self, token: &str) -> Result<Vec<OrderSummary>, ApiError> {
+        let request = self.request(Method::GET, &["orders"]);
+        self.json(request.bearer_auth(token)).await
+    }
+
+    /// One order; with `fewer_than`, once fewer nodes are outstanding or some time has passed.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if there is none, or no longer.
+    pub async fn order_status(
+        &self,
+        id: OrderId,
+        fewer_than: Option<u32>,
+        token: &str,
+    ) -> Result<OrderStatus, ApiError> {
+        let request = self.request(Method::GET, &["orders", &id.to_string()]);
+        let wait = fewer_than.map(|count| ("wait", count));
+        let request = request.query(wait.as_slice());
+        self.json(request.bearer_auth(token)).await
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {

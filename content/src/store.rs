@@ -192,6 +192,24 @@ impl Store {
         self.index().blobs.contains_key(hash)
     }
 
+    /// Takes a blob out, durably; whoever reads it reads on. `false` if it isn't here. Blocking.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn remove(&self, hash: &ContentHash) -> Result<bool, StoreError> {
+        {
+            let mut index = self.index();
+            let Some(kept) = index.blobs.remove(hash) else {
+                return Ok(false);
+            };
+            index.bytes -= kept.size;
+        }
+        let path = self.path(hash);
+        remove(&path);
+        sync_dir(path.parent().expect("blobs stand in a shard"))?;
+        Ok(true)
+    }
+
     /// Bytes of all blobs, without outboards (0.4%).
     pub fn bytes(&self) -> u64 {
         self.index().bytes
@@ -501,6 +519,19 @@ mod tests {
         assert!(crate::encode_slice(&second, 0..100_000).await.is_ok());
         let refused = put(&store, &[0; 250_001]).await;
         assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_removed_stays_readable_to_whoever_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = store(dir.path(), u64::MAX);
+        let blob = put(&kept, &[5; 100_000]).await.unwrap();
+        assert!(kept.remove(&blob.hash()).unwrap());
+        assert!(!kept.remove(&blob.hash()).unwrap());
+        assert_eq!((kept.get(&blob.hash()).is_none(), kept.bytes()), (true, 0));
+        assert!(crate::encode_slice(&blob, 0..100_000).await.is_ok());
+        drop(kept);
+        assert!(!store(dir.path(), u64::MAX).contains(&blob.hash()));
     }
 
     #[tokio::test]

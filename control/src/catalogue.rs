@@ -275,6 +275,46 @@ impl Catalogue {
         }
     }
 
+    /// Takes a name, with all its versions, out; durable when it returns. Gives the collections that no
+    /// other name has. Manifests stay on disk: what was delivered of them can still be audited. Blocking.
+    pub(crate) fn unpublish(&self, name: &str) -> Result<Vec<CollectionId>, FileError> {
+        let mut publications = self
+            .publications
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (gone, left): (Vec<_>, Vec<_>) = publications
+            .iter()
+            .cloned()
+            .partition(|publication| publication.name == name);
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let file = Publications {
+            version: FILE_VERSION,
+            publications: left,
+        };
+        let bytes = serde_json::to_vec(&file).expect("names, hashes and numbers are JSON");
+        durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
+        *publications = file.publications;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Index::default();
+        for publication in &*publications {
+            let known = index.by_id.get(&publication.collection);
+            let known = known.expect("what is published is in the index");
+            next.add(Collection {
+                name: publication.name.clone(),
+                payer: publication.payer,
+                ..Collection::clone(known)
+            });
+        }
+        let mut ids: Vec<_> = gone.iter().map(|one| one.collection).collect();
+        ids.retain(|id| !next.by_id.contains_key(id));
+        ids.sort_unstable();
+        ids.dedup();
+        *index = next;
+        Ok(ids)
+    }
+
     fn find_name(&self, name: &str) -> Option<Arc<Collection>> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         index.by_name.get(name).cloned()

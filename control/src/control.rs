@@ -10,6 +10,7 @@ use crate::http::ApiConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
+use crate::orders::{Orders, OrdersError};
 use crate::overlay::{Overlay, OverlayError};
 use crate::registry::Registry;
 use crate::ticket_log::LogError;
@@ -22,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -109,6 +110,9 @@ pub enum StartError {
     /// The content store is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The list of orders is damaged.
+    #[error(transparent)]
+    Orders(#[from] OrdersError),
     /// A ticket log is damaged.
     #[error(transparent)]
     TicketLog(#[from] LogError),
@@ -169,6 +173,7 @@ struct Tasks {
     payers: Task,
     dial_back: Task,
     gateways: Task,
+    orders: Task,
 }
 
 struct Task {
@@ -251,7 +256,7 @@ impl Control {
             network,
             issuer: seat.index,
             timeline,
-            ttl_ms: u64::try_from(config.ticket_ttl.as_millis()).unwrap_or(u64::MAX),
+            ttl_ms: whole_ms(&config.ticket_ttl),
             tickets_max: RECORDS_MAX,
         };
         let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
@@ -295,6 +300,7 @@ impl Control {
         };
         let dns_addr = dns.as_ref().map(|(_, sockets)| sockets.address);
         let metrics = Arc::new(Metrics::default());
+        let ticket_ttl_ms = whole_ms(&config.ticket_ttl);
         let core = Arc::new(Core {
             network,
             issuer_key,
@@ -312,12 +318,16 @@ impl Control {
             catalogue: opened.catalogue,
             store: opened.store,
             members: Members::new(members, opened.overlay),
+            orders: opened.orders.clone(),
+            nodes: registry.clone(),
+            ticket_ttl_ms,
             gateways: Arc::default(),
             public_url: config.public_url.clone(),
             payers: payers.clone(),
             issuer: opened.issuer.clone(),
             metrics: metrics.clone(),
         });
+        core.members.hold(core.orders.held(), Instant::now());
         let committer = Committer::new(
             chain.clone(),
             opened.issuer.clone(),
@@ -336,6 +346,7 @@ impl Control {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
+            orders: Task::spawn(|stop| opened.orders.run(stop)),
             gateways: Task::spawn({
                 let (gateways, overlay) = (core.gateways.clone(), core.members.map());
                 |stop| gateways::run(gateways, overlay, stop)
@@ -380,6 +391,7 @@ impl Control {
     /// 1. DNS, which is asked again elsewhere, then HTTP: no new connections, open requests end: no ticket is
     ///    asked for any more.
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
+    ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
     /// 4. The mirrors of registry and payers.
     /// 5. The ticket log: what is queued becomes durable, the thread ends.
@@ -395,6 +407,7 @@ impl Control {
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
             _ = &mut tasks.dial_back.handle => tracing::error!("dialling nodes back has failed; shutting down"),
             _ = &mut tasks.gateways.handle => tracing::error!("watching gateways has failed; shutting down"),
+            _ = &mut tasks.orders.handle => tracing::error!("keeping orders has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
         }
@@ -403,6 +416,7 @@ impl Control {
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;
         tasks.gateways.end("gateways", JOIN_GRACE).await;
         tasks.join.end("join", JOIN_GRACE).await;
+        tasks.orders.end("orders", JOIN_GRACE).await;
         tasks.commit.end("commit", COMMIT_GRACE).await;
         tasks.registry.end("registry", JOIN_GRACE).await;
         tasks.payers.end("payers", JOIN_GRACE).await;
@@ -471,6 +485,7 @@ struct Opened {
     lock: File,
     store: Store,
     catalogue: Arc<Catalogue>,
+    orders: Arc<Orders>,
     issuer: Arc<Issuer>,
 }
 
@@ -489,15 +504,21 @@ impl Opened {
         let store = Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse)?;
         let catalogue = Catalogue::open(&dir.join("catalogue"))?;
         warn_of_missing(&catalogue, &store)?;
+        let orders = Orders::open(dir, clock.clone())?;
         let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock)?;
         Ok(Self {
             overlay,
             lock,
             store,
             catalogue: Arc::new(catalogue),
+            orders: Arc::new(orders),
             issuer: Arc::new(issuer),
         })
     }
+}
+
+fn whole_ms(duration: &Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn lock(dir: &Path) -> Result<File, StartError> {

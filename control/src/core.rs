@@ -8,11 +8,13 @@ use crate::gateways::Gateways;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
+use crate::orders::{Orders, OrdersError, purge_all};
 use crate::playlist::Pathway;
 use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
-    Address, ClientKey, CollectionId, IssuerKey, Network, NodeId, RewardTerms, RouteAnswer,
+    Address, ClientKey, CollectionId, IssuerKey, Network, NodeId, Order, OrderAsk, OrderRequest,
+    OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RewardTerms, RouteAnswer,
     RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline, keccak256,
 };
 use std::net::IpAddr;
@@ -35,6 +37,11 @@ pub(crate) struct Core {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) members: Members,
+    pub(crate) orders: Arc<Orders>,
+    /// The nodes that are registered.
+    pub(crate) nodes: Arc<Registry<NodeId>>,
+    /// Tickets that are out have expired after so long.
+    pub(crate) ticket_ttl_ms: u64,
     pub(crate) gateways: Arc<Gateways>,
     /// URL at which clients reach this API; none: as they say.
     pub(crate) public_url: Option<String>,
@@ -58,6 +65,8 @@ pub(crate) enum RouteError {
         "no HTTP gateway answers: the operator lists them in the zone file, and anyone can run `quittance gateway`"
     )]
     NoGateway,
+    #[error("client key {0} was revoked")]
+    Revoked(ClientKey),
     #[error(transparent)]
     Payer(#[from] PayerError),
     #[error(transparent)]
@@ -166,6 +175,11 @@ impl Core {
         from: IpAddr,
     ) -> Result<RouteAnswer, RouteError> {
         let collection = self.find(&request.collection)?;
+        let check = || match self.orders.is_revoked(&request.client) {
+            true => Err(RouteError::Revoked(request.client)),
+            false => Ok(()),
+        };
+        check()?;
         if self.timeline.epoch_at_ms((self.clock)()).is_none() {
             return Err(IssueError::BeforeGenesis.into());
         }
@@ -198,6 +212,8 @@ impl Core {
             })
             .collect();
         let tickets = self.issuer.issue(grants).await?;
+        // Nodes refuse what was issued before the revocation; nothing issued after it may leave.
+        check()?;
         self.metrics.tickets.add(tickets.len() as u64);
         self.members.note(collection.id, &chosen.decision);
         for (node, _) in &chosen.nodes {
@@ -245,6 +261,125 @@ impl Core {
 pub(crate) fn turn_of_address(from: IpAddr) -> u64 {
     let hash = keccak256(from.to_string());
     u64::from_be_bytes(*hash.first_chunk().expect("a hash has 32 bytes"))
+}
+
+/// Why an order isn't given.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrderError {
+    #[error("there is no collection {0:?} here")]
+    UnknownCollection(String),
+    #[error("node {0} is not in this network's registry")]
+    UnknownNode(NodeId),
+    #[error("there is no zone {0:?} in the zone file")]
+    UnknownZone(String),
+    #[error("no node of these zones has joined within the hour: name nodes instead")]
+    EmptyZones,
+    #[error("say for which nodes or zones the order is")]
+    NoNodes,
+    #[error("a revocation goes to all who may hold such tickets: name no nodes or zones")]
+    Nodes,
+    #[error("a path or pattern has 1 to {PATTERN_BYTES_MAX} bytes")]
+    Pattern,
+    #[error(transparent)]
+    Orders(#[from] OrdersError),
+}
+
+impl Core {
+    /// Gives an order. Blocking.
+    pub(crate) fn give(&self, request: &OrderRequest) -> Result<OrderStatus, OrderError> {
+        let find = |wanted: &str| {
+            let unknown = || OrderError::UnknownCollection(wanted.chars().take(80).collect());
+            let found = self.catalogue.find(wanted).ok_or_else(unknown)?;
+            Ok::<_, OrderError>(found.id)
+        };
+        let now = (self.clock)();
+        let order = match &request.order {
+            OrderAsk::Push { collection } => Order::Push {
+                collection: find(collection)?,
+            },
+            OrderAsk::Purge { collection, paths } => Order::Purge {
+                // Also what was unpublished, by its id.
+                collection: collection.parse().or_else(|_| find(collection))?,
+                paths: paths.clone(),
+            },
+            OrderAsk::Drain => Order::Drain,
+            OrderAsk::Resume => Order::Resume,
+            OrderAsk::Block => Order::Block,
+            OrderAsk::Unblock => Order::Unblock,
+            OrderAsk::Revoke(what) => Order::Revoke {
+                what: *what,
+                issued_until: now,
+                until: now.saturating_add(self.ticket_ttl_ms),
+            },
+        };
+        if matches!(&order, Order::Purge { paths, .. } if !paths.is_well_formed()) {
+            return Err(OrderError::Pattern);
+        }
+        let nodes = self.ordered(&order, &request.nodes, &request.zones)?;
+        let id = self.orders.give(&order, &nodes)?;
+        self.members.hold(self.orders.held(), Instant::now());
+        tracing::info!(id, ?order, nodes = nodes.len(), "an order is given");
+        let status = self.orders.status(id);
+        Ok(status.expect("the newest order is kept"))
+    }
+
+    /// To whom an order goes.
+    fn ordered(
+        &self,
+        order: &Order,
+        nodes: &[NodeId],
+        zones: &[String],
+    ) -> Result<Vec<NodeId>, OrderError> {
+        if let Order::Revoke { what, .. } = order {
+            if !(nodes.is_empty() && zones.is_empty()) {
+                return Err(OrderError::Nodes);
+            }
+            return match what {
+                Revoked::Node(node) if !self.nodes.knows(node) => {
+                    Err(OrderError::UnknownNode(*node))
+                }
+                Revoked::Node(node) => Ok(vec![*node]),
+                _ => Ok(self.nodes.all()),
+            };
+        }
+        if nodes.is_empty() && zones.is_empty() {
+            return match order {
+                Order::Purge { .. } => Ok(self.nodes.all()),
+                _ => Err(OrderError::NoNodes),
+            };
+        }
+        if let Some(unknown) = nodes.iter().find(|node| !self.nodes.knows(node)) {
+            return Err(OrderError::UnknownNode(*unknown));
+        }
+        let mut all = nodes.to_vec();
+        let known = &self.members.overlay().zones;
+        for zone in zones {
+            if !known.all().any(|one| known.name(one) == zone) {
+                let zone = zone.chars().take(80).collect();
+                return Err(OrderError::UnknownZone(zone));
+            }
+            all.extend(self.members.of_zone(zone));
+        }
+        match all.is_empty() {
+            true => Err(OrderError::EmptyZones),
+            false => Ok(all),
+        }
+    }
+
+    /// Has every node drop collections that are published no more. Blocking.
+    pub(crate) fn purge_gone(
+        &self,
+        gone: &[CollectionId],
+    ) -> Result<Vec<OrderSummary>, OrderError> {
+        let nodes = self.nodes.all();
+        gone.iter()
+            .map(|collection| {
+                let id = self.orders.give(&purge_all(*collection), &nodes)?;
+                let status = self.orders.status(id);
+                Ok(status.expect("the newest order is kept").summary)
+            })
+            .collect()
+    }
 }
 
 /// By which a client takes turns with others.

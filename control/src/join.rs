@@ -9,7 +9,7 @@ use crate::membership::Membership;
 use crate::registry::{Registry, Standing};
 use content::{check_range, send_body};
 use protocol::{
-    Code, CollectionId, ContentHash, ControlRequest, FetchReply, Heartbeat, NodeId, OrderFrame,
+    Code, CollectionId, ContentHash, ControlRequest, FetchReply, MemberFrame, NodeId, OrderFrame,
 };
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use serde::Serialize;
@@ -302,40 +302,65 @@ async fn member(
     let _leaving = Leaving(core, membership, node);
     // Neither half is cancel safe; whichever ends, the stream is over, so nothing is lost.
     tokio::select! {
-        end = heartbeats(core, membership, recv) => end,
-        end = orders(queue, send) => end,
+        end = told(core, node, membership, recv) => end,
+        end = orders(core, node, queue, send) => end,
         end = connection.closed() => Err(end.into()),
     }
 }
 
-async fn heartbeats(
+/// What the member says, until it says no more.
+async fn told(
     core: &Core,
+    node: NodeId,
     membership: Membership,
     mut recv: RecvStream,
 ) -> Result<(), StreamEnd> {
     loop {
-        let heartbeat = timeout(HEARTBEAT_TIMEOUT, read_frame::<Heartbeat>(&mut recv)).await;
-        let heartbeat = match heartbeat.map_err(|_| StreamEnd::TooSlow)? {
+        let frame = timeout(HEARTBEAT_TIMEOUT, read_frame(&mut recv)).await;
+        let frame = match frame.map_err(|_| StreamEnd::TooSlow)? {
             Err(StreamError::Ended) => return Ok(()),
             other => other?,
         };
-        if !core
-            .members
-            .heartbeat(membership, heartbeat, Instant::now())
-        {
-            return Ok(());
+        match frame {
+            MemberFrame::Heartbeat(heartbeat) => {
+                let now = Instant::now();
+                if !core.members.heartbeat(membership, heartbeat, now) {
+                    return Ok(());
+                }
+            }
+            MemberFrame::Done { order } => core.orders.confirm(&node, order),
+            MemberFrame::Failed { order, detail } => core.orders.trouble(&node, order, &detail),
         }
     }
 }
 
+/// Tells the member what waits in its queue, and what it has yet to do, as soon as there is something.
 async fn orders(
+    core: &Core,
+    node: NodeId,
     mut queue: mpsc::Receiver<OrderFrame>,
     send: &mut SendStream,
 ) -> Result<(), StreamEnd> {
-    while let Some(order) = queue.recv().await {
-        reply(send, &order).await?;
+    let mut changes = core.orders.changes();
+    let mut told = 0;
+    loop {
+        // Before looking: what changes from here on is looked at again.
+        changes.mark_unchanged();
+        for (id, order) in core.orders.outstanding(&node, told) {
+            reply(send, &OrderFrame::Order { id, order }).await?;
+            told = id;
+        }
+        loop {
+            tokio::select! {
+                order = queue.recv() => match order {
+                    Some(order) => reply(send, &order).await?,
+                    None => return Ok(()),
+                },
+                // Ends only with the core.
+                _ = changes.changed() => break,
+            }
+        }
     }
-    Ok(())
 }
 
 async fn manifest(

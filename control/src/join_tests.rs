@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{FakeLedger, TestClock, core, issuer_key};
+use protocol::Heartbeat;
 use protocol::{ALPN_CONTROL, Entry, GROUP_BYTES, Manifest, RouteRequest, SigningKey};
 use std::net::Ipv4Addr;
 use transport::{PeerAuth, client_endpoint, connect, server_endpoint};
@@ -142,7 +143,9 @@ async fn a_member_gets_traffic_orders_and_contents() {
         read_frame::<OrderFrame>(&mut recv).await.unwrap(),
         OrderFrame::Welcome
     );
-    write_frame(&mut send, &BEAT).await.unwrap();
+    write_frame(&mut send, &MemberFrame::Heartbeat(BEAT))
+        .await
+        .unwrap();
     assert_eq!(
         read_frame::<OrderFrame>(&mut recv).await.unwrap(),
         OrderFrame::Seen

@@ -10,7 +10,8 @@
 //! body and wait is bounded. Non-goals: TLS for HTTP (a reverse proxy's), several processes on one data
 //! directory (it is locked).
 //!
-//! In the data directory: `store/` contents, `catalogue/` manifests and names, `tickets/` logs, `lock`.
+//! In the data directory: `store/` contents, `catalogue/` manifests and names, `tickets/` logs,
+//! `orders.json`, `lock`.
 //!
 //! | module | |
 //! |---|---|
@@ -18,6 +19,7 @@
 //! | `core` | shared state; routing a client, replicating a collection |
 //! | `http` | the public API |
 //! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
+//! | `orders` | what nodes are told until they confirm it; who is blocked, draining, revoked |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
 //! | `dns` | authoritative DNS |
@@ -46,6 +48,7 @@ mod ledger;
 mod measured;
 mod membership;
 mod metrics;
+mod orders;
 mod overlay;
 mod playlist;
 mod reasons;
@@ -59,5 +62,6 @@ pub use config::{Config, ConfigError};
 pub use control::{Control, StartError, run};
 pub use dns::{DnsConfig, DnsConfigError};
 pub use durable::FileError;
+pub use orders::OrdersError;
 pub use overlay::OverlayError;
 pub use ticket_log::LogError;

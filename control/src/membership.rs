@@ -5,6 +5,7 @@
 use crate::client_network::ClientNetwork;
 use crate::health::{Health, Unfit};
 use crate::measured::Measured;
+use crate::orders::Hold;
 use crate::overlay::Overlay;
 use protocol::{CollectionId, Heartbeat, MeasuredNode, NodeId, NodeInfo, OrderFrame};
 use routing::{
@@ -22,6 +23,8 @@ const ORDERS_MAX: usize = 256;
 const ORDERED_MAX: usize = 65_536;
 /// How long a node that left is still listed.
 const GONE_LISTED: Duration = Duration::from_secs(3600);
+/// Why a blocked node gets no traffic.
+const BLOCKED: &str = "the network's operator has blocked it";
 /// Bandwidth of a node with the least weight.
 const WEIGHT_MBPS: u32 = 100;
 
@@ -45,6 +48,8 @@ struct Member {
     /// The latest, and when it came; `None` before the first.
     heartbeat: Option<(Heartbeat, Instant)>,
     health: Health,
+    /// What its operators want of it.
+    hold: Hold,
     /// When it was last heard of at all.
     seen: Instant,
     /// Clients sent to it since the last heartbeat, and in the time between the two before: they may not
@@ -57,6 +62,9 @@ impl Member {
     /// Whether it gets traffic, and if not, why.
     fn standing(&self, now: Instant, timeout: Duration) -> (Standing, Option<String>) {
         let because = |standing, why: &str| (standing, Some(why.to_owned()));
+        if self.hold.blocked {
+            return because(Standing::Blocked, BLOCKED);
+        }
         if self.orders.is_none() {
             return because(Standing::Down, "its connection is gone");
         }
@@ -66,7 +74,7 @@ impl Member {
         if now.saturating_duration_since(at) > timeout {
             return because(Standing::Down, "it has stopped sending heartbeats");
         }
-        if heartbeat.draining {
+        if heartbeat.draining || self.hold.draining {
             return because(Standing::Draining, "it takes no new sessions");
         }
         match self.health.unfit(now) {
@@ -93,6 +101,8 @@ struct State {
     generations: u64,
     table: Table,
     measured: Measured,
+    /// Also of nodes that aren't members now.
+    held: HashMap<NodeId, Hold>,
 }
 
 /// How members are judged.
@@ -149,6 +159,7 @@ impl Members {
                 generations: 0,
                 table,
                 measured: Measured::default(),
+                held: HashMap::new(),
             }),
             overlay: Arc::new(overlay),
             config,
@@ -196,6 +207,7 @@ impl Members {
         });
         state.generations += 1;
         let generation = state.generations;
+        let hold = state.held.get(&node).copied().unwrap_or_default();
         let member = Member {
             generation,
             address,
@@ -205,6 +217,7 @@ impl Members {
             ordered: HashSet::new(),
             heartbeat: None,
             health: Health::new(self.config.dial_back, now),
+            hold,
             seen: now,
             sent: 0,
             sent_before: 0,
@@ -267,6 +280,36 @@ impl Members {
             }
         })
         .is_some()
+    }
+
+    /// Which nodes their operators want blocked or draining from now on.
+    pub(crate) fn hold(&self, held: HashMap<NodeId, Hold>, now: Instant) {
+        let mut state = self.state();
+        let mut changed = Vec::new();
+        for (node, member) in &mut state.members {
+            let hold = held.get(node).copied().unwrap_or_default();
+            if member.hold == hold {
+                continue;
+            }
+            if let Some(orders) = member.orders.as_ref().filter(|_| hold.blocked) {
+                let reason = BLOCKED.to_owned();
+                let _ = orders.try_send(OrderFrame::NoTraffic { reason });
+            }
+            member.hold = hold;
+            changed.push(*node);
+        }
+        state.held = held;
+        for node in changed {
+            self.refresh(&mut state, &node, now);
+        }
+    }
+
+    /// Nodes of a zone that are members, or were within the hour; none if there is no such zone.
+    pub(crate) fn of_zone(&self, name: &str) -> Vec<NodeId> {
+        let state = self.state();
+        let here = |member: &Member| self.overlay.zones.name(member.zone) == name;
+        let members = state.members.iter().filter(|(_, member)| here(member));
+        members.map(|(node, _)| *node).collect()
     }
 
     /// The connection is gone.
@@ -354,7 +397,10 @@ impl Members {
     pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
         let mut state = self.state();
         let due = state.members.iter_mut().filter_map(|(node, member)| {
-            let beats = member.orders.is_some() && member.heartbeat.is_some();
+            // A node that drains refuses looks like other sessions.
+            let draining = |(heartbeat, _): (Heartbeat, Instant)| heartbeat.draining;
+            let beats = member.heartbeat.is_some_and(|beat| !draining(beat));
+            let beats = beats && member.orders.is_some() && !member.hold.draining;
             (beats && member.health.take_due(now)).then(|| Look {
                 membership: Membership {
                     node: *node,
@@ -470,180 +516,5 @@ impl Members {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(5);
-    const BEAT: Heartbeat = Heartbeat {
-        sessions: 1,
-        cached_bytes: 2,
-        free_bytes: 3,
-        draining: false,
-        sessions_max: 1000,
-        bandwidth_mbps: 100,
-    };
-
-    const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-
-    fn members(dial_back: bool) -> Members {
-        let config = MembersConfig {
-            timeout: TIMEOUT,
-            dial_back,
-            idle_sessions: 64,
-        };
-        Members::new(config, Overlay::default())
-    }
-
-    fn ask(collection: CollectionId, exclude: &[NodeId]) -> Ask<'_> {
-        Ask {
-            collection,
-            from: FROM,
-            turn: 0,
-            count: 3,
-            dispersion: 1,
-            exclude,
-        }
-    }
-
-    fn node(n: u8) -> NodeId {
-        NodeId::from([n; 32])
-    }
-
-    fn collection(n: u16) -> CollectionId {
-        let mut id = [0; 32];
-        id[..2].copy_from_slice(&n.to_be_bytes());
-        CollectionId::from(id)
-    }
-
-    #[test]
-    fn only_a_fresh_heartbeat_makes_a_node_healthy() {
-        let members = members(false);
-        let start = Instant::now();
-        let (first, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, start);
-        let healthy = |at| members.decide(&ask(collection(1), &[]), at).nodes.len();
-        assert_eq!(healthy(start), 0, "no heartbeat yet");
-        assert!(members.heartbeat(first, BEAT, start));
-        assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
-        assert_eq!(healthy(start + TIMEOUT), 1);
-        assert_eq!(healthy(start + TIMEOUT + Duration::from_millis(1)), 0);
-        let draining = Heartbeat {
-            draining: true,
-            ..BEAT
-        };
-        members.heartbeat(first, draining, start);
-        assert_eq!(healthy(start), 0);
-        members.heartbeat(first, BEAT, start);
-        assert!(
-            members
-                .decide(&ask(collection(1), &[node(1)]), start)
-                .nodes
-                .is_empty()
-        );
-        members.leave(first, start);
-        assert_eq!(healthy(start), 0);
-        assert_eq!(members.list(start).len(), 1, "still listed");
-        let (_, _queue) =
-            members.join(node(2), "b:1".into(), "v".into(), None, start + GONE_LISTED);
-        assert_eq!(members.list(start)[0].node, node(2), "no longer listed");
-    }
-
-    #[test]
-    fn a_newer_connection_takes_the_place_of_the_older() {
-        let members = members(false);
-        let now = Instant::now();
-        let (old, mut old_queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
-        let (new, _queue) = members.join(node(1), "a:2".into(), "v".into(), None, now);
-        assert!(old_queue.try_recv().is_err() && old_queue.is_closed());
-        assert!(members.heartbeat(new, BEAT, now));
-        assert!(!members.heartbeat(old, BEAT, now));
-        members.leave(old, now);
-        assert_eq!(
-            members.decide(&ask(collection(1), &[]), now).nodes,
-            [(node(1), "a:2".into())]
-        );
-    }
-
-    #[test]
-    fn a_fill_is_ordered_once_and_the_queue_is_bounded() {
-        let members = members(false);
-        let now = Instant::now();
-        let (_, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
-        assert!(members.order_fill(&node(1), collection(1)));
-        assert!(members.order_fill(&node(1), collection(1)));
-        assert_eq!(queue.len(), 1);
-        assert!(!members.order_fill(&node(2), collection(1)));
-        let room = (2..1000)
-            .take_while(|n| members.order_fill(&node(1), collection(*n)))
-            .count();
-        assert_eq!((room + 1, queue.len()), (ORDERS_MAX, ORDERS_MAX));
-        while queue.try_recv().is_ok() {}
-        // What didn't fit is ordered when it is asked for again.
-        assert!(members.order_fill(&node(1), collection(1000)));
-    }
-
-    #[test]
-    fn a_node_gets_traffic_only_after_it_was_seen_to_deliver() {
-        let members = members(true);
-        let now = Instant::now();
-        let (member, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
-        assert!(
-            members.looks_due(9, now).is_empty(),
-            "not before its first heartbeat"
-        );
-        members.heartbeat(member, BEAT, now);
-        let looks = members.looks_due(9, now);
-        assert_eq!(looks.len(), 1);
-        assert!(members.looks_due(9, now).is_empty(), "somebody looks");
-        assert_eq!(members.list(now)[0].standing, "unproven");
-        members.saw(&looks[0], Err("no answer".into()), now);
-        assert_eq!(members.list(now)[0].reason.as_deref(), Some("no answer"));
-        assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
-        let told = OrderFrame::NoTraffic {
-            reason: "no answer".into(),
-        };
-        assert_eq!(queue.try_recv(), Ok(told));
-        members.saw(&looks[0], Ok(()), now);
-        assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 1);
-    }
-
-    #[test]
-    fn clients_sent_count_until_heartbeats_can_know_of_them() {
-        let members = members(false);
-        let now = Instant::now();
-        let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
-        members.heartbeat(member, BEAT, now);
-        let load = || members.decide(&ask(collection(1), &[]), now).decision.picks[0].load;
-        assert_eq!(load(), 1);
-        for _ in 0..5 {
-            let chosen = members.decide(&ask(collection(1), &[]), now);
-            members.note(collection(1), &chosen.decision);
-        }
-        assert_eq!(load(), 6);
-        members.heartbeat(member, BEAT, now);
-        assert_eq!(load(), 6, "they may be on their way");
-        members.heartbeat(member, BEAT, now);
-        assert_eq!(load(), 1);
-    }
-
-    #[test]
-    fn clients_words_make_the_control_plane_look_and_measure() {
-        let members = members(true);
-        let now = Instant::now();
-        let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
-        members.heartbeat(member, BEAT, now);
-        let look = members.looks_due(1, now).remove(0);
-        members.saw(&look, Ok(()), now);
-        let later = now + Duration::from_secs(20);
-        members.heartbeat(member, BEAT, later);
-        assert!(members.looks_due(1, later).is_empty());
-        let rtt = MeasuredNode {
-            node: node(1),
-            rtt_us: 900,
-        };
-        members.told(FROM, &[node(1), node(7)], &[rtt], later);
-        assert_eq!(members.looks_due(1, later).len(), 1);
-        assert_eq!(members.list(later)[0].standing, "available");
-        let known = members.state().measured.of(FROM.into());
-        assert_eq!(known, [(ZoneIndex::DEFAULT, 900)]);
-    }
-}
+#[path = "membership_tests.rs"]
+mod tests;

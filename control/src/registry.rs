@@ -102,6 +102,12 @@ impl<T: Registered> Registry<T> {
         known.contains(one)
     }
 
+    /// All that is known.
+    pub(crate) fn all(&self) -> Vec<T> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().copied().collect()
+    }
+
     /// Whether somebody is registered; if that isn't known, the chain is asked first. Cancel safe.
     pub(crate) async fn standing(&self, one: &T) -> Standing {
         if self.knows(one) {

@@ -11,6 +11,7 @@ use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
+use crate::orders::Orders;
 use crate::overlay::Overlay;
 use crate::registry::Registry;
 use crate::ticket_log::Seal;
@@ -111,6 +112,9 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
             },
             Overlay::default(),
         ),
+        orders: Arc::new(Orders::open(dir, clock.clock()).unwrap()),
+        nodes: Arc::new(Registry::new()),
+        ticket_ttl_ms: issuer_config().ttl_ms,
         gateways: Arc::default(),
         public_url: None,
         payers: Arc::new(Registry::of([PAYER])),

@@ -142,6 +142,7 @@ async fn node(join: &str, key: &SigningKey) -> (quinn::Connection, quinn::SendSt
         sessions_max: 1000,
         bandwidth_mbps: 100,
     };
+    let beat = protocol::MemberFrame::Heartbeat(beat);
     write_frame(&mut send, &beat).await.unwrap();
     let seen = read_frame::<protocol::OrderFrame>(&mut recv).await.unwrap();
     assert_eq!(seen, protocol::OrderFrame::Seen);

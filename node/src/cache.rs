@@ -5,11 +5,13 @@
 
 use crate::member::{ControlLink, LinkError};
 use content::{Blob, Body, Fill, FillError, RangeError, Store, StoreError};
-use protocol::{CollectionId, ContentHash, ControlRequest, FetchReply, Manifest, ManifestError};
+use protocol::{
+    CollectionId, ContentHash, ControlRequest, FetchReply, Manifest, ManifestError, Paths,
+};
 use quinn::RecvStream;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -50,6 +52,8 @@ pub(crate) enum CacheError {
     Read(#[from] quinn::ReadToEndError),
     #[error("nothing came for {} s", FILL_STALL.as_secs())]
     Stalled,
+    #[error("the folder of manifests can't be used: {0}")]
+    Manifests(std::io::Error),
     #[error("too many fills are under way")]
     Busy,
     #[error("the fill failed; see the node's log")]
@@ -93,12 +97,19 @@ pub(crate) struct Cache {
     manifests_dir: PathBuf,
     manifests: Mutex<HashMap<CollectionId, Arc<Manifest>>>,
     fills: Mutex<HashMap<ContentHash, Source>>,
+    /// Contents that were purged while they were filled; locked only with `fills`.
+    purged: Mutex<HashSet<ContentHash>>,
     permits: Arc<Semaphore>,
     link: ControlLink,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_manifest(path: &Path) -> Option<Manifest> {
+    let bytes = fs::read(path).ok()?;
+    Manifest::from_bytes(&bytes).ok()
 }
 
 impl Cache {
@@ -108,6 +119,7 @@ impl Cache {
             manifests_dir,
             manifests: Mutex::default(),
             fills: Mutex::default(),
+            purged: Mutex::default(),
             permits: Arc::new(Semaphore::new(FILLS)),
             link,
         }
@@ -126,11 +138,8 @@ impl Cache {
         if let Some(manifest) = lock(&self.manifests).get(&id) {
             return Ok(manifest.clone());
         }
-        let path = self.manifests_dir.join(format!("{id}.qcol"));
-        let on_disk = fs::read(&path)
-            .ok()
-            .and_then(|bytes| Manifest::from_bytes(&bytes).ok());
-        let manifest = match on_disk.filter(|manifest| manifest.id() == id) {
+        let path = self.manifest_path(&id);
+        let manifest = match read_manifest(&path).filter(|manifest| manifest.id() == id) {
             Some(manifest) => manifest,
             None => {
                 let manifest = self.fetch_manifest(id).await?;
@@ -144,6 +153,60 @@ impl Cache {
         let manifest = Arc::new(manifest);
         lock(&self.manifests).insert(id, manifest.clone());
         Ok(manifest)
+    }
+
+    fn manifest_path(&self, id: &CollectionId) -> PathBuf {
+        self.manifests_dir.join(format!("{id}.qcol"))
+    }
+
+    /// Drops what a collection names, but for content that another of its files, or another collection
+    /// whose manifest is here, names too. Who reads it reads on. How many contents went; repeating it
+    /// does no harm. Blocking.
+    pub(crate) fn purge(&self, id: CollectionId, paths: &Paths) -> Result<usize, CacheError> {
+        let path = self.manifest_path(&id);
+        // A collection whose manifest never came here has no content here.
+        let Some(manifest) = read_manifest(&path).filter(|manifest| manifest.id() == id) else {
+            lock(&self.manifests).remove(&id);
+            return Ok(0);
+        };
+        let (meant, others): (Vec<_>, Vec<_>) = manifest
+            .entries()
+            .iter()
+            .partition(|entry| paths.matches(&entry.path));
+        let mut contents: HashSet<_> = meant.iter().map(|entry| entry.content).collect();
+        for entry in others {
+            contents.remove(&entry.content);
+        }
+        let beside = fs::read_dir(&self.manifests_dir).map_err(CacheError::Manifests)?;
+        for other in beside {
+            let other = other.map_err(CacheError::Manifests)?.path();
+            if other == path {
+                continue;
+            }
+            for entry in read_manifest(&other).iter().flat_map(Manifest::entries) {
+                contents.remove(&entry.content);
+            }
+        }
+        let mut gone = 0;
+        for content in contents {
+            // Under the lock of `source`, so that a fill that ends meanwhile isn't missed.
+            let fills = lock(&self.fills);
+            if fills.contains_key(&content) {
+                lock(&self.purged).insert(content);
+            }
+            gone += usize::from(self.store.remove(&content)?);
+        }
+        if *paths == Paths::All {
+            // Last: a purge that was cut short finds by it what is left.
+            lock(&self.manifests).remove(&id);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CacheError::Manifests(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(gone)
     }
 
     async fn fetch_manifest(&self, id: CollectionId) -> Result<Manifest, CacheError> {
@@ -178,6 +241,8 @@ impl Cache {
     ) -> Result<Source, CacheError> {
         let mut fills = lock(&self.fills);
         if let Some(source) = fills.get(&content) {
+            // Whoever asks after a purge wants it again.
+            lock(&self.purged).remove(&content);
             return if source.size() == size {
                 Ok(source.clone())
             } else {
@@ -224,7 +289,15 @@ impl Cache {
         let size = fill.blob().size();
         let outcome = self.fill(fill).await;
         // Under the lock of `source`, so that nobody finds it neither here nor in the store.
-        lock(&self.fills).remove(&content);
+        {
+            let mut fills = lock(&self.fills);
+            fills.remove(&content);
+            if lock(&self.purged).remove(&content)
+                && let Err(error) = self.store.remove(&content)
+            {
+                tracing::error!(%content, %error, "purged content can't be removed");
+            }
+        }
         match outcome {
             Ok(()) => tracing::info!(%content, size, "filled"),
             Err(error) => tracing::warn!(%content, size, %error, "fill failed"),
@@ -289,5 +362,65 @@ impl Cache {
             FetchReply::Ok { .. } => Err(CacheError::Size(content)),
             FetchReply::Refused { detail, .. } => Err(CacheError::Refused(detail)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use content::OnDamage;
+    use protocol::Entry;
+
+    /// A cache that holds collections of these paths and contents.
+    fn cache(dir: &Path, collections: &[&[(&str, &str)]]) -> (Cache, Vec<Manifest>) {
+        let store = Store::open(&dir.join("cache"), u64::MAX, OnDamage::Refuse).unwrap();
+        let manifests_dir = dir.join("manifests");
+        fs::create_dir_all(&manifests_dir).unwrap();
+        let entry = |(path, text): &(&str, &str)| {
+            let file = dir.join("file");
+            fs::write(&file, text).unwrap();
+            let blob = store.import_file(&file).unwrap();
+            Entry {
+                path: (*path).into(),
+                content: blob.hash(),
+                size: blob.size(),
+                media_type: "text/plain".into(),
+            }
+        };
+        let manifests = collections
+            .iter()
+            .map(|files| Manifest::new(files.iter().map(entry).collect()).unwrap())
+            .collect();
+        let cache = Cache::new(store, manifests_dir, ControlLink::new().1);
+        for manifest in &manifests {
+            let manifest: &Manifest = manifest;
+            fs::write(cache.manifest_path(&manifest.id()), manifest.to_bytes()).unwrap();
+        }
+        (cache, manifests)
+    }
+
+    fn there(cache: &Cache, manifest: &Manifest) -> Vec<bool> {
+        let entries = manifest.entries().iter();
+        entries
+            .map(|entry| cache.store.contains(&entry.content))
+            .collect()
+    }
+
+    #[test]
+    fn a_purge_takes_what_nobody_else_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let film = [("a", "one"), ("b", "two"), ("c/d", "two"), ("e", "shared")];
+        let (cache, manifests) = cache(dir.path(), &[&film, &[("x", "shared")]]);
+        let (film, other) = (&manifests[0], &manifests[1]);
+        let path = |path: &str| Paths::Path(path.into());
+        assert_eq!(cache.purge(film.id(), &path("b")).unwrap(), 0, "c/d has it");
+        assert_eq!(cache.purge(film.id(), &Paths::Glob("?".into())).unwrap(), 1);
+        assert_eq!(there(&cache, film), [false, true, true, true]);
+        assert_eq!(cache.purge(film.id(), &Paths::All).unwrap(), 1);
+        assert_eq!(there(&cache, film), [false, false, false, true]);
+        assert!(!cache.manifest_path(&film.id()).exists());
+        assert_eq!(cache.purge(film.id(), &Paths::All).unwrap(), 0);
+        assert_eq!(cache.purge(other.id(), &Paths::All).unwrap(), 1);
+        assert_eq!(cache.bytes(), 0);
     }
 }

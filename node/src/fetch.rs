@@ -38,7 +38,11 @@ pub(crate) async fn serve(
         },
     )
     .await?;
-    match body(state, &source, range, send).await {
+    let sent = tokio::select! {
+        sent = body(state, &source, range, send) => sent,
+        () = state.revoked() => Err(Broken::Stop(Stop::Revoked)),
+    };
+    match sent {
         Ok(()) => drop(send.finish()),
         Err(Broken::Stop(stop)) => {
             tracing::info!(ticket = ?state.ticket().ticket().id, %stop, "delivery stopped");
@@ -46,6 +50,7 @@ pub(crate) async fn serve(
                 Stop::WindowExceeded => Code::WindowExceeded,
                 Stop::Spent => Code::TicketSpent,
                 Stop::Refused => Code::ReceiptRefused,
+                Stop::Revoked => Code::TicketRevoked,
             };
             let _ = send.reset(code.to_u16().into());
         }

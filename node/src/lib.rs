@@ -16,11 +16,13 @@ mod epoch;
 mod fetch;
 mod held;
 mod member;
+mod orders;
 mod receipt_log;
 mod refused;
 mod server;
 mod session;
 mod shared;
+mod standing;
 mod tickets;
 
 pub use held::{HeldError, held_tickets};

@@ -1,9 +1,11 @@
 //! The connection to the control plane: dialled by the node, kept up, heartbeats out, orders in.
 
 use crate::clock::now_ms;
+use crate::orders::Orders;
 use crate::shared::Shared;
 use protocol::{
-    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, NetworkInfo, OrderFrame, SigningKey,
+    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, NetworkInfo, OrderFrame,
+    SigningKey,
 };
 use quinn::{Connection, Endpoint};
 use std::sync::Arc;
@@ -143,21 +145,32 @@ async fn member(
     }
     link.send_replace(Some(connection.clone()));
 
+    let (mut work, mut said) = Orders::new(shared.clone());
     let beats = async {
         let mut ticks = interval(HEARTBEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            ticks.tick().await;
+            let said = tokio::select! {
+                _ = ticks.tick() => None,
+                // Never closed: `work` is as old as this.
+                said = said.recv() => said,
+            };
             let beat = Heartbeat {
                 sessions: shared.sessions(),
                 cached_bytes: shared.cache.bytes(),
                 free_bytes: shared.cache.free_bytes(),
-                draining: false,
+                draining: shared.standing.draining(),
                 sessions_max: shared.sessions_max,
                 bandwidth_mbps: shared.bandwidth_mbps,
             };
-            if let Err(error) = write_frame(&mut send, &beat).await {
-                return error;
+            // With what was done comes how the node is after it.
+            for frame in [Some(MemberFrame::Heartbeat(beat)), said]
+                .into_iter()
+                .flatten()
+            {
+                if let Err(error) = write_frame(&mut send, &frame).await {
+                    return error;
+                }
             }
         }
     };
@@ -175,6 +188,7 @@ async fn member(
                     reason,
                     "the control plane sends no clients here"
                 ),
+                OrderFrame::Order { id, order } => work.take(id, order).await,
                 OrderFrame::Fill { collection } => {
                     let Ok(permit) = prefetches.clone().try_acquire_owned() else {
                         tracing::warn!(%collection, "too many fills ordered");

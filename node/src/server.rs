@@ -7,6 +7,7 @@ use crate::receipt_log::{LogError, ReceiptLog};
 use crate::refused::RefusedTickets;
 use crate::session::{self, Refusal};
 use crate::shared::{Issuers, Shared};
+use crate::standing::Standing;
 use crate::tickets::{TicketState, Tickets};
 use crate::{clock, fetch};
 use client::ControlApi;
@@ -195,6 +196,10 @@ impl Node {
             let path = config.data_dir.join(crate::refused::FILE);
             StartError::Dir { path, source }
         })?;
+        let standing = Standing::open(&config.data_dir).map_err(|source| {
+            let path = config.data_dir.join(crate::standing::FILE);
+            StartError::Dir { path, source }
+        })?;
         let shared = Shared {
             id,
             network,
@@ -208,6 +213,7 @@ impl Node {
             tickets: Tickets::default(),
             segments,
             refused,
+            standing,
             segment_reads: Semaphore::new(SEGMENT_READS),
             chain,
             issuers: Mutex::new(issuers),
@@ -444,7 +450,20 @@ async fn serve_request(
             }
             let others = shared.sessions.fetch_add(1, Ordering::Relaxed);
             let ended = if others < shared.sessions_max {
-                session::run(shared, &state, send, recv).await
+                let ended = tokio::select! {
+                    ended = session::run(shared, &state, send, recv) => Some(ended),
+                    () = state.revoked() => None,
+                };
+                match ended {
+                    Some(ended) => ended,
+                    None => {
+                        let why = "the control plane took the ticket back";
+                        let reply = SessionReply::refused(Code::TicketRevoked, why);
+                        let told = write_frame(send, &reply).await;
+                        let _ = send.finish();
+                        told
+                    }
+                }
             } else {
                 let why = format!("the node has its {} sessions", shared.sessions_max);
                 let reply = SessionReply::refused(Code::TooMany, why);

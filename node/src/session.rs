@@ -23,6 +23,10 @@ pub(crate) async fn open(
 ) -> Result<Arc<TicketState>, Refusal> {
     let ticket = check(shared, connection, signed, binding).await?;
     let id = ticket.ticket().id;
+    if shared.standing.draining() && !shared.tickets.contains(&id) {
+        let why = "the node is draining: it takes no new sessions";
+        return Err(Refusal(Code::ShuttingDown, why.into()));
+    }
     let last = shared.log.last(id).await.map_err(|error| {
         tracing::error!(%error, "cannot read the receipt journal");
         Refusal(Code::Internal, "the receipt journal can't be read".into())
@@ -34,6 +38,11 @@ pub(crate) async fn open(
         shared.refused.keep(&ticket.signed());
         let why = "its issuer granted another ticket under the same id";
         return Err(Refusal(Code::BadTicketSignature, why.into()));
+    }
+    // Only now: a revocation is noted first and then looks for tickets in use, so none slips through.
+    if shared.standing.is_revoked(state.ticket().ticket()) {
+        let why = "the control plane took the ticket back";
+        return Err(Refusal(Code::TicketRevoked, why.into()));
     }
     Ok(state)
 }

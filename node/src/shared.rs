@@ -5,6 +5,7 @@ use crate::clock::now_ms;
 use crate::epoch::Segments;
 use crate::receipt_log::ReceiptLog;
 use crate::refused::RefusedTickets;
+use crate::standing::Standing;
 use crate::tickets::Tickets;
 use client::ControlApi;
 use contracts::{Chain, ChainError};
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) tickets: Tickets,
     pub(crate) segments: Segments,
     pub(crate) refused: RefusedTickets,
+    pub(crate) standing: Standing,
     pub(crate) segment_reads: Semaphore,
     pub(crate) chain: Chain,
     pub(crate) issuers: Mutex<Issuers>,

@@ -27,6 +27,8 @@ pub(crate) enum Stop {
     Spent,
     #[error("a receipt was refused")]
     Refused,
+    #[error("the ticket was revoked")]
+    Revoked,
 }
 
 /// One ticket in use.
@@ -37,6 +39,7 @@ pub(crate) struct TicketState {
     account: Mutex<Account>,
     /// Rings when the account changes for the better, or ends.
     changed: watch::Sender<()>,
+    revoked: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl TicketState {
             window,
             account: Mutex::new(account),
             changed: watch::Sender::new(()),
+            revoked: watch::Sender::new(false),
         }
     }
 
@@ -147,6 +151,18 @@ impl TicketState {
         self.changed.send_replace(());
     }
 
+    /// The control plane took the ticket back: all that goes on under it ends.
+    fn revoke(&self) {
+        self.revoked.send_replace(true);
+    }
+
+    /// Ends when the ticket is revoked. Cancel safe.
+    pub(crate) async fn revoked(&self) {
+        let mut revoked = self.revoked.subscribe();
+        // The sender lives as long as this does.
+        let _ = revoked.wait_for(|revoked| *revoked).await;
+    }
+
     /// A receipt was refused: the client is at fault, nothing more is sent.
     pub(crate) fn refuse(&self) {
         self.account().refused = true;
@@ -183,6 +199,18 @@ impl Tickets {
             .entry(id)
             .or_insert_with(|| Arc::new(new()))
             .clone()
+    }
+
+    /// Whether the ticket was used before.
+    pub(crate) fn contains(&self, id: &TicketId) -> bool {
+        self.map().contains_key(id)
+    }
+
+    /// Ends what goes on under the tickets that are meant; how many they are.
+    pub(crate) fn revoke(&self, meant: impl Fn(&protocol::Ticket) -> bool) -> usize {
+        let map = self.map();
+        let meant = map.values().filter(|state| meant(state.ticket().ticket()));
+        meant.map(|state| state.revoke()).count()
     }
 
     /// Forgets an epoch's tickets.

@@ -4,6 +4,7 @@
 //! first frame says which. Order of variants and fields is the wire format: append, never reorder.
 
 use crate::code::Code;
+use crate::orders::{Order, OrderId};
 use crate::record::UnverifiedReceipt;
 use crate::signature::Signature;
 use crate::ticket::SignedTicket;
@@ -161,6 +162,25 @@ pub struct Heartbeat {
     pub bandwidth_mbps: u32,
 }
 
+/// What a member tells its control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemberFrame {
+    /// How it is.
+    Heartbeat(Heartbeat),
+    /// A durable order is done, and stays done if the node dies.
+    Done {
+        /// Which.
+        order: OrderId,
+    },
+    /// An order can't be done now; the node tries again.
+    Failed {
+        /// Which.
+        order: OrderId,
+        /// Why, for the operator.
+        detail: String,
+    },
+}
+
 /// What a control plane tells a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderFrame {
@@ -184,6 +204,13 @@ pub enum OrderFrame {
     NoTraffic {
         /// Why, for its operator.
         reason: String,
+    },
+    /// A durable order: it comes again with every connection until the node says that it is done.
+    Order {
+        /// Its number.
+        id: OrderId,
+        /// What is to be done.
+        order: Order,
     },
 }
 
@@ -273,7 +300,7 @@ mod tests {
             let _ = decode_frame::<FetchReply>(&bytes);
             let _ = decode_frame::<ControlRequest>(&bytes);
             let _ = decode_frame::<OrderFrame>(&bytes);
-            let _ = decode_frame::<Heartbeat>(&bytes);
+            let _ = decode_frame::<MemberFrame>(&bytes);
         }
     }
 }

@@ -22,6 +22,7 @@ mod manifest;
 mod mass;
 mod merkle;
 mod money;
+mod orders;
 mod payers;
 mod record;
 mod segment;
@@ -43,8 +44,8 @@ pub use epoch_tree::{
     EpochTree, EpochTrees, NODE_LEAF_BYTES, NodeLeaf, NodeTree,
 };
 pub use frame::{
-    ControlRequest, FRAME_BYTES_MAX, FetchReply, FrameError, GROUP_BYTES, Heartbeat, OrderFrame,
-    ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
+    ControlRequest, FRAME_BYTES_MAX, FetchReply, FrameError, GROUP_BYTES, Heartbeat, MemberFrame,
+    OrderFrame, ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
 };
 pub use ids::{
     ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, TicketId,
@@ -57,6 +58,10 @@ pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
 pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
 pub use money::{
     AMOUNT_END, GIB, MoneyError, PPM, PRICE_END, Ppm, RewardTerms, charge, reward, score,
+};
+pub use orders::{
+    Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus, OrderSummary, OrderedNode,
+    PATTERN_BYTES_MAX, Paths, Revoked,
 };
 pub use payers::Payers;
 pub use record::{

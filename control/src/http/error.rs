@@ -65,6 +65,7 @@ impl Refusal {
             | RouteError::AllExcluded
             | RouteError::Full
             | RouteError::NoGateway => unavailable.retry_after(2),
+            RouteError::Revoked(_) => Self::new(StatusCode::FORBIDDEN, text),
             RouteError::Payer(error) => Self::payer(error),
             RouteError::Issue(error) => match error {
                 IssueError::BeforeGenesis => {

@@ -14,6 +14,9 @@
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
 //! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary`; token |
 //! | `GET /v1/tickets/{id}/why` | why a ticket names its node; token |
+//! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]`; token |
+//! | `POST /v1/orders` | [`OrderRequest`](protocol::OrderRequest) → [`OrderStatus`](protocol::OrderStatus); token |
+//! | `GET /v1/orders`, `GET /v1/orders/{id}` | `[OrderSummary]`; `OrderStatus`, with `?wait=N` once fewer than `N` are outstanding; token |
 //! | `GET /healthz`, `GET /metrics` | for the operator |
 //!
 //! Refusals are `{"error": "one sentence"}`. Everything but an upload ends within [`REQUEST_TIMEOUT`]; an
@@ -22,6 +25,7 @@
 mod client_address;
 mod error;
 mod listener;
+mod orders;
 mod publish;
 mod read;
 mod redirect;
@@ -32,7 +36,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, head, post};
+use axum::routing::{delete, get, head, post};
 use error::Refusal;
 use ipnet::IpNet;
 use listener::{BoundedListener, Peer};
@@ -89,6 +93,9 @@ fn router(core: Arc<Core>, config: ApiConfig) -> Router {
             get(read::collections).post(publish::collection),
         )
         .route("/v1/collections/{collection}/manifest", get(read::manifest))
+        .route("/v1/collections/{collection}", delete(orders::unpublish))
+        .route("/v1/orders", get(orders::list).post(orders::give))
+        .route("/v1/orders/{id}", get(orders::status))
         .route("/v1/nodes", get(read::nodes))
         .route("/v1/epochs/{epoch}/tickets", get(read::tickets))
         .route("/v1/tickets/{ticket}/why", get(publish::ticket_reason))

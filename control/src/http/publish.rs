@@ -55,7 +55,7 @@ impl Publishing {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let given = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.as_bytes().split_first_chunk::<7>())
@@ -230,7 +230,7 @@ fn stored(error: StoreError) -> Refusal {
     }
 }
 
-fn no_room() -> Refusal {
+pub(super) fn no_room() -> Refusal {
     let error = "the control plane's disk is full";
     Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error)
 }

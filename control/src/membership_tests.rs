@@ -1,0 +1,204 @@
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const BEAT: Heartbeat = Heartbeat {
+    sessions: 1,
+    cached_bytes: 2,
+    free_bytes: 3,
+    draining: false,
+    sessions_max: 1000,
+    bandwidth_mbps: 100,
+};
+
+const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+fn members(dial_back: bool) -> Members {
+    let config = MembersConfig {
+        timeout: TIMEOUT,
+        dial_back,
+        idle_sessions: 64,
+    };
+    Members::new(config, Overlay::default())
+}
+
+fn ask(collection: CollectionId, exclude: &[NodeId]) -> Ask<'_> {
+    Ask {
+        collection,
+        from: FROM,
+        turn: 0,
+        count: 3,
+        dispersion: 1,
+        exclude,
+    }
+}
+
+fn node(n: u8) -> NodeId {
+    NodeId::from([n; 32])
+}
+
+fn collection(n: u16) -> CollectionId {
+    let mut id = [0; 32];
+    id[..2].copy_from_slice(&n.to_be_bytes());
+    CollectionId::from(id)
+}
+
+#[test]
+fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
+    let members = members(false);
+    let now = Instant::now();
+    let join = |id| members.join(node(id), "h:1".into(), String::new(), None, now);
+    let (first, mut queue) = join(1);
+    members.heartbeat(first, BEAT, now);
+    let hold = |blocked, draining| Hold { blocked, draining };
+    let held = HashMap::from([(node(1), hold(true, false)), (node(2), hold(false, true))]);
+    members.hold(held, now);
+    let (second, _queue) = join(2);
+    members.heartbeat(second, BEAT, now);
+    let standings = || {
+        let nodes = members.list(now).into_iter();
+        nodes.map(|node| node.standing).collect::<Vec<_>>()
+    };
+    assert_eq!(standings(), ["blocked", "draining"]);
+    assert!(
+        members
+            .decide(&ask(collection(1), &[]), now)
+            .nodes
+            .is_empty()
+    );
+    assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
+    assert!(matches!(queue.try_recv(), Ok(OrderFrame::NoTraffic { .. })));
+    members.hold(HashMap::new(), now);
+    assert_eq!(standings(), ["available", "available"]);
+    assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 2);
+}
+
+#[test]
+fn only_a_fresh_heartbeat_makes_a_node_healthy() {
+    let members = members(false);
+    let start = Instant::now();
+    let (first, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, start);
+    let healthy = |at| members.decide(&ask(collection(1), &[]), at).nodes.len();
+    assert_eq!(healthy(start), 0, "no heartbeat yet");
+    assert!(members.heartbeat(first, BEAT, start));
+    assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
+    assert_eq!(healthy(start + TIMEOUT), 1);
+    assert_eq!(healthy(start + TIMEOUT + Duration::from_millis(1)), 0);
+    let draining = Heartbeat {
+        draining: true,
+        ..BEAT
+    };
+    members.heartbeat(first, draining, start);
+    assert_eq!(healthy(start), 0);
+    members.heartbeat(first, BEAT, start);
+    assert!(
+        members
+            .decide(&ask(collection(1), &[node(1)]), start)
+            .nodes
+            .is_empty()
+    );
+    members.leave(first, start);
+    assert_eq!(healthy(start), 0);
+    assert_eq!(members.list(start).len(), 1, "still listed");
+    let (_, _queue) = members.join(node(2), "b:1".into(), "v".into(), None, start + GONE_LISTED);
+    assert_eq!(members.list(start)[0].node, node(2), "no longer listed");
+}
+
+#[test]
+fn a_newer_connection_takes_the_place_of_the_older() {
+    let members = members(false);
+    let now = Instant::now();
+    let (old, mut old_queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
+    let (new, _queue) = members.join(node(1), "a:2".into(), "v".into(), None, now);
+    assert!(old_queue.try_recv().is_err() && old_queue.is_closed());
+    assert!(members.heartbeat(new, BEAT, now));
+    assert!(!members.heartbeat(old, BEAT, now));
+    members.leave(old, now);
+    assert_eq!(
+        members.decide(&ask(collection(1), &[]), now).nodes,
+        [(node(1), "a:2".into())]
+    );
+}
+
+#[test]
+fn a_fill_is_ordered_once_and_the_queue_is_bounded() {
+    let members = members(false);
+    let now = Instant::now();
+    let (_, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
+    assert!(members.order_fill(&node(1), collection(1)));
+    assert!(members.order_fill(&node(1), collection(1)));
+    assert_eq!(queue.len(), 1);
+    assert!(!members.order_fill(&node(2), collection(1)));
+    let room = (2..1000)
+        .take_while(|n| members.order_fill(&node(1), collection(*n)))
+        .count();
+    assert_eq!((room + 1, queue.len()), (ORDERS_MAX, ORDERS_MAX));
+    while queue.try_recv().is_ok() {}
+    // What didn't fit is ordered when it is asked for again.
+    assert!(members.order_fill(&node(1), collection(1000)));
+}
+
+#[test]
+fn a_node_gets_traffic_only_after_it_was_seen_to_deliver() {
+    let members = members(true);
+    let now = Instant::now();
+    let (member, mut queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
+    assert!(
+        members.looks_due(9, now).is_empty(),
+        "not before its first heartbeat"
+    );
+    members.heartbeat(member, BEAT, now);
+    let looks = members.looks_due(9, now);
+    assert_eq!(looks.len(), 1);
+    assert!(members.looks_due(9, now).is_empty(), "somebody looks");
+    assert_eq!(members.list(now)[0].standing, "unproven");
+    members.saw(&looks[0], Err("no answer".into()), now);
+    assert_eq!(members.list(now)[0].reason.as_deref(), Some("no answer"));
+    assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
+    let told = OrderFrame::NoTraffic {
+        reason: "no answer".into(),
+    };
+    assert_eq!(queue.try_recv(), Ok(told));
+    members.saw(&looks[0], Ok(()), now);
+    assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 1);
+}
+
+#[test]
+fn clients_sent_count_until_heartbeats_can_know_of_them() {
+    let members = members(false);
+    let now = Instant::now();
+    let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
+    members.heartbeat(member, BEAT, now);
+    let load = || members.decide(&ask(collection(1), &[]), now).decision.picks[0].load;
+    assert_eq!(load(), 1);
+    for _ in 0..5 {
+        let chosen = members.decide(&ask(collection(1), &[]), now);
+        members.note(collection(1), &chosen.decision);
+    }
+    assert_eq!(load(), 6);
+    members.heartbeat(member, BEAT, now);
+    assert_eq!(load(), 6, "they may be on their way");
+    members.heartbeat(member, BEAT, now);
+    assert_eq!(load(), 1);
+}
+
+#[test]
+fn clients_words_make_the_control_plane_look_and_measure() {
+    let members = members(true);
+    let now = Instant::now();
+    let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
+    members.heartbeat(member, BEAT, now);
+    let look = members.looks_due(1, now).remove(0);
+    members.saw(&look, Ok(()), now);
+    let later = now + Duration::from_secs(20);
+    members.heartbeat(member, BEAT, later);
+    assert!(members.looks_due(1, later).is_empty());
+    let rtt = MeasuredNode {
+        node: node(1),
+        rtt_us: 900,
+    };
+    members.told(FROM, &[node(1), node(7)], &[rtt], later);
+    assert_eq!(members.looks_due(1, later).len(), 1);
+    assert_eq!(members.list(later)[0].standing, "available");
+    let known = members.state().measured.of(FROM.into());
+    assert_eq!(known, [(ZoneIndex::DEFAULT, 900)]);
+}

@@ -1,0 +1,130 @@
+use super::*;
+use crate::testing::TestClock;
+
+fn node(fill: u8) -> NodeId {
+    NodeId::from([fill; 32])
+}
+
+fn collection(fill: u8) -> CollectionId {
+    CollectionId::from([fill; 32])
+}
+
+fn push(fill: u8) -> Order {
+    Order::Push {
+        collection: collection(fill),
+    }
+}
+
+fn due(orders: &Orders, to: u8) -> Vec<OrderId> {
+    let due = orders.outstanding(&node(to), 0).into_iter();
+    due.map(|(id, _)| id).collect()
+}
+
+#[test]
+fn an_order_stays_until_every_node_has_confirmed_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(1000);
+    let open = || Orders::open(dir.path(), clock.clock()).unwrap();
+    let orders = open();
+    let changes = orders.changes();
+    let first = orders.give(&push(1), &[node(2), node(1), node(2)]).unwrap();
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(due(&orders, 1), [first]);
+    drop(orders);
+
+    let orders = open();
+    let second = orders.give(&push(2), &[node(1)]).unwrap();
+    assert!(second > first);
+    assert_eq!(due(&orders, 1), [first, second]);
+    assert_eq!(orders.outstanding(&node(1), first).len(), 1, "told once");
+    orders.trouble(&node(2), first, "no room\n");
+    let nodes = orders.status(first).unwrap().nodes;
+    assert_eq!(nodes[1].trouble.as_deref(), Some("no room"));
+    orders.confirm(&node(1), first);
+    orders.confirm(&node(1), first);
+    orders.confirm(&node(3), first);
+    orders.confirm(&node(1), 77);
+    assert_eq!(due(&orders, 1), [second]);
+    let summary = &orders.list()[1];
+    assert_eq!((summary.outstanding, summary.confirmed), (1, 1));
+    // The confirmation wasn't written yet: the node is told again.
+    assert_eq!(due(&open(), 1), [first, second]);
+}
+
+#[tokio::test]
+async fn confirmations_are_written_at_the_latest_when_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(1000);
+    let orders = std::sync::Arc::new(Orders::open(dir.path(), clock.clock()).unwrap());
+    let id = orders.give(&push(1), &[node(1)]).unwrap();
+    orders.confirm(&node(1), id);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    orders.run(stop).await;
+    let again = Orders::open(dir.path(), clock.clock()).unwrap();
+    assert_eq!(due(&again, 1), Vec::<OrderId>::new());
+}
+
+#[test]
+fn later_orders_undo_earlier_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(1000);
+    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let give = |order: &Order| orders.give(order, &[node(1)]).unwrap();
+    let pushed = give(&push(1));
+    let other = give(&push(2));
+    let purge = give(&purge_all(collection(1)));
+    assert_eq!(due(&orders, 1), [other, purge]);
+    assert_eq!(orders.status(pushed).unwrap().summary.moot, 1);
+    give(&Order::Drain);
+    assert!(orders.held()[&node(1)].draining);
+    let resume = give(&Order::Resume);
+    assert_eq!(due(&orders, 1), [other, purge, resume]);
+    assert_eq!(orders.held().len(), 0);
+
+    let blocked = give(&Order::Block);
+    assert_eq!(orders.status(blocked).unwrap().summary.confirmed, 1);
+    let again = Orders::open(dir.path(), clock.clock()).unwrap();
+    assert!(again.held()[&node(1)].blocked);
+    let client = ClientKey::from([7; 32]);
+    let what = Revoked::Client(client);
+    let (issued_until, until) = (1000, 2000);
+    let revoke = again.give(
+        &Order::Revoke {
+            what,
+            issued_until,
+            until,
+        },
+        &[node(1)],
+    );
+    let revoke = revoke.unwrap();
+    assert!(again.is_revoked(&client) && due(&again, 1).contains(&revoke));
+    clock.set(2001);
+    assert!(again.is_revoked(&client) && !due(&again, 1).contains(&revoke));
+}
+
+#[test]
+fn what_is_done_makes_room_and_what_is_not_does_not() {
+    let mut state = State::default();
+    for n in 0..ORDERS_MAX as u64 {
+        assert_eq!(state.give(&push(1), &[node(1)], 0).unwrap(), n + 1);
+    }
+    let full = state.give(&push(1), &[node(1)], 0);
+    assert!(matches!(full, Err(OrdersError::Full)));
+    assert!(state.settle(&node(1), 5, OrderState::Confirmed, 0));
+    state.give(&push(1), &[node(1)], 0).unwrap();
+    assert!(state.find(5).is_none() && state.find(4).is_some());
+}
+
+#[test]
+fn a_damaged_list_is_named_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    for damage in [
+        "{",
+        r#"{"version":9,"last":0,"orders":[],"blocked":[],"draining":[],"revoked_clients":[]}"#,
+    ] {
+        fs::write(dir.path().join(FILE), damage).unwrap();
+        let refused = Orders::open(dir.path(), TestClock::at(0).clock()).err();
+        assert!(refused.unwrap().to_string().contains("orders.json"));
+    }
+}

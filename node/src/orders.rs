@@ -1,0 +1,133 @@
+//! Durable orders of the control plane: done, then confirmed. They come again with every connection until
+//! they are, so each may be done more than once.
+
+use crate::shared::Shared;
+use protocol::{CollectionId, MemberFrame, Order, OrderId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Confirmations that wait to be sent; whoever has one more waits.
+const SAID_MAX: usize = 64;
+/// Pushes at a time; the rest is told to come again by a failure, and does with the next connection.
+const PUSHES_MAX: usize = 1024;
+/// First and longest pause before a push that failed is tried again; each failure doubles it.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// The orders of one connection; what isn't done ends with it.
+pub(crate) struct Orders {
+    shared: Arc<Shared>,
+    said: mpsc::Sender<MemberFrame>,
+    pushes: JoinSet<()>,
+    /// The push of each collection that is under way.
+    pushing: HashMap<CollectionId, AbortHandle>,
+}
+
+impl Orders {
+    /// And what is to be told to the control plane.
+    pub(crate) fn new(shared: Arc<Shared>) -> (Self, mpsc::Receiver<MemberFrame>) {
+        let (said, queue) = mpsc::channel(SAID_MAX);
+        let orders = Self {
+            shared,
+            said,
+            pushes: JoinSet::new(),
+            pushing: HashMap::new(),
+        };
+        (orders, queue)
+    }
+
+    /// Does an order, or in the case of a push begins to. Orders are taken one after the other, so that
+    /// each undoes those before it.
+    pub(crate) async fn take(&mut self, id: OrderId, order: Order) {
+        tracing::info!(id, ?order, "ordered");
+        let done = match order {
+            Order::Push { collection } => return self.push(id, collection).await,
+            Order::Purge { collection, paths } => {
+                if let Some(push) = self.pushing.remove(&collection) {
+                    push.abort();
+                }
+                let cache = self.shared.cache.clone();
+                let purge = move || cache.purge(collection, &paths).map(|_| ());
+                blocking(move || purge().map_err(|error| error.to_string())).await
+            }
+            Order::Drain => self.drain(true).await,
+            Order::Resume => self.drain(false).await,
+            Order::Revoke {
+                what,
+                issued_until,
+                until,
+            } => {
+                let shared = self.shared.clone();
+                blocking(move || {
+                    let revoked = shared.standing.revoke(what, issued_until, until);
+                    let meant = revoked.map_err(|error| error.to_string())?;
+                    let tickets = shared.tickets.revoke(meant);
+                    tracing::info!(?what, tickets, "revoked");
+                    Ok(())
+                })
+                .await
+            }
+            // The control plane's own affair.
+            Order::Block | Order::Unblock => Ok(()),
+        };
+        self.say(id, done).await;
+    }
+
+    async fn drain(&self, draining: bool) -> Result<(), String> {
+        let shared = self.shared.clone();
+        blocking(move || {
+            let told = shared.standing.drain(draining);
+            told.map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    async fn say(&self, id: OrderId, done: Result<(), String>) {
+        // Fails when the connection is gone; then the order comes again.
+        let _ = self.said.send(said(id, done)).await;
+    }
+
+    async fn push(&mut self, id: OrderId, collection: CollectionId) {
+        while self.pushes.try_join_next().is_some() {}
+        if self.pushes.len() >= PUSHES_MAX {
+            let full = format!("{PUSHES_MAX} pushes are under way");
+            return self.say(id, Err(full)).await;
+        }
+        let (shared, said_by) = (self.shared.clone(), self.said.clone());
+        let push = self.pushes.spawn(async move {
+            let mut pause = RETRY_MIN;
+            loop {
+                let done = shared.cache.prefetch(collection).await;
+                let failed = done.is_err();
+                let done = done.map_err(|error| error.to_string());
+                if said_by.send(said(id, done)).await.is_err() || !failed {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+            }
+        });
+        self.pushing.retain(|_, push| !push.is_finished());
+        self.pushing.insert(collection, push);
+    }
+}
+
+fn said(order: OrderId, done: Result<(), String>) -> MemberFrame {
+    match done {
+        Ok(()) => MemberFrame::Done { order },
+        Err(detail) => {
+            tracing::warn!(order, detail, "an order can't be done now");
+            MemberFrame::Failed { order, detail }
+        }
+    }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<(), String> + Send + 'static,
+) -> Result<(), String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(error.to_string()))
+}

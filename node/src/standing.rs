@@ -1,0 +1,164 @@
+//! What the control plane told this node that has to outlast its process: whether it is draining, and
+//! which tickets are revoked.
+//!
+//! One small file, replaced as a whole: after a crash it is the old one or the new one.
+
+use crate::clock::now_ms;
+use protocol::{Revoked, Ticket, UnixMillis};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Revocations kept; each goes when the tickets it means have expired.
+const REVOCATIONS_MAX: usize = 65_536;
+
+/// The file in a node's folder.
+pub(crate) const FILE: &str = "standing.json";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revocation {
+    what: Revoked,
+    issued_until: UnixMillis,
+    until: UnixMillis,
+}
+
+impl Revocation {
+    fn means(&self, ticket: &Ticket) -> bool {
+        let meant = match self.what {
+            Revoked::Ticket(id) => ticket.id == id,
+            Revoked::Client(client) => ticket.client == client,
+            Revoked::Node(node) => ticket.node == node,
+        };
+        meant && ticket.issued_at <= self.issued_until
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    draining: bool,
+    revoked: Vec<Revocation>,
+}
+
+/// What the node was told; what it answers is on disk.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    path: PathBuf,
+    told: Mutex<Told>,
+}
+
+impl Standing {
+    /// Reads the file of a node's folder; none is nothing told. Blocking.
+    ///
+    /// # Errors
+    /// If it can't be read or isn't such a file.
+    pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
+        let path = data_dir.join(FILE);
+        let told = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Told::default(),
+            Err(error) => return Err(error),
+        };
+        let told = Mutex::new(told);
+        Ok(Self { path, told })
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the node takes no new sessions.
+    pub(crate) fn draining(&self) -> bool {
+        self.told().draining
+    }
+
+    /// Drains or resumes. Durable when it returns. Blocking.
+    pub(crate) fn drain(&self, draining: bool) -> io::Result<()> {
+        self.change(|told| {
+            told.draining = draining;
+            Ok(())
+        })
+    }
+
+    /// Whether a ticket was taken back.
+    pub(crate) fn is_revoked(&self, ticket: &Ticket) -> bool {
+        let told = self.told();
+        told.revoked.iter().any(|one| one.means(ticket))
+    }
+
+    /// Refuses tickets from now on; whether a ticket is meant is what is returned. Durable when it
+    /// returns. Blocking.
+    pub(crate) fn revoke(
+        &self,
+        what: Revoked,
+        issued_until: UnixMillis,
+        until: UnixMillis,
+    ) -> io::Result<impl Fn(&Ticket) -> bool + use<>> {
+        let one = Revocation {
+            what,
+            issued_until,
+            until,
+        };
+        self.change(|told| {
+            let now = now_ms();
+            told.revoked.retain(|kept| kept.until >= now);
+            if told.revoked.contains(&one) {
+                return Ok(());
+            }
+            if told.revoked.len() >= REVOCATIONS_MAX {
+                let full = format!("{REVOCATIONS_MAX} revocations are in force; no more fit");
+                return Err(io::Error::other(full));
+            }
+            told.revoked.push(one.clone());
+            Ok(())
+        })?;
+        Ok(move |ticket: &Ticket| one.means(ticket))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Told) -> io::Result<()>) -> io::Result<()> {
+        let mut told = self.told();
+        let mut next = told.clone();
+        change(&mut next)?;
+        let beside = self.path.with_extension("unfinished");
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec(&next)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        if let Some(dir) = self.path.parent() {
+            File::open(dir)?.sync_all()?;
+        }
+        *told = next;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{ClientKey, NodeId};
+
+    #[test]
+    fn what_was_told_is_still_known_after_a_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let standing = Standing::open(dir.path()).unwrap();
+        assert!(!standing.draining());
+        standing.drain(true).unwrap();
+        let client = Revoked::Client(ClientKey::from([3; 32]));
+        let later = now_ms() + 60_000;
+        for _ in 0..2 {
+            drop(standing.revoke(client, later, later).unwrap());
+        }
+        let gone = Revoked::Node(NodeId::from([1; 32]));
+        drop(standing.revoke(gone, 0, 0).unwrap());
+        let again = Standing::open(dir.path()).unwrap();
+        assert!(again.draining());
+        again.drain(false).unwrap();
+        drop(again.revoke(client, later, later).unwrap());
+        let told = Standing::open(dir.path()).unwrap();
+        assert!(!told.draining());
+        assert_eq!(told.told().revoked.len(), 1, "each once, and not for ever");
+    }
+}
