@@ -1,6 +1,7 @@
 //! `quittance`: every part of a network in one binary, a subcommand each.
 
 mod audit;
+mod catalogue;
 mod contracts_admin;
 mod control;
 mod evidence;
@@ -8,6 +9,7 @@ mod gateway;
 mod get;
 mod keys;
 mod node;
+mod orders;
 mod output;
 mod prove;
 mod publish;
@@ -52,6 +54,15 @@ enum Command {
     Verifier(verifier::Command),
     /// Publish a file or a directory.
     Publish(publish::Args),
+    /// List what is published.
+    List(catalogue::ListArgs),
+    /// Show a collection's files.
+    Show(catalogue::ShowArgs),
+    /// Take a name out of the catalogue, and its content out of the caches.
+    Unpublish(catalogue::UnpublishArgs),
+    /// Order nodes: push, purge, drain, resume, block, unblock, revoke.
+    #[command(subcommand)]
+    Order(orders::Command),
     /// Show where a client would be sent for a collection, and why.
     Route(route::Args),
     /// Fetch a file or a whole collection, verified.
@@ -98,6 +109,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Control(command) => done(several_threads()?.block_on(control::run(command))),
         Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
         Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
+        Command::List(args) => done(one_thread()?.block_on(catalogue::list(args))),
+        Command::Show(args) => done(one_thread()?.block_on(catalogue::show(args))),
+        Command::Unpublish(args) => one_thread()?.block_on(catalogue::unpublish(args)),
+        Command::Order(command) => one_thread()?.block_on(orders::run(command)),
         Command::Route(args) => done(one_thread()?.block_on(route::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
         Command::Gateway(args) => done(several_threads()?.block_on(gateway::run(args))),

@@ -1,6 +1,6 @@
 //! `quittance publish`: hash a file or directory, upload what the control plane lacks, name it.
 
-use crate::keys::read_secret;
+use crate::keys::admin_token;
 use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result, bail, ensure};
@@ -63,13 +63,7 @@ struct PublishedFile {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let settings = load(args.settings.clone(), args.config.as_deref())?;
     let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = match (&settings.token_file, std::env::var("QUITTANCE_ADMIN_TOKEN")) {
-        (Some(path), _) => read_secret(path)?,
-        (None, Ok(token)) => token,
-        (None, Err(_)) => bail!(
-            "the control plane's admin token is needed: give --token-file FILE (admin.token in its data folder) or set QUITTANCE_ADMIN_TOKEN"
-        ),
-    };
+    let token = admin_token(settings.token_file.as_deref())?;
     let files = find(&args.path)?;
     let name = match args.name {
         Some(name) => name,

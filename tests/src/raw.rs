@@ -9,6 +9,7 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, ReadError, ReadExactError, RecvStream, SendStream};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use transport::{
     ConnectError, StreamError, client_endpoint, connect, exporter, read_frame, write_frame,
@@ -202,6 +203,18 @@ impl Session {
         }
     }
 
+    /// Why the node ends the session.
+    ///
+    /// # Panics
+    /// If it doesn't.
+    pub async fn ended(&mut self) -> Refused {
+        let reply = timeout(ANSWER, read_frame(&mut self.recv)).await;
+        match reply.expect("it says something").expect("a frame") {
+            SessionReply::Refused { code, detail } => refused(code, detail),
+            other => panic!("not ended: {other:?}"),
+        }
+    }
+
     /// Signs a receipt and hands it in.
     ///
     /// # Errors
@@ -288,6 +301,18 @@ pub struct Wanted {
 /// # Panics
 /// If the node neither sends nor ends the stream.
 pub async fn fetch(connection: &Connection, wanted: Wanted) -> (u64, End) {
+    fetch_watched(connection, wanted, &watch::Sender::new(0)).await
+}
+
+/// As [`fetch`]; tells how many bytes have come.
+///
+/// # Panics
+/// If the node neither sends nor ends the stream.
+pub async fn fetch_watched(
+    connection: &Connection,
+    wanted: Wanted,
+    progress: &watch::Sender<u64>,
+) -> (u64, End) {
     let exchange = async {
         let Wanted {
             ticket,
@@ -321,7 +346,10 @@ pub async fn fetch(connection: &Connection, wanted: Wanted) -> (u64, End) {
         let mut got = 0;
         loop {
             match body.next_group().await {
-                Ok(Some(group)) => got += group.data.len() as u64,
+                Ok(Some(group)) => {
+                    got += group.data.len() as u64;
+                    progress.send_replace(got);
+                }
                 Ok(None) => return (got, End::Whole),
                 Err(error) => return (got, end_of(error)),
             }

@@ -13,6 +13,7 @@ mod delivery;
 mod dns;
 mod gateway;
 mod lies;
+mod orders;
 mod prove;
 mod receipts;
 mod rotation;

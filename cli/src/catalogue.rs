@@ -1,0 +1,142 @@
+//! `quittance list`, `show` and `unpublish`: what the catalogue holds.
+
+use crate::keys::admin_token;
+use crate::orders::{AdminSettings, finish};
+use crate::output;
+use crate::settings::{load, require, settings};
+use anyhow::Result;
+use client::ControlApi;
+use protocol::{CollectionId, ContentHash};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+settings! {
+    /// Which control plane.
+    CatalogueSettings {
+        /// URL of the control plane.
+        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
+        control: String,
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    settings: CatalogueSettings,
+    /// TOML file with any of these settings.
+    #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// A collection's name or id.
+    collection: String,
+    #[command(flatten)]
+    settings: CatalogueSettings,
+    /// TOML file with any of these settings.
+    #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print everything as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Takes a name out: clients are sent nowhere for it any more, and every node is ordered to drop what was
+/// under it, old versions too. What was delivered is still paid for, and can still be audited.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnpublishArgs {
+    /// Name of the collection.
+    name: String,
+    /// Wait until every node has confirmed.
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    settings: AdminSettings,
+    /// TOML file with any of these settings.
+    #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the orders as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+fn api(settings: CatalogueSettings, config: Option<PathBuf>) -> Result<ControlApi> {
+    let settings = load(settings, config.as_deref())?;
+    let control = require(&settings.control, "control", "the control plane's URL")?;
+    Ok(ControlApi::new(&control)?)
+}
+
+#[allow(clippy::print_stdout)]
+pub(crate) async fn list(args: ListArgs) -> Result<()> {
+    let all = api(args.settings, args.config)?.collections().await?;
+    if args.json {
+        return output::print(true, &all);
+    }
+    let width = all.iter().map(|one| one.name.len()).max().unwrap_or(0);
+    for one in &all {
+        let size = output::bytes(one.bytes);
+        println!(
+            "{:width$}  {} files, {size}  {}",
+            one.name, one.files, one.collection
+        );
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Shown {
+    collection: CollectionId,
+    bytes: u64,
+    files: Vec<ShownFile>,
+}
+
+#[derive(Serialize)]
+struct ShownFile {
+    path: String,
+    size: u64,
+    media_type: String,
+    blake3: ContentHash,
+}
+
+#[allow(clippy::print_stdout)]
+pub(crate) async fn show(args: ShowArgs) -> Result<()> {
+    let api = api(args.settings, args.config)?;
+    let (collection, manifest) = api.manifest(&args.collection).await?;
+    let files = manifest.entries().iter().map(|entry| ShownFile {
+        path: entry.path.clone(),
+        size: entry.size,
+        media_type: entry.media_type.clone(),
+        blake3: entry.content,
+    });
+    let shown = Shown {
+        collection,
+        bytes: manifest.bytes(),
+        files: files.collect(),
+    };
+    if args.json {
+        return output::print(true, &shown);
+    }
+    println!("{collection}  {}", output::bytes(shown.bytes));
+    for file in &shown.files {
+        println!("{:>12}  {}  {}", file.size, file.path, file.media_type);
+    }
+    Ok(())
+}
+
+pub(crate) async fn unpublish(args: UnpublishArgs) -> Result<ExitCode> {
+    let settings = load(args.settings, args.config.as_deref())?;
+    let control = require(&settings.control, "control", "the control plane's URL")?;
+    let token = admin_token(settings.token_file.as_deref())?;
+    let api = ControlApi::new(&control)?;
+    let mut code = ExitCode::SUCCESS;
+    for order in api.unpublish(&args.name, &token).await? {
+        let status = api.order_status(order.id, None, &token).await?;
+        code = finish(&api, &token, status, args.wait, args.json).await?;
+    }
+    Ok(code)
+}
