@@ -6,18 +6,22 @@
 //! [`Network`] too, and break it on purpose.
 
 mod audit;
+mod clock;
 mod lie;
 mod network;
+mod options;
 mod process;
 mod report;
 mod run;
+mod steps;
 mod traffic;
 
 pub use lie::{
     BountyLine, LieLine, LieOptions, LieReport, Standing, Who, Witness, lie_help, run_lies,
 };
 pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
+pub use options::Options;
 pub use process::Process;
 pub use report::Report;
-pub use run::{Options, run};
+pub use run::run;
 pub use toolchain::Toolchain;

@@ -14,9 +14,11 @@ mod tell;
 pub use report::{BountyLine, LieLine, LieReport};
 
 use crate::audit::audit_epoch;
+use crate::clock::now_ms;
 use crate::network::{Network, NetworkConfig};
 use crate::report::{short, tokens};
-use crate::run::{Steps, chain_line, claim_all, in_folder, now_ms, show_stay, write_package};
+use crate::run::{chain_line, claim_all, in_folder, show_stay, write_package};
+use crate::steps::Steps;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use contracts::challenge::{Contract, Kind};
 use contracts::{Address, Chain, Status, U256};

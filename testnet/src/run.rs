@@ -1,17 +1,19 @@
 //! `quittance testnet`: publish, deliver, prove, attest, pay, audit; and judge the outcome.
 
 use crate::audit::audit_epoch;
+use crate::clock::now_ms;
 use crate::network::{Network, NetworkConfig, Published};
+use crate::options::Options;
 use crate::report::{AuditLine, ChainLine, ClaimLine, ContentLine, Report};
+use crate::steps::Steps;
 use crate::traffic::traffic;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use contracts::{Address, B256, Chain, Status};
-use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Epoch, NodeId, Timeline};
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use toolchain::Toolchain;
@@ -29,29 +31,6 @@ const HLS: [(&str, &[u8]); 4] = [
     ("segment-2.ts", include_bytes!("../content/segment-2.ts")),
 ];
 
-/// What kind of run.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The `quittance` binary, started for every part.
-    pub binary: PathBuf,
-    /// Files and folders to publish; none: a small HLS package and the binary itself.
-    pub content: Vec<PathBuf>,
-    /// Cache nodes.
-    pub nodes: usize,
-    /// Clients.
-    pub clients: usize,
-    /// Epochs with traffic.
-    pub epochs: u64,
-    /// Seconds an epoch lasts.
-    pub epoch_seconds: u32,
-    /// Folder of the run; `None`: a temporary one, removed if all is well.
-    pub data: Option<PathBuf>,
-    /// Keep the network up after the report.
-    pub stay: bool,
-    /// Where to write the report.
-    pub json: Option<PathBuf>,
-}
-
 /// What `quittance node claim --json` says.
 #[derive(Debug, Deserialize)]
 struct Claimed {
@@ -59,45 +38,6 @@ struct Claimed {
     payout: Address,
     amount: String,
     tx: Option<B256>,
-}
-
-/// Steps with the time they began, on stderr; a bar where someone watches.
-pub(crate) struct Steps {
-    bar: ProgressBar,
-    began: std::time::Instant,
-}
-
-impl Steps {
-    fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self {
-            bar,
-            began: std::time::Instant::now(),
-        }
-    }
-
-    pub(crate) fn step(&self, text: &str) {
-        let line = format!("[{:>3} s] {text}", self.began.elapsed().as_secs());
-        if self.bar.is_hidden() {
-            eprintln!("{line}");
-        } else {
-            self.bar.println(&line);
-        }
-        self.bar.set_message(text.to_owned());
-    }
-
-    /// The bar makes room for what is printed.
-    pub(crate) fn clear(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    pub(crate) fn now(&self, text: String) {
-        self.bar.set_message(text);
-    }
 }
 
 /// Runs the whole thing. Prints the report to stdout, everything else to stderr.
@@ -390,13 +330,6 @@ fn content_lines(published: &Published) -> impl Iterator<Item = ContentLine> + '
         size: file.size,
         blake3: file.blake3,
     })
-}
-
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The epoch that traffic begins in: this one if half of it is left, else the next.

@@ -1,8 +1,10 @@
 //! Clients at work: real `quittance get` processes, what they bring compared with what was published.
 
+use crate::clock::now_ms;
 use crate::network::{Network, Published};
+use crate::options::Options;
 use crate::report::Deliveries;
-use crate::run::{Options, Steps, now_ms};
+use crate::steps::Steps;
 use anyhow::{Context, Result, bail, ensure};
 use protocol::ContentHash;
 use serde::Deserialize;

@@ -2,8 +2,9 @@
 
 use super::staged::Staged;
 use super::until;
+use crate::clock::now_ms;
 use crate::network::{ISSUER_BOND, Network, Published};
-use crate::run::{Steps, now_ms};
+use crate::steps::Steps;
 use anyhow::{Context, Result, bail, ensure};
 use client::{Client, ClientConfig, Discard};
 use contracts::challenge::Kind;

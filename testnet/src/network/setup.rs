@@ -1,7 +1,7 @@
 //! How a network comes to be: contracts, bonds and deposits, then one part after the other.
 
 use super::{Network, NodeSlot};
-use crate::run::now_ms;
+use crate::clock::now_ms;
 use anyhow::{Result, ensure};
 use contracts::{Address, Manifest, PrivateKeySigner, U256};
 use protocol::IssuerKey;
