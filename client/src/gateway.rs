@@ -24,6 +24,7 @@ mod metrics;
 mod page;
 mod playlist;
 mod range;
+mod reference;
 mod refusal;
 mod serve;
 mod source;

@@ -24,6 +24,7 @@ mod pool;
 mod service_level;
 mod session;
 mod sink;
+mod statistics;
 mod summary;
 mod tally;
 mod transfer;

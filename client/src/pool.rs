@@ -10,7 +10,7 @@ use crate::config::ClientConfig;
 use crate::control_api::{ApiError, ControlApi};
 use crate::fault::{Attempt, Blame, Fault};
 use crate::session::{Link, Session, SessionLimits};
-use crate::summary::Statistics;
+use crate::statistics::Statistics;
 use protocol::{
     ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode,
     ServiceTargets,

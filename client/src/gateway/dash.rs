@@ -4,7 +4,7 @@
 //! time, whose files are looked up in the manifest and put in order. So nothing of the timeline has to be
 //! computed, and nothing is asked for that isn't there. No entity but XML's own is expanded.
 
-use super::playlist::relative;
+use super::reference::relative;
 use protocol::Entry;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;

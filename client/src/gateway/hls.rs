@@ -3,7 +3,7 @@
 //! Only what says which file comes next is read. A playlist of playlists has no next; a byte range of a file
 //! is no file.
 
-use super::playlist::{PATHS_MAX, relative};
+use super::reference::{PATHS_MAX, relative};
 
 /// Paths in the collection, for a playlist at `base`. Empty if it is none, or one of playlists.
 pub(super) fn segments(base: &str, text: &str) -> Vec<String> {
