@@ -90,6 +90,38 @@ settings! {
         /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
         #[arg(long, value_name = "CIDR,…")]
         trusted_proxies: Networks,
+        /// Tickets a second that clients of one network may have [default: 200].
+        #[arg(long, value_name = "N")]
+        network_tickets_per_second: u32,
+        /// Tickets at once, after a pause, for clients of one network [default: 2000].
+        #[arg(long, value_name = "N")]
+        network_tickets_burst: u32,
+        /// Bytes an hour for which clients of one network may have routes [default: 64 TiB].
+        #[arg(long, value_name = "BYTES")]
+        network_bytes_per_hour: u64,
+        /// Bits of an IPv4 address that name a network [default: 24].
+        #[arg(long, value_name = "BITS")]
+        network_prefix_v4: u32,
+        /// Bits of an IPv6 address that name a network [default: 48].
+        #[arg(long, value_name = "BITS")]
+        network_prefix_v6: u32,
+        /// Networks without such limits, like those of your gateways, separated by commas [default: none].
+        #[arg(long, value_name = "CIDR,…")]
+        unlimited_networks: Networks,
+        /// Tickets an epoch on each payer's account [default: what its funds cover].
+        #[arg(long, value_name = "N")]
+        payer_tickets_per_epoch: u32,
+        /// Bytes an epoch that tickets on each payer's account allow [default: what its funds cover].
+        #[arg(long, value_name = "BYTES")]
+        payer_bytes_per_epoch: u64,
+        /// Percent of what tickets allow that a payer's deposit must cover until their epoch is attested [default:
+        /// one ticket of each route, 34 with three].
+        #[arg(long, value_name = "PERCENT")]
+        funds_cover: u32,
+        /// Verifiers whose evidence says what each payer was billed, separated by commas; needed where several
+        /// pay [default: all bills count as everyone's].
+        #[arg(long, value_name = "URL,…")]
+        bills_from: String,
     }
 }
 
@@ -213,6 +245,11 @@ fn init(args: InitArgs) -> Result<()> {
     )
 }
 
+fn list(text: &Option<String>) -> Vec<String> {
+    let parts = text.iter().flat_map(|text| text.split(','));
+    parts.map(|part| part.trim().to_owned()).collect()
+}
+
 /// Authoritative DNS, if it is wanted.
 fn dns(settings: &ControlSettings) -> Result<Option<::control::DnsConfig>> {
     let (listen, zone) = match (settings.dns_listen, &settings.dns_zone) {
@@ -220,10 +257,6 @@ fn dns(settings: &ControlSettings) -> Result<Option<::control::DnsConfig>> {
         (None, None) => return Ok(None),
         (Some(_), None) => bail!("dns_listen needs a zone: add dns_zone, like cdn.example"),
         (None, Some(_)) => bail!("dns_zone needs an address: add dns_listen, like 0.0.0.0:53"),
-    };
-    let list = |text: &Option<String>| -> Vec<String> {
-        let parts = text.iter().flat_map(|text| text.split(','));
-        parts.map(|part| part.trim().to_owned()).collect()
     };
     let mut dns = ::control::DnsConfig::new(listen, zone.clone());
     if let Some(seconds) = settings.dns_ttl {
@@ -237,6 +270,26 @@ fn dns(settings: &ControlSettings) -> Result<Option<::control::DnsConfig>> {
         dns.addresses.push(parsed.with_context(wrong)?);
     }
     Ok(Some(dns))
+}
+
+/// What clients of one network may ask for.
+fn network_quota(settings: &ControlSettings) -> ::control::NetworkQuota {
+    let usual = ::control::NetworkQuota::default();
+    let unlimited = settings.unlimited_networks.clone();
+    ::control::NetworkQuota {
+        tickets_per_second: settings
+            .network_tickets_per_second
+            .unwrap_or(usual.tickets_per_second),
+        tickets_burst: settings
+            .network_tickets_burst
+            .unwrap_or(usual.tickets_burst),
+        bytes_per_hour: settings
+            .network_bytes_per_hour
+            .unwrap_or(usual.bytes_per_hour),
+        prefix_v4: settings.network_prefix_v4.unwrap_or(usual.prefix_v4),
+        prefix_v6: settings.network_prefix_v6.unwrap_or(usual.prefix_v6),
+        unlimited: unlimited.map_or(usual.unlimited, |Networks(networks)| networks),
+    }
 }
 
 async fn serve(args: RunArgs) -> Result<()> {
@@ -272,6 +325,13 @@ async fn serve(args: RunArgs) -> Result<()> {
     );
     config.chain_id = chain.chain_id;
     config.dns = dns(&settings)?;
+    config.network_quota = network_quota(&settings);
+    config.payer_quota = ::control::PayerQuota {
+        tickets_per_epoch: settings.payer_tickets_per_epoch,
+        bytes_per_epoch: settings.payer_bytes_per_epoch,
+    };
+    config.funds_cover = settings.funds_cover;
+    config.bills_from = list(&settings.bills_from);
     config.public_join_address = settings.public_join_address;
     config.public_url = settings.public_url;
     config.zone_file = settings.zone_file;

@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const PREFIX_V4: u32 = 24;
-const PREFIX_V6: u32 = 48;
+pub(crate) const PREFIX_V4: u32 = 24;
+pub(crate) const PREFIX_V6: u32 = 48;
 
 /// The /24 or /48 that an address is in, named by its first address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,16 +24,22 @@ impl ClientNetwork {
 
 impl From<IpAddr> for ClientNetwork {
     fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => {
-                let mask = u32::MAX << (32 - PREFIX_V4);
-                Ipv4Addr::from_bits(address.to_bits() & mask).into()
-            }
-            IpAddr::V6(address) => {
-                let mask = u128::MAX << (128 - PREFIX_V6);
-                Ipv6Addr::from_bits(address.to_bits() & mask).into()
-            }
-        })
+        Self(first_address(address, PREFIX_V4, PREFIX_V6))
+    }
+}
+
+/// The first address of the network of that prefix length that an address is in; an IPv4 address in an IPv6 one is
+/// an IPv4 address.
+pub(crate) fn first_address(address: IpAddr, prefix_v4: u32, prefix_v6: u32) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - prefix_v4).unwrap_or(0);
+            Ipv4Addr::from_bits(address.to_bits() & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - prefix_v6).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a control plane is told before it starts.
 
 use crate::dns::{DnsConfig, DnsConfigError, Zone};
+use crate::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
 use ipnet::IpNet;
 use protocol::{Address, SigningKey};
@@ -60,11 +61,27 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Authoritative DNS. Default none.
     pub dns: Option<DnsConfig>,
+    /// What clients of one network may ask for. Default [`NetworkQuota::default`].
+    pub network_quota: NetworkQuota,
+    /// What may be issued on one payer's account in an epoch. Default no limit but its funds.
+    pub payer_quota: PayerQuota,
+    /// Which part of all that tickets allow and that isn't attested must be covered by their payer's deposit, percent,
+    /// 1 to 100. `None`: that of one ticket of each route, 34 with three.
+    pub funds_cover: Option<u32>,
+    /// Verifiers, URLs, of which each payer's bill is learned. Default none: all bills count as everyone's, which
+    /// is exact where one payer pays for all.
+    pub bills_from: Vec<String>,
     /// Largest content that may be uploaded, bytes. Default 64 GiB.
     pub blob_bytes_max: u64,
 }
 
 impl Config {
+    /// [`Self::funds_cover`], or its default.
+    pub(crate) fn cover_percent(&self) -> u32 {
+        let one_of_each_route = 100usize.div_ceil(self.tickets_per_route.max(1));
+        self.funds_cover.unwrap_or(one_of_each_route as u32)
+    }
+
     /// A configuration with every default, for a network.
     #[expect(clippy::too_many_arguments, reason = "these have no sensible default")]
     pub fn new(
@@ -101,6 +118,10 @@ impl Config {
             public_url: None,
             trusted_proxies: Vec::new(),
             dns: None,
+            network_quota: NetworkQuota::default(),
+            payer_quota: PayerQuota::default(),
+            funds_cover: None,
+            bills_from: Vec::new(),
             blob_bytes_max: 64 << 30,
         }
     }
@@ -127,6 +148,23 @@ impl Config {
                 .any(|scheme| url.starts_with(scheme))
         {
             return Err(ConfigError::PublicUrl(url.clone()));
+        }
+        let quota = &self.network_quota;
+        if quota.tickets_per_second == 0 || quota.tickets_burst == 0 || quota.bytes_per_hour == 0 {
+            return Err(ConfigError::NetworkQuota);
+        }
+        if quota.prefix_v4 > 32 || quota.prefix_v6 > 128 {
+            return Err(ConfigError::Prefix);
+        }
+        if self
+            .funds_cover
+            .is_some_and(|percent| !(1..=100).contains(&percent))
+        {
+            return Err(ConfigError::FundsCover);
+        }
+        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        if let Some(url) = self.bills_from.iter().find(|url| !is_url(url)) {
+            return Err(ConfigError::BillsFrom(url.clone()));
         }
         if let Some(dns) = &self.dns {
             Zone::new(dns)?;
@@ -167,6 +205,18 @@ pub enum ConfigError {
     /// Not a URL.
     #[error("the public URL must begin with http:// or https://, and {0:?} doesn't")]
     PublicUrl(String),
+    /// Nobody would get a ticket.
+    #[error("what clients of one network may ask for must be at least 1 ticket and 1 byte")]
+    NetworkQuota,
+    /// Longer than addresses are.
+    #[error("a network's prefix has at most 32 bits of an IPv4 and 128 of an IPv6 address")]
+    Prefix,
+    /// Nothing, or more than all.
+    #[error("funds must cover 1 to 100 percent of what tickets allow")]
+    FundsCover,
+    /// Not a URL.
+    #[error("bills are read at a verifier's URL, with http:// or https://, and {0:?} is none")]
+    BillsFrom(String),
     /// DNS settings.
     #[error(transparent)]
     Dns(#[from] DnsConfigError),
@@ -198,6 +248,9 @@ impl fmt::Debug for Config {
             .field("public_url", &self.public_url)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("dns", &self.dns)
+            .field("network_quota", &self.network_quota)
+            .field("payer_quota", &self.payer_quota)
+            .field("funds_cover", &self.funds_cover)
             .field("blob_bytes_max", &self.blob_bytes_max)
             .finish_non_exhaustive()
     }

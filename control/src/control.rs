@@ -1,17 +1,20 @@
 //! The process: what is opened at the start, in which order, and how it ends.
 
+use crate::bills::Bills;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock;
 use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
+use crate::funds::{Funds, FundsError, Source};
 use crate::http::ApiConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
 use crate::orders::{Orders, OrdersError};
 use crate::overlay::{Overlay, OverlayError};
+use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
 use crate::ticket_log::LogError;
 use crate::{dial_back, dns, gateways, http, join};
@@ -142,6 +145,16 @@ pub enum StartError {
     Stopped,
 }
 
+impl From<FundsError> for StartError {
+    fn from(error: FundsError) -> Self {
+        match error {
+            FundsError::Chain(error) => error.into(),
+            FundsError::Log(error) => error.into(),
+            FundsError::Stopped => Self::Stopped,
+        }
+    }
+}
+
 impl From<ChainError> for StartError {
     fn from(error: ChainError) -> Self {
         Self::Chain(Box::new(error))
@@ -171,6 +184,7 @@ struct Tasks {
     commit: Task,
     registry: Task,
     payers: Task,
+    funds: Task,
     dial_back: Task,
     gateways: Task,
     orders: Task,
@@ -261,14 +275,33 @@ impl Control {
         };
         let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
         let issuer_clock = clock.clone();
+        let funds = Arc::new(Funds::new(config.payer_quota, config.cover_percent()));
+        let issuer_funds = funds.clone();
         let (zones, locations) = (config.zone_file.clone(), config.location_file.clone());
         let open = move || {
             let overlay = Overlay::read(zones.as_deref(), locations.as_deref())?;
-            Opened::open(&dir, overlay, issuer_config, key, issuer_clock)
+            Opened::open(
+                &dir,
+                overlay,
+                issuer_config,
+                key,
+                issuer_clock,
+                issuer_funds,
+            )
         };
         let opened = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| StartError::Stopped)??;
+
+        let mut source = Source::new(
+            chain.clone(),
+            opened.issuer.clone(),
+            Bills::new(config.bills_from),
+            timeline,
+            clock.clone(),
+        );
+        funds.watch([config.payer]);
+        funds.read(&mut source).await?;
 
         let listen = |source| StartError::Listen {
             address: config.listen,
@@ -324,6 +357,9 @@ impl Control {
             gateways: Arc::default(),
             public_url: config.public_url.clone(),
             payers: payers.clone(),
+            funds: funds.clone(),
+            quotas: NetworkQuotas::new(config.network_quota),
+            began: Instant::now(),
             issuer: opened.issuer.clone(),
             metrics: metrics.clone(),
         });
@@ -345,6 +381,7 @@ impl Control {
         let tasks = Tasks {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
+            funds: Task::spawn(|stop| async move { funds.follow(source, stop).await }),
             commit: Task::spawn(|stop| committer.run(stop)),
             orders: Task::spawn(|stop| opened.orders.run(stop)),
             gateways: Task::spawn({
@@ -393,7 +430,7 @@ impl Control {
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
     ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
-    /// 4. The mirrors of registry and payers.
+    /// 4. The mirrors of registry, payers and their funds.
     /// 5. The ticket log: what is queued becomes durable, the thread ends.
     /// 6. The data directory is free.
     pub async fn run_until(mut self, shutdown: CancellationToken) {
@@ -410,6 +447,7 @@ impl Control {
             _ = &mut tasks.orders.handle => tracing::error!("keeping orders has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
+            _ = &mut tasks.funds.handle => tracing::error!("reading payers' funds has failed; shutting down"),
         }
         tasks.dns.end("dns", JOIN_GRACE).await;
         tasks.http.end("http", HTTP_GRACE).await;
@@ -420,6 +458,7 @@ impl Control {
         tasks.commit.end("commit", COMMIT_GRACE).await;
         tasks.registry.end("registry", JOIN_GRACE).await;
         tasks.payers.end("payers", JOIN_GRACE).await;
+        tasks.funds.end("funds", JOIN_GRACE).await;
         let issuer = self.issuer.clone();
         let stopping = tokio::task::spawn_blocking(move || issuer.stop());
         if stopping.await.is_err() {
@@ -497,6 +536,7 @@ impl Opened {
         issuer: IssuerConfig,
         key: protocol::SigningKey,
         clock: clock::Clock,
+        funds: Arc<Funds>,
     ) -> Result<Self, StartError> {
         durable::create_dir(dir)?;
         let lock = lock(dir)?;
@@ -505,7 +545,7 @@ impl Opened {
         let catalogue = Catalogue::open(&dir.join("catalogue"))?;
         warn_of_missing(&catalogue, &store)?;
         let orders = Orders::open(dir, clock.clone())?;
-        let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock)?;
+        let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock, funds)?;
         Ok(Self {
             overlay,
             lock,

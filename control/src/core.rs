@@ -4,12 +4,15 @@
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
 use crate::explain::{explain, reasons};
+use crate::funds::Funds;
 use crate::gateways::Gateways;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
 use crate::orders::{Orders, OrdersError, purge_all};
 use crate::playlist::Pathway;
+use crate::promises::Promised;
+use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
@@ -46,6 +49,10 @@ pub(crate) struct Core {
     /// URL at which clients reach this API; none: as they say.
     pub(crate) public_url: Option<String>,
     pub(crate) payers: Arc<Registry<Address>>,
+    pub(crate) funds: Arc<Funds>,
+    pub(crate) quotas: NetworkQuotas,
+    /// From which quotas count their time.
+    pub(crate) began: Instant,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -67,6 +74,8 @@ pub(crate) enum RouteError {
     NoGateway,
     #[error("client key {0} was revoked")]
     Revoked(ClientKey),
+    #[error(transparent)]
+    Network(#[from] NetworkExceeded),
     #[error(transparent)]
     Payer(#[from] PayerError),
     #[error(transparent)]
@@ -180,9 +189,9 @@ impl Core {
             false => Ok(()),
         };
         check()?;
-        if self.timeline.epoch_at_ms((self.clock)()).is_none() {
+        let Some(epoch) = self.timeline.epoch_at_ms((self.clock)()) else {
             return Err(IssueError::BeforeGenesis.into());
-        }
+        };
         self.check_payer(collection.payer).await?;
         let now = Instant::now();
         self.members
@@ -197,6 +206,14 @@ impl Core {
                 _ => RouteError::AllExcluded,
             });
         }
+        let (tickets, bytes) = (chosen.nodes.len(), collection.bytes);
+        self.quotas
+            .take(from, tickets, bytes, now.duration_since(self.began))?;
+        let promised = Promised {
+            tickets: tickets as u64,
+            bytes: tickets as u128 * u128::from(bytes),
+        };
+        self.funds.prepare(epoch, collection.payer, promised).await;
         let reasons = reasons(self.members.overlay(), &chosen);
         let grants = chosen
             .nodes

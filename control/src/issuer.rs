@@ -11,6 +11,8 @@
 
 use crate::clock::Clock;
 use crate::durable::{self, FileError, failed};
+use crate::funds::Funds;
+use crate::promises::PromiseError;
 use crate::reasons::{self, Reason, Reasons};
 use crate::ticket_log::{ClosedLog, Head, LogError, OpenLog, Seal};
 use protocol::{
@@ -72,6 +74,9 @@ pub(crate) enum IssueError {
     /// A limit of 2^56 bytes or more, or the like.
     #[error("no ticket can be issued for that collection")]
     Form,
+    /// It isn't the payer's to pay.
+    #[error(transparent)]
+    Promise(#[from] PromiseError),
     /// Too many are waiting.
     #[error("too many requests are waiting for tickets")]
     Busy,
@@ -144,6 +149,7 @@ impl Issuer {
         config: IssuerConfig,
         key: SigningKey,
         clock: Clock,
+        funds: Arc<Funds>,
     ) -> Result<Self, LogError> {
         durable::create_dir(dir)?;
         let mut closed = Closed::default();
@@ -172,6 +178,7 @@ impl Issuer {
             dir: dir.to_owned(),
             config,
             clock,
+            funds,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
             closed: Arc::new(Mutex::new(closed)),
@@ -234,6 +241,14 @@ impl Issuer {
         let closed = lock(&self.closed);
         (closed.through >= Some(epoch))
             .then(|| closed.seals.get(&epoch).copied().unwrap_or(Seal::EMPTY))
+    }
+
+    /// The closed epochs from this one on that have tickets.
+    pub(crate) fn closed_from(&self, first: Epoch) -> Vec<Epoch> {
+        let closed = lock(&self.closed);
+        let seals = closed.seals.range(first..);
+        let some = seals.filter(|(_, seal)| seal.count > 0);
+        some.map(|(epoch, _)| *epoch).collect()
     }
 
     /// A closed epoch's tickets, to read in order; `None` if there are none. Blocking.
@@ -307,6 +322,7 @@ struct Worker {
     dir: PathBuf,
     config: IssuerConfig,
     clock: Clock,
+    funds: Arc<Funds>,
     logs: BTreeMap<Epoch, OpenLog>,
     reasons: Reasons,
     closed: Arc<Mutex<Closed>>,
@@ -348,7 +364,9 @@ impl Worker {
             std::collections::btree_map::Entry::Occupied(log) => Ok(log.into_mut()),
             std::collections::btree_map::Entry::Vacant(place) => {
                 let path = self.dir.join(log_name(epoch));
-                Ok(place.insert(OpenLog::open(&path, head(&self.config, epoch))?))
+                let log = OpenLog::open(&path, head(&self.config, epoch))?;
+                self.funds.hold(epoch, log.promised().clone());
+                Ok(place.insert(log))
             }
         }
     }
@@ -384,22 +402,30 @@ impl Worker {
         if lock(&self.closed).through >= Some(epoch) {
             return Err(IssueError::Closed(epoch));
         }
+        let funds = self.funds.clone();
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
         for ((grants, _), answer) in batch.iter().zip(answers.iter_mut()) {
-            *answer = number(&config, epoch, now, grants, next, mass).map(|(tickets, sum)| {
+            let numbered = number(&config, epoch, now, grants, next, mass);
+            *answer = numbered.and_then(|(tickets, sum)| {
+                let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
+                funds.promise(epoch, promised)?;
                 next += tickets.len() as u32;
                 mass = sum;
                 all.extend_from_slice(&tickets);
-                tickets
+                Ok(tickets)
             });
         }
         if all.is_empty() {
             return Ok(());
         }
         let first = log.count();
-        log.append(&all).map_err(report)?;
+        if let Err(error) = log.append(&all) {
+            // None of them leaves.
+            funds.hold(epoch, log.promised().clone());
+            return Err(report(error));
+        }
         let issued = batch
             .iter()
             .zip(&*answers)

@@ -49,8 +49,12 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[5; 32])
 }
 
+fn funds() -> Arc<Funds> {
+    crate::testing::rich(Address::repeat_byte(4))
+}
+
 fn open(dir: &Path, config: IssuerConfig, clock: Clock) -> Issuer {
-    Issuer::open(dir, config, key(), clock).unwrap()
+    Issuer::open(dir, config, key(), clock, funds()).unwrap()
 }
 
 fn stop(issuer: Issuer) {
@@ -143,7 +147,7 @@ async fn a_closed_epoch_stays_closed() {
     let bytes = fs::read(&log).unwrap();
     fs::write(&log, &bytes[..bytes.len() - 1]).unwrap();
     let (_, clock) = self::clock(1_025_000);
-    let error = Issuer::open(dir.path(), config(), key(), clock).err();
+    let error = Issuer::open(dir.path(), config(), key(), clock, funds()).err();
     assert!(matches!(error, Some(LogError::Length { .. })));
 }
 

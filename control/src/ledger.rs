@@ -35,6 +35,21 @@ pub(crate) trait Ledger: Clone + Send + Sync + 'static {
         first: u32,
     ) -> impl Future<Output = Result<Vec<NodeId>, ChainError>> + Send;
 
+    /// Sum of all bills up to an attested epoch, token units; 0 if it isn't attested.
+    fn billed_to_all(&self, epoch: Epoch) -> impl Future<Output = Result<u128, ChainError>> + Send;
+
+    /// Root of an attested epoch's bills tree, if it is attested.
+    fn bills_root(
+        &self,
+        epoch: Epoch,
+    ) -> impl Future<Output = Result<Option<B256>, ChainError>> + Send;
+
+    /// What a payer has deposited and not announced to withdraw, token units, bills not deducted.
+    fn deposit_of(&self, payer: Address) -> impl Future<Output = Result<u128, ChainError>> + Send;
+
+    /// Price of 2^30 bytes in an epoch, token units.
+    fn price_at(&self, epoch: Epoch) -> impl Future<Output = Result<u128, ChainError>> + Send;
+
     /// Accounts of the registered payers from payer index `first` on.
     fn payers_from(
         &self,
@@ -66,6 +81,25 @@ impl Ledger for Chain {
     async fn nodes_from(&self, first: u32) -> Result<Vec<NodeId>, ChainError> {
         let nodes = Chain::nodes_from(self, first).await?;
         Ok(nodes.into_iter().map(|node| NodeId(node.key)).collect())
+    }
+
+    async fn billed_to_all(&self, epoch: Epoch) -> Result<u128, ChainError> {
+        let attested = self.attestation(epoch).await?;
+        Ok(attested.map_or(0, |attested| attested.total))
+    }
+
+    async fn bills_root(&self, epoch: Epoch) -> Result<Option<B256>, ChainError> {
+        let attested = self.attestation_tx(epoch).await?;
+        Ok(attested.map(|attested| attested.roots.bills))
+    }
+
+    async fn deposit_of(&self, payer: Address) -> Result<u128, ChainError> {
+        // A deposit is below 2^96.
+        Ok(Chain::deposit_of(self, payer).await?.saturating_to())
+    }
+
+    async fn price_at(&self, epoch: Epoch) -> Result<u128, ChainError> {
+        Ok(self.parameters_at(epoch).await?.price_per_gib)
     }
 
     async fn payers_from(&self, first: u32) -> Result<Vec<Address>, ChainError> {

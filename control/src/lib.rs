@@ -26,8 +26,11 @@
 //! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
+//! | `quota`, `rate` | how much clients of one network may ask for |
+//! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
 //! | `catalogue`, `durable` | names and manifests on disk |
 
+mod bills;
 mod catalogue;
 mod client_network;
 mod clock;
@@ -39,6 +42,7 @@ mod dial_back;
 mod dns;
 mod durable;
 mod explain;
+mod funds;
 mod gateways;
 mod health;
 mod http;
@@ -51,6 +55,9 @@ mod metrics;
 mod orders;
 mod overlay;
 mod playlist;
+mod promises;
+mod quota;
+mod rate;
 mod reasons;
 mod registry;
 #[cfg(test)]
@@ -64,4 +71,5 @@ pub use dns::{DnsConfig, DnsConfigError};
 pub use durable::FileError;
 pub use orders::OrdersError;
 pub use overlay::OverlayError;
+pub use quota::{NetworkQuota, PayerQuota};
 pub use ticket_log::LogError;

@@ -7,25 +7,28 @@
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::funds::Funds;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::overlay::Overlay;
+use crate::promises::Reading;
+use crate::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
 use crate::registry::Registry;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
 use contracts::{ChainError, Revert};
 use protocol::{
-    Address, B256, Epoch, IssuerKey, Network, NodeId, RewardTerms, ServiceTargets, SigningKey,
-    Timeline,
+    AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, RewardTerms, ServiceTargets,
+    SigningKey, Timeline,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const TIMELINE: Timeline = Timeline {
     genesis: 1000,
@@ -75,13 +78,26 @@ pub(crate) fn issuer_config() -> IssuerConfig {
     }
 }
 
+/// Funds of a payer who can pay for anything.
+pub(crate) fn rich(payer: Address) -> Arc<Funds> {
+    let funds = Funds::new(PayerQuota::default(), 100);
+    funds.learn(Reading {
+        next: 0,
+        prices: BTreeMap::from([(0, 1)]),
+        left: [(payer, AMOUNT_END)].into(),
+    });
+    Arc::new(funds)
+}
+
 /// A core with everything in `dir`.
 pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
+    let funds = rich(PAYER);
     let issuer = Issuer::open(
         &dir.join("tickets"),
         issuer_config(),
         issuer_key(),
         clock.clock(),
+        funds.clone(),
     );
     Arc::new(Core {
         network: NETWORK,
@@ -118,6 +134,9 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
         gateways: Arc::default(),
         public_url: None,
         payers: Arc::new(Registry::of([PAYER])),
+        funds,
+        quotas: NetworkQuotas::new(NetworkQuota::default()),
+        began: Instant::now(),
         issuer: Arc::new(issuer.unwrap()),
         metrics: Arc::new(Metrics::default()),
     })
@@ -130,6 +149,11 @@ pub(crate) struct FakeState {
     pub(crate) logs: BTreeMap<Epoch, B256>,
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) payers: Vec<Address>,
+    pub(crate) deposits: BTreeMap<Address, u128>,
+    /// Sum of all bills by epoch.
+    pub(crate) billed: BTreeMap<Epoch, u128>,
+    pub(crate) bills_root: Option<B256>,
+    pub(crate) price: u128,
     /// Calls that go well before one that fails.
     pub(crate) fail_at: Option<usize>,
     /// Commitments that are mined although the answer gets lost.
@@ -221,6 +245,22 @@ impl Ledger for FakeLedger {
                 .unwrap_or_default()
                 .to_vec()
         })
+    }
+
+    async fn billed_to_all(&self, epoch: Epoch) -> Result<u128, ChainError> {
+        self.answer(|state| state.billed.get(&epoch).copied().unwrap_or(0))
+    }
+
+    async fn bills_root(&self, _: Epoch) -> Result<Option<B256>, ChainError> {
+        self.answer(|state| state.bills_root)
+    }
+
+    async fn deposit_of(&self, payer: Address) -> Result<u128, ChainError> {
+        self.answer(|state| state.deposits.get(&payer).copied().unwrap_or(0))
+    }
+
+    async fn price_at(&self, _: Epoch) -> Result<u128, ChainError> {
+        self.answer(|state| state.price)
     }
 
     async fn payers_from(&self, first: u32) -> Result<Vec<Address>, ChainError> {

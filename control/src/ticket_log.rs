@@ -14,6 +14,7 @@
 //! could have its index given out a second time.
 
 use crate::durable::{self, FileError, failed};
+use crate::promises::{ByPayer, Promised};
 use protocol::{
     B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, Mass, MassOverflow, Network, Root,
     TICKET_BYTES, Ticket, TicketId, TicketLog, TicketLogError, TreeTop, keccak256,
@@ -202,6 +203,7 @@ pub(crate) struct OpenLog {
     count: u32,
     mass: DeliveryMass,
     tree: TreeTop<DeliveryMass>,
+    promised: ByPayer,
     broken: bool,
 }
 
@@ -222,6 +224,7 @@ impl OpenLog {
             count: 0,
             mass: DeliveryMass::ZERO,
             tree: TreeTop::default(),
+            promised: ByPayer::new(),
             broken: false,
         };
         log.recover()?;
@@ -302,6 +305,11 @@ impl OpenLog {
         self.mass = self.mass.checked_add(leaf.mass)?;
         self.tree.push(leaf)?;
         self.count += 1;
+        let one = Promised {
+            tickets: 1,
+            bytes: ticket.bytes_max.into(),
+        };
+        self.promised.entry(ticket.payer).or_default().add(one);
         Ok(())
     }
 
@@ -317,6 +325,11 @@ impl OpenLog {
     /// Sum of the tickets' limits.
     pub(crate) fn mass(&self) -> DeliveryMass {
         self.mass
+    }
+
+    /// The same for each payer.
+    pub(crate) fn promised(&self) -> &ByPayer {
+        &self.promised
     }
 
     /// Appends tickets at the indices that follow; on `Ok` they are durable. On an error none of them

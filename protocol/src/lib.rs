@@ -58,6 +58,7 @@ pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
 pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
 pub use money::{
     AMOUNT_END, GIB, MoneyError, PPM, PRICE_END, Ppm, RewardTerms, charge, reward, score,
+    worth_most,
 };
 pub use orders::{
     Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus, OrderSummary, OrderedNode,

@@ -62,6 +62,21 @@ pub fn reward(terms: &RewardTerms, mass: DeliveryMass, score: Ppm) -> Result<u12
         .ok_or(MoneyError)
 }
 
+/// `⌈bytes · price / 2^30⌉`: what tickets that allow so many bytes can cost at most. Rounded up, and only once, so
+/// that no charges for them, each rounded down, are ever more.
+///
+/// # Errors
+/// If it is 2^96 or more.
+pub fn worth_most(price_per_gib: u128, bytes: u128) -> Result<u128, MoneyError> {
+    let product = U256::from(bytes)
+        .checked_mul(U256::from(price_per_gib))
+        .ok_or(MoneyError)?;
+    u128::try_from(product.div_ceil(U256::from(GIB)))
+        .ok()
+        .filter(|amount| *amount < AMOUNT_END)
+        .ok_or(MoneyError)
+}
+
 /// What a payer is charged for deliveries of a node with that score: what they are worth, up to what is left
 /// of its deposit after all that was billed before.
 ///
@@ -110,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_owed_is_rounded_up() {
+        assert_eq!(worth_most(10, GIB.into()), Ok(10));
+        assert_eq!(worth_most(10, 1), Ok(1));
+        assert_eq!(worth_most(10, 0), Ok(0));
+        assert_eq!(worth_most(0, u128::MAX), Ok(0));
+        assert_eq!(worth_most(u128::MAX, u128::MAX), Err(MoneyError));
+        assert_eq!(worth_most(1 << 66, 1 << 60), Err(MoneyError));
+    }
+
+    #[test]
     fn the_largest_amount_fits_its_96_bits() {
         let most = mass((1 << 56) - 1);
         let at = |price_per_gib| RewardTerms {
@@ -152,6 +177,15 @@ mod tests {
             let whole = reward(&terms, mass(a + b), score).unwrap();
             let parts = reward(&terms, mass(a), score).unwrap() + reward(&terms, mass(b), score).unwrap();
             prop_assert!(parts <= whole && whole <= parts + 1);
+        }
+
+        #[test]
+        fn tickets_never_cost_more_than_they_can(bytes in prop::collection::vec(0u64..1 << 50, 1..9),
+                                                 price in 0u128..1 << 60, score in 0u32..=PPM) {
+            let terms = RewardTerms { price_per_gib: price, sla_floor_ppm: 0 };
+            let charged: u128 = bytes.iter().map(|bytes| reward(&terms, mass(*bytes), score).unwrap()).sum();
+            let most = worth_most(price, bytes.iter().map(|bytes| u128::from(*bytes)).sum());
+            prop_assert!(most.is_err() || charged <= most.unwrap());
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 use crate::core::{PayerError, RouteError};
 use crate::issuer::IssueError;
+use crate::promises::PromiseError;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -66,12 +67,24 @@ impl Refusal {
             | RouteError::Full
             | RouteError::NoGateway => unavailable.retry_after(2),
             RouteError::Revoked(_) => Self::new(StatusCode::FORBIDDEN, text),
+            RouteError::Network(exceeded) => {
+                let wait = exceeded.wait.as_millis().div_ceil(1000);
+                Self::new(StatusCode::TOO_MANY_REQUESTS, text)
+                    .retry_after(u64::try_from(wait).unwrap_or(u64::MAX))
+            }
             RouteError::Payer(error) => Self::payer(error),
             RouteError::Issue(error) => match error {
                 IssueError::BeforeGenesis => {
                     Self::new(StatusCode::TOO_EARLY, text).retry_after(genesis_in_s)
                 }
                 IssueError::Closed(_) | IssueError::Full(_) => unavailable.retry_after(epoch_in_s),
+                IssueError::Promise(error) => match error {
+                    PromiseError::Unknown(_) => unavailable.retry_after(5),
+                    PromiseError::Short { .. } => Self::new(StatusCode::PAYMENT_REQUIRED, text),
+                    PromiseError::Quota { .. } => {
+                        Self::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(epoch_in_s)
+                    }
+                },
                 IssueError::Form => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
                 IssueError::Busy => unavailable.retry_after(1),
                 IssueError::Log => unavailable.retry_after(10),

@@ -1,6 +1,8 @@
 //! Real HTTP on the loopback: what is refused, as carefully as what is answered.
 
 use super::*;
+use crate::bills::Bills;
+use crate::funds::Source;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
 use protocol::{
     Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
@@ -237,6 +239,15 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     let (payers, stop) = (server.core.payers.clone(), server.stop.clone());
     let (chain, stopped) = (ledger.clone(), stop.clone());
     let following = tokio::spawn(async move { payers.follow(chain, stopped).await });
+    let source = Source::new(
+        ledger.clone(),
+        server.core.issuer.clone(),
+        Bills::new(Vec::new()),
+        TIMELINE,
+        server.core.clock.clone(),
+    );
+    let (funds, stopped) = (server.core.funds.clone(), stop.clone());
+    let reading = tokio::spawn(async move { funds.follow(source, stopped).await });
     let _orders = server.member(1);
     let bytes = b"some content";
     assert!(server.put(&hash(bytes), bytes).await.status().is_success());
@@ -270,11 +281,25 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     assert_eq!(server.core.metrics.tickets.value(), 0);
 
     // As soon as it has, it is served.
-    ledger.with(|state| state.payers.push(poor));
+    ledger.with(|state| {
+        state.price = protocol::GIB.into();
+        state.payers.push(poor);
+        state.deposits.insert(poor, 11);
+    });
     assert_eq!(publish().await.status(), StatusCode::CREATED);
-    assert_eq!(server.route(request).await.status(), StatusCode::OK);
+    let refused_for = async || {
+        let refusal = server.route(request.clone()).await;
+        refused(refusal, StatusCode::PAYMENT_REQUIRED).await
+    };
+    let error = refused_for().await;
+    assert!(error.contains("fund 1` or more"), "{error}");
+    ledger.with(|state| state.deposits.insert(poor, 12));
+    assert_eq!(server.route(request.clone()).await.status(), StatusCode::OK);
+    let error = refused_for().await;
+    assert!(error.contains("fund 12` or more"), "{error}");
     stop.cancel();
     following.await.unwrap();
+    reading.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

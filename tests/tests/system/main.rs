@@ -15,6 +15,7 @@ mod gateway;
 mod lies;
 mod orders;
 mod prove;
+mod quotas;
 mod receipts;
 mod rotation;
 mod routing;
