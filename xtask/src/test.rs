@@ -72,20 +72,37 @@ pub(crate) fn write_vectors() -> Result<()> {
     ])
 }
 
+/// Packages of which anything released is measured, always all of them: another selection would mean other features,
+/// and building everything anew.
+const RELEASED: [&str; 8] = [
+    "-p",
+    "quittance",
+    "-p",
+    "quittance-routing",
+    "-p",
+    "quittance-transport",
+    "-p",
+    "quittance-testnet",
+];
+
+/// Builds the binary and examples, as released; gives the folder of the examples.
+fn released(examples: &[&str]) -> Result<PathBuf> {
+    let mut args = vec!["build", "--release"];
+    args.extend(RELEASED);
+    args.extend(["--bin", "quittance"]);
+    for example in examples {
+        args.extend(["--example", example]);
+    }
+    cargo(&args)?;
+    built("../release/examples")
+}
+
 /// Runs `testnet/examples/delivery.rs` on release builds.
 pub(crate) fn bench_delivery(rounds: usize, mib: u64) -> Result<()> {
-    cargo(&["build", "--release", "-p", "quittance"])?;
-    cargo(&[
-        "build",
-        "--release",
-        "-p",
-        "quittance-transport",
-        "--example",
-        "raw",
-    ])?;
+    let examples = released(&["raw", "delivery"])?;
     let (rounds, mib) = (rounds.to_string(), mib.to_string());
     let args = ["--rounds", &rounds, "--mib", &mib];
-    example("quittance-testnet", "delivery", &args)
+    run(examples.join("delivery"), &args, &root())
 }
 
 /// Runs `contracts/bindings/examples/gas`. Gas is the same whatever the build; this one is that of the tests.
@@ -94,20 +111,17 @@ pub(crate) fn bench_gas() -> Result<()> {
     run(built("examples/gas")?, &[], &root())
 }
 
-/// Runs an example of a package, as released.
-fn example(package: &str, name: &str, args: &[&str]) -> Result<()> {
-    let run = ["run", "--release", "-p", package, "--example", name, "--"];
-    cargo(&[&run[..], args].concat())
-}
-
 /// Runs `routing/examples/decisions.rs`, then `testnet/examples/routing.rs` on release builds.
 pub(crate) fn bench_routing() -> Result<()> {
-    example("quittance-routing", "decisions", &[])?;
-    cargo(&["build", "--release", "-p", "quittance"])?;
-    example("quittance-testnet", "routing", &[])
+    let examples = released(&["decisions", "routing"])?;
+    run(examples.join("decisions"), &[], &root())?;
+    run(examples.join("routing"), &[], &root())
 }
 
 /// Runs `routing/examples/sim.rs`.
 pub(crate) fn sim_routing(seed: u64) -> Result<()> {
-    example("quittance-routing", "sim", &[&seed.to_string()])
+    let seed = seed.to_string();
+    // Alone it needs little, and nothing of the others.
+    let run = ["run", "--release", "-p", "quittance-routing", "--example"];
+    cargo(&[&run[..], &["sim", "--", &seed]].concat())
 }
