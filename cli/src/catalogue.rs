@@ -3,10 +3,11 @@
 use crate::keys::admin_token;
 use crate::orders::{AdminSettings, finish};
 use crate::output;
+use crate::policy;
 use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
-use protocol::{CollectionId, ContentHash};
+use protocol::{CollectionId, CollectionSummary, ContentHash, Policy};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -92,6 +93,9 @@ pub(crate) async fn list(args: ListArgs) -> Result<()> {
 struct Shown {
     collection: CollectionId,
     bytes: u64,
+    /// Who may have it; unknown of old versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
     files: Vec<ShownFile>,
 }
 
@@ -107,6 +111,10 @@ struct ShownFile {
 pub(crate) async fn show(args: ShowArgs) -> Result<()> {
     let api = api(args.settings, args.config)?;
     let (collection, manifest) = api.manifest(&args.collection).await?;
+    let named =
+        |one: &CollectionSummary| one.name == args.collection || one.collection == collection;
+    let all = api.collections().await?;
+    let policy = all.into_iter().find(named).map(|one| one.policy);
     let files = manifest.entries().iter().map(|entry| ShownFile {
         path: entry.path.clone(),
         size: entry.size,
@@ -116,12 +124,16 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
     let shown = Shown {
         collection,
         bytes: manifest.bytes(),
+        policy,
         files: files.collect(),
     };
     if args.json {
         return output::print(true, &shown);
     }
     println!("{collection}  {}", output::bytes(shown.bytes));
+    for line in shown.policy.iter().flat_map(policy::lines) {
+        println!("{line}");
+    }
     for file in &shown.files {
         println!("{:>12}  {}  {}", file.size, file.path, file.media_type);
     }

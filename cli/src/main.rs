@@ -11,6 +11,7 @@ mod keys;
 mod node;
 mod orders;
 mod output;
+mod policy;
 mod prove;
 mod publish;
 mod route;
@@ -60,6 +61,8 @@ enum Command {
     Show(catalogue::ShowArgs),
     /// Take a name out of the catalogue, and its content out of the caches.
     Unpublish(catalogue::UnpublishArgs),
+    /// Say who may have what is published: viewer tokens, countries, capabilities of nodes.
+    Policy(policy::Args),
     /// Order nodes: push, purge, drain, resume, block, unblock, revoke.
     #[command(subcommand)]
     Order(orders::Command),
@@ -112,6 +115,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::List(args) => done(one_thread()?.block_on(catalogue::list(args))),
         Command::Show(args) => done(one_thread()?.block_on(catalogue::show(args))),
         Command::Unpublish(args) => one_thread()?.block_on(catalogue::unpublish(args)),
+        Command::Policy(args) => done(one_thread()?.block_on(policy::run(args))),
         Command::Order(command) => one_thread()?.block_on(orders::run(command)),
         Command::Route(args) => done(one_thread()?.block_on(route::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),

@@ -2,6 +2,7 @@
 
 use crate::keys::admin_token;
 use crate::output;
+use crate::policy::PolicyArgs;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result, bail, ensure};
 use client::ControlApi;
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Name of the collection; a new version replaces the one before [default: the path's last part].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Without any, it stays as it was for that name.
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     settings: PublishSettings,
     /// TOML file with any of these settings.
@@ -64,6 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let settings = load(args.settings.clone(), args.config.as_deref())?;
     let control = require(&settings.control, "control", "the control plane's URL")?;
     let token = admin_token(settings.token_file.as_deref())?;
+    let policy = args.policy.policy()?;
     let files = find(&args.path)?;
     let name = match args.name {
         Some(name) => name,
@@ -77,6 +82,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         name,
         manifest: manifest.to_bytes().into(),
         payer: settings.payer,
+        policy,
     };
     let summary = api.publish(&request, &token).await?;
     let published = Published {

@@ -55,6 +55,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     if args.explain {
         print_reasons(&answer);
     }
+    if let Some(refused) = &answer.refused {
+        println!("refused: {refused}");
+    }
     if answer.nodes.is_empty() {
         println!("no node can take a client at the moment");
     }

@@ -3,8 +3,9 @@
 use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
-    NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, PublishRequest,
-    RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, TICKET_BYTES, TicketId,
+    NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, Policy,
+    PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, TICKET_BYTES,
+    TicketId,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::de::DeserializeOwned;
@@ -329,6 +330,20 @@ impl ControlApi {
     ) -> Result<CollectionSummary, ApiError> {
         let post = self.request(Method::POST, &["collections"]);
         self.json(post.bearer_auth(token).json(request)).await
+    }
+
+    /// Says who may have what is under a name.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such name.
+    pub async fn set_policy(
+        &self,
+        name: &str,
+        policy: &Policy,
+        token: &str,
+    ) -> Result<CollectionSummary, ApiError> {
+        let put = self.request(Method::PUT, &["collections", name, "policy"]);
+        self.json(put.bearer_auth(token).json(policy)).await
     }
 
     /// Takes a name, with all its versions, out; gives the orders to purge what was under it.

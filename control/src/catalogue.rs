@@ -1,11 +1,13 @@
-//! Which collections there are, under which names, and who pays for them.
+//! Which collections there are, under which names, who pays for them and who may have them.
 //!
 //! In the folder: `<id>.qcol`, a manifest each, never changed once written, and `publications.json`, what
-//! was published in which order, replaced as a whole. A publication counts when the second is durable;
+//! was published in which order and each name's policy, replaced as a whole. A publication counts when the second is durable;
 //! a manifest without one does no harm.
 
 use crate::durable::{self, FileError, failed};
-use protocol::{Address, CollectionId, CollectionSummary, Manifest, ManifestError, UnixMillis};
+use protocol::{
+    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Policy, UnixMillis,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
@@ -30,6 +32,8 @@ pub(crate) struct Collection {
     /// Sum of all sizes: the limit of its tickets.
     pub(crate) bytes: u64,
     pub(crate) files: u32,
+    /// The name's.
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Collection {
@@ -40,6 +44,7 @@ impl Collection {
             files: self.files,
             bytes: self.bytes,
             payer: self.payer,
+            policy: Policy::clone(&self.policy),
         }
     }
 }
@@ -99,11 +104,23 @@ struct Publication {
     published_at_ms: UnixMillis,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Publications {
     version: u32,
     publications: Vec<Publication>,
+    /// Of names that aren't open to everybody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    policies: BTreeMap<String, Policy>,
+}
+
+impl Publications {
+    fn set_policy(&mut self, name: &str, policy: Policy) {
+        match policy.is_open() {
+            true => drop(self.policies.remove(name)),
+            false => drop(self.policies.insert(name.to_owned(), policy)),
+        }
+    }
 }
 
 const FILE_VERSION: u32 = 1;
@@ -128,7 +145,36 @@ pub(crate) enum Named {
 }
 
 impl Index {
-    fn add(&mut self, collection: Collection) -> Arc<Collection> {
+    /// What a list says; bytes and files of a collection come from elsewhere.
+    fn of<E>(
+        list: &Publications,
+        mut size: impl FnMut(&CollectionId) -> Result<(u64, u32), E>,
+    ) -> Result<Self, E> {
+        let open = Arc::<Policy>::default();
+        let policies = list.policies.iter();
+        let policies: HashMap<_, _> = policies
+            .map(|(name, policy)| (name, Arc::new(policy.clone())))
+            .collect();
+        let mut index = Self::default();
+        for publication in &list.publications {
+            let id = publication.collection;
+            let (bytes, files) = match index.by_id.get(&id) {
+                Some(known) => (known.bytes, known.files),
+                None => size(&id)?,
+            };
+            index.add(Collection {
+                id,
+                name: publication.name.clone(),
+                payer: publication.payer,
+                bytes,
+                files,
+                policy: policies.get(&publication.name).unwrap_or(&open).clone(),
+            });
+        }
+        Ok(index)
+    }
+
+    fn add(&mut self, collection: Collection) {
         let collection = Arc::new(collection);
         if let Some(domain) = domain(&collection.name) {
             // DNS knows no case: of names that differ in nothing else one has to win, always the same.
@@ -139,9 +185,7 @@ impl Index {
             }
         }
         self.by_id.insert(collection.id, collection.clone());
-        self.by_name
-            .insert(collection.name.clone(), collection.clone());
-        collection
+        self.by_name.insert(collection.name.clone(), collection);
     }
 }
 
@@ -151,7 +195,7 @@ pub(crate) struct Catalogue {
     dir: PathBuf,
     index: RwLock<Index>,
     /// What the file says; held while it is written, so that publishers take turns.
-    publications: Mutex<Vec<Publication>>,
+    file: Mutex<Publications>,
     /// Manifests read last.
     read: Mutex<VecDeque<(CollectionId, Arc<Manifest>)>>,
 }
@@ -162,7 +206,7 @@ impl Catalogue {
         durable::create_dir(dir)?;
         durable::list(dir)?;
         let path = dir.join(PUBLICATIONS_FILE);
-        let publications = match fs::read(&path) {
+        let file = match fs::read(&path) {
             Ok(bytes) => {
                 let damaged = |source| CatalogueError::Publications {
                     path: path.clone(),
@@ -173,90 +217,114 @@ impl Catalogue {
                     let text = format!("version {} is not known here", file.version);
                     return Err(damaged(serde::de::Error::custom(text)));
                 }
-                file.publications
+                file
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Publications {
+                version: FILE_VERSION,
+                publications: Vec::new(),
+                policies: BTreeMap::new(),
+            },
             Err(error) => return Err(failed("read", &path)(error).into()),
         };
-        let mut index = Index::default();
-        for publication in &publications {
-            let id = publication.collection;
-            let (bytes, files) = match index.by_id.get(&id) {
-                Some(known) => (known.bytes, known.files),
-                None => {
-                    let manifest = read_manifest(&manifest_path(dir, &id), &id)?;
-                    (manifest.bytes(), manifest.entries().len() as u32)
-                }
-            };
-            index.add(Collection {
-                id,
-                name: publication.name.clone(),
-                payer: publication.payer,
-                bytes,
-                files,
-            });
-        }
+        let index = Index::of(&file, |id| {
+            let manifest = read_manifest(&manifest_path(dir, id), id)?;
+            Ok::<_, CatalogueError>((manifest.bytes(), manifest.entries().len() as u32))
+        })?;
         Ok(Self {
             dir: dir.to_owned(),
             index: RwLock::new(index),
-            publications: Mutex::new(publications),
+            file: Mutex::new(file),
             read: Mutex::default(),
         })
     }
 
     /// Puts a collection under a name. When this returns it is durable; repeating it changes nothing.
+    /// A policy is for all versions under the name; without one it stays as it is.
     /// Whether its contents are there is the caller's to check. Blocking.
     pub(crate) fn publish(
         &self,
         name: &str,
         manifest: &Manifest,
         payer: Address,
+        policy: Option<Policy>,
         now: UnixMillis,
     ) -> Result<Arc<Collection>, PublishError> {
         if !name_is_allowed(name) {
             return Err(PublishError::Name);
         }
         let bytes = manifest.to_bytes();
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = file.policies.get(name).cloned().unwrap_or_default();
         let collection = Collection {
             id: manifest.id(),
             name: name.to_owned(),
             payer,
             bytes: manifest.bytes(),
             files: manifest.entries().len() as u32,
+            policy: Arc::new(policy.unwrap_or(kept)),
         };
-        let mut publications = self
-            .publications
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         let current = self.find_name(name);
         if let Some(current) = current.filter(|current| **current == collection) {
             return Ok(current);
         }
-        if publications.len() >= PUBLICATIONS_MAX {
+        if file.publications.len() >= PUBLICATIONS_MAX {
             return Err(PublishError::Full);
         }
         let path = manifest_path(&self.dir, &collection.id);
         if !path.exists() {
             durable::replace(&path, &bytes)?;
         }
-        publications.push(Publication {
+        let mut next = file.clone();
+        next.publications.push(Publication {
             name: collection.name.clone(),
             collection: collection.id,
             payer,
             published_at_ms: now,
         });
-        let file = Publications {
-            version: FILE_VERSION,
-            publications: std::mem::take(&mut *publications),
-        };
-        let bytes = serde_json::to_vec(&file).expect("names, hashes and numbers are JSON");
-        *publications = file.publications;
-        if let Err(error) = durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes) {
-            publications.pop();
-            return Err(error.into());
+        next.set_policy(name, Policy::clone(&collection.policy));
+        self.replace(&mut file, next, Some(&collection))?;
+        Ok(self.find_name(name).expect("it was put there"))
+    }
+
+    /// Who may have what is under a name, old versions too; durable when it returns. `None` if nothing is.
+    /// Where a collection stands under several names, the last of them that was published or given a policy
+    /// counts for its id. Blocking.
+    pub(crate) fn set_policy(
+        &self,
+        name: &str,
+        policy: Policy,
+    ) -> Result<Option<Arc<Collection>>, FileError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.find_name(name).is_none() {
+            return Ok(None);
         }
+        let mut next = file.clone();
+        next.publications.sort_by_key(|one| one.name == name);
+        next.set_policy(name, policy);
+        self.replace(&mut file, next, None)?;
+        Ok(self.find_name(name))
+    }
+
+    /// Writes what is published from now on, then goes by it. One collection may be new.
+    fn replace(
+        &self,
+        file: &mut Publications,
+        next: Publications,
+        new: Option<&Collection>,
+    ) -> Result<(), FileError> {
+        let bytes = serde_json::to_vec(&next).expect("names, hashes, keys and numbers are JSON");
+        durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(index.add(collection))
+        let known = Index::of(&next, |id| {
+            let old = index.by_id.get(id).map(|known| &**known);
+            let known = old.or(new.filter(|new| new.id == *id));
+            let known = known.expect("what is published is in the index");
+            Ok::<_, std::convert::Infallible>((known.bytes, known.files))
+        });
+        let Ok(known) = known;
+        *index = known;
+        *file = next;
+        Ok(())
     }
 
     /// What stands under a domain name below the DNS zone: its labels in lower case, the last one first, with
@@ -278,40 +346,21 @@ impl Catalogue {
     /// Takes a name, with all its versions, out; durable when it returns. Gives the collections that no
     /// other name has. Manifests stay on disk: what was delivered of them can still be audited. Blocking.
     pub(crate) fn unpublish(&self, name: &str) -> Result<Vec<CollectionId>, FileError> {
-        let mut publications = self
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = file.clone();
+        let gone = next
             .publications
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (gone, left): (Vec<_>, Vec<_>) = publications
-            .iter()
-            .cloned()
-            .partition(|publication| publication.name == name);
-        if gone.is_empty() {
-            return Ok(Vec::new());
+            .extract_if(.., |publication| publication.name == name);
+        let mut ids: Vec<_> = gone.map(|one| one.collection).collect();
+        if ids.is_empty() {
+            return Ok(ids);
         }
-        let file = Publications {
-            version: FILE_VERSION,
-            publications: left,
-        };
-        let bytes = serde_json::to_vec(&file).expect("names, hashes and numbers are JSON");
-        durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
-        *publications = file.publications;
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Index::default();
-        for publication in &*publications {
-            let known = index.by_id.get(&publication.collection);
-            let known = known.expect("what is published is in the index");
-            next.add(Collection {
-                name: publication.name.clone(),
-                payer: publication.payer,
-                ..Collection::clone(known)
-            });
-        }
-        let mut ids: Vec<_> = gone.iter().map(|one| one.collection).collect();
-        ids.retain(|id| !next.by_id.contains_key(id));
+        next.policies.remove(name);
+        self.replace(&mut file, next, None)?;
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        ids.retain(|id| !index.by_id.contains_key(id));
         ids.sort_unstable();
         ids.dedup();
-        *index = next;
         Ok(ids)
     }
 
@@ -417,112 +466,5 @@ fn name_is_allowed(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol::{ContentHash, Entry};
-
-    const PAYER: Address = Address::repeat_byte(1);
-
-    fn manifest(size: u64) -> Manifest {
-        Manifest::new(vec![Entry {
-            path: "a".into(),
-            content: ContentHash::from([1; 32]),
-            size,
-            media_type: "text/plain".into(),
-        }])
-        .unwrap()
-    }
-
-    #[test]
-    fn the_latest_version_under_a_name_wins_and_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::open(dir.path()).unwrap();
-        let (old, new) = (manifest(1), manifest(2));
-        catalogue.publish("film", &old, PAYER, 10).unwrap();
-        catalogue.publish("film", &new, PAYER, 20).unwrap();
-        catalogue.publish("film", &new, PAYER, 30).unwrap();
-        let other = Address::repeat_byte(2);
-        catalogue.publish("copy", &old, other, 40).unwrap();
-
-        let reopened = Catalogue::open(dir.path()).unwrap();
-        for catalogue in [catalogue, reopened] {
-            assert_eq!(catalogue.find("film").unwrap().id, new.id());
-            assert_eq!(catalogue.find("copy").unwrap().payer, other);
-            let old_one = catalogue.find(&old.id().to_string()).unwrap();
-            assert_eq!((old_one.id, old_one.payer), (old.id(), other));
-            assert_eq!(*catalogue.manifest(&old.id()).unwrap(), old);
-            let names: Vec<_> = catalogue.list().iter().map(|c| c.name.clone()).collect();
-            assert_eq!(names, ["copy", "film"]);
-            assert!(catalogue.find("nothing").is_none());
-            assert_eq!(catalogue.publications.lock().unwrap().len(), 3);
-        }
-    }
-
-    #[test]
-    fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::open(dir.path()).unwrap();
-        catalogue.publish("film", &manifest(1), PAYER, 10).unwrap();
-        drop(catalogue);
-        let half = dir.path().join("publications.json.unfinished");
-        fs::write(&half, b"{\"version\":1,\"publi").unwrap();
-        let orphan = manifest_path(dir.path(), &manifest(2).id());
-        fs::write(&orphan, manifest(2).to_bytes()).unwrap();
-        let catalogue = Catalogue::open(dir.path()).unwrap();
-        assert_eq!(catalogue.find("film").unwrap().id, manifest(1).id());
-        assert!(catalogue.find_id(&manifest(2).id()).is_none());
-        assert!(!half.exists());
-    }
-
-    #[test]
-    fn damage_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::open(dir.path()).unwrap();
-        catalogue.publish("film", &manifest(1), PAYER, 10).unwrap();
-        let path = manifest_path(dir.path(), &manifest(1).id());
-        fs::write(&path, manifest(2).to_bytes()).unwrap();
-        let error = Catalogue::open(dir.path()).unwrap_err();
-        assert!(matches!(&error, CatalogueError::Damaged { path: named } if *named == path));
-        fs::write(dir.path().join(PUBLICATIONS_FILE), b"{}").unwrap();
-        let error = Catalogue::open(dir.path()).unwrap_err();
-        assert!(matches!(error, CatalogueError::Publications { .. }));
-    }
-
-    #[test]
-    fn names_are_found_as_domains_are() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::open(dir.path()).unwrap();
-        let publish = |name: &str, size| {
-            let published = catalogue.publish(name, &manifest(size), PAYER, 10);
-            Named::Collection(published.unwrap().id)
-        };
-        let trailer = publish("Trailer.Films.v2", 1);
-        let find = |labels| catalogue.find_domain(labels);
-        assert_eq!(find("v2.films.trailer"), trailer);
-        assert_eq!(find("v2.films"), Named::Between);
-        assert_eq!(find("v2"), Named::Between);
-        for nothing in ["v", "v2.film", "films", "v2.films.trailer.x", "trailer", ""] {
-            assert_eq!(find(nothing), Named::Nothing, "{nothing}");
-        }
-        // Between what sorts around the dot.
-        publish("x.a-b", 2);
-        assert_eq!(find("a"), Named::Nothing);
-        let first = publish("FILM", 3);
-        publish("film", 4);
-        assert_eq!(find("film"), first, "the same one always");
-        for never in ["a..b", "a.", &"x".repeat(64)] {
-            publish(never, 5);
-            assert_eq!(domain(never), None, "{never}");
-        }
-    }
-
-    #[test]
-    fn names_that_could_be_something_else_are_refused() {
-        let id = manifest(1).id().to_string();
-        let long = "x".repeat(NAME_BYTES_MAX + 1);
-        for name in ["", ".", "..", "a/b", "a b", "ä", &id, &id[2..], &long] {
-            assert!(!name_is_allowed(name), "{name}");
-        }
-        assert!(name_is_allowed("Big_Buck-Bunny.v2"));
-    }
-}
+#[path = "catalogue_tests.rs"]
+mod tests;

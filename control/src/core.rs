@@ -16,10 +16,11 @@ use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
 use content::Store;
 use protocol::{
-    Address, ClientKey, CollectionId, IssuerKey, Network, NodeId, Order, OrderAsk, OrderRequest,
-    OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RewardTerms, RouteAnswer,
+    Address, ClientKey, CollectionId, CountryRefused, IssuerKey, Network, NodeId, Order, OrderAsk,
+    OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RewardTerms, RouteAnswer,
     RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline, keccak256,
 };
+use routing::Why;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,6 +73,10 @@ pub(crate) enum RouteError {
         "no HTTP gateway answers: the operator lists them in the zone file, and anyone can run `quittance gateway`"
     )]
     NoGateway,
+    #[error("no healthy node has what the collection requires: {}", .0.join(", "))]
+    Lacks(Vec<String>),
+    #[error(transparent)]
+    Country(#[from] CountryRefused),
     #[error("client key {0} was revoked")]
     Revoked(ClientKey),
     #[error(transparent)]
@@ -112,34 +117,55 @@ impl Core {
     /// The decision, whichever way a client comes in.
     pub(crate) fn decide(
         &self,
-        collection: CollectionId,
+        collection: &Collection,
         from: IpAddr,
         turn: u64,
         count: usize,
         exclude: &[NodeId],
     ) -> Chosen {
         let ask = Ask {
-            collection,
+            collection: collection.id,
             from,
             turn,
             count,
             dispersion: self.replicas,
+            requires: self.requires(collection),
             exclude,
         };
         self.members.decide(&ask, Instant::now())
+    }
+
+    fn requires(&self, collection: &Collection) -> u64 {
+        let names = &collection.policy.requires;
+        self.members.overlay().requires(names)
+    }
+
+    /// Why a decision has no node.
+    fn no_node(&self, collection: &Collection, chosen: &Chosen, excluded: bool) -> RouteError {
+        let lacks = |passed: &routing::Passed| passed.why == Why::Lacks;
+        if self.members.healthy_count(Instant::now()) == 0 {
+            RouteError::NoNode
+        } else if chosen.decision.passed.iter().any(lacks) {
+            RouteError::Lacks(collection.policy.requires.clone())
+        } else if excluded {
+            RouteError::AllExcluded
+        } else {
+            RouteError::Full
+        }
     }
 
     /// Where a client that speaks HTTP takes a collection from: a gateway and the node it prefers, best
     /// first. Nothing is issued or counted; the gateway asks for tickets itself.
     pub(crate) fn pathways(
         &self,
-        collection: CollectionId,
+        collection: &Collection,
         from: IpAddr,
     ) -> Result<Vec<Pathway>, RouteError> {
+        self.check_country(collection, from)?;
         let turn = turn_of_address(from);
         let chosen = self.decide(collection, from, turn, self.tickets_per_route, &[]);
         if chosen.nodes.is_empty() {
-            return Err(RouteError::NoNode);
+            return Err(self.no_node(collection, &chosen, false));
         }
         let zones = &self.members.overlay().zones;
         let placement = chosen.decision.placement;
@@ -153,8 +179,9 @@ impl Core {
         let of = |(node, _): &(NodeId, String), number: usize| Pathway {
             id: node.short(),
             base: format!(
-                "{}/~{node}/{collection}/",
-                gateways[number % gateways.len()]
+                "{}/~{node}/{}/",
+                gateways[number % gateways.len()],
+                collection.id
             ),
         };
         let nodes = chosen.nodes.iter().enumerate();
@@ -168,13 +195,11 @@ impl Core {
         from: IpAddr,
     ) -> Result<RouteExplanation, RouteError> {
         let collection = self.find(wanted)?;
-        let chosen = self.decide(collection.id, from, 0, self.tickets_per_route, &[]);
-        Ok(explain(
-            self.members.overlay(),
-            collection.id,
-            from,
-            &chosen,
-        ))
+        let chosen = self.decide(&collection, from, 0, self.tickets_per_route, &[]);
+        let mut explained = explain(self.members.overlay(), collection.id, from, &chosen);
+        let refused = self.check_country(&collection, from).err();
+        explained.refused = refused.map(|error| error.to_string());
+        Ok(explained)
     }
 
     /// Chooses nodes for a client at an address and issues a ticket for each. Cancel safe.
@@ -189,6 +214,7 @@ impl Core {
             false => Ok(()),
         };
         check()?;
+        self.check_country(&collection, from)?;
         let Some(epoch) = self.timeline.epoch_at_ms((self.clock)()) else {
             return Err(IssueError::BeforeGenesis.into());
         };
@@ -198,13 +224,10 @@ impl Core {
             .told(from, &request.exclude, &request.measured, now);
         let turn = turn(&request.client);
         let count = self.tickets_per_route;
-        let chosen = self.decide(collection.id, from, turn, count, &request.exclude);
+        let chosen = self.decide(&collection, from, turn, count, &request.exclude);
         if chosen.nodes.is_empty() {
-            return Err(match self.members.healthy_count(now) {
-                0 => RouteError::NoNode,
-                _ if request.exclude.is_empty() => RouteError::Full,
-                _ => RouteError::AllExcluded,
-            });
+            let excluded = !request.exclude.is_empty();
+            return Err(self.no_node(&collection, &chosen, excluded));
         }
         let (tickets, bytes) = (chosen.nodes.len(), collection.bytes);
         self.quotas
@@ -252,7 +275,8 @@ impl Core {
 
     /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
     pub(crate) fn replicate(&self, collection: &Collection) {
-        let nodes = self.members.holders(collection.id, self.replicas);
+        let requires = self.requires(collection);
+        let nodes = self.members.holders(collection.id, requires, self.replicas);
         for node in &nodes {
             self.order(node, collection.id);
         }

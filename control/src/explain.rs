@@ -53,6 +53,7 @@ pub(crate) fn explain(
         passed_over: passed.collect(),
         passed_over_more: decision.passed_more,
         overloaded: decision.overloaded,
+        refused: None,
     }
 }
 

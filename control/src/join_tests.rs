@@ -68,7 +68,10 @@ impl Server {
         }])
         .unwrap();
         let payer = self.core.payer;
-        let published = self.core.catalogue.publish("film", &manifest, payer, 0);
+        let published = self
+            .core
+            .catalogue
+            .publish("film", &manifest, payer, None, 0);
         self.core.replicate(&published.unwrap());
         (manifest.id(), blob.hash())
     }

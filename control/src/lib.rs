@@ -28,8 +28,10 @@
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
-//! | `catalogue`, `durable` | names and manifests on disk |
+//! | `catalogue`, `durable` | names, policies and manifests on disk |
+//! | `access` | whether a viewer may have a collection |
 
+mod access;
 mod bills;
 mod catalogue;
 mod client_network;

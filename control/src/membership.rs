@@ -125,6 +125,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) turn: u64,
     pub(crate) count: usize,
     pub(crate) dispersion: usize,
+    /// Capabilities that a node must have.
+    pub(crate) requires: u64,
     pub(crate) exclude: &'a [NodeId],
 }
 
@@ -328,7 +330,7 @@ impl Members {
             turn: ask.turn,
             count: ask.count,
             dispersion: ask.dispersion as u32,
-            requires: 0,
+            requires: ask.requires,
             exclude: ask.exclude,
             measured: &measured,
         };
@@ -458,7 +460,12 @@ impl Members {
     }
 
     /// The nodes of each zone that its clients will be sent to first for a collection.
-    pub(crate) fn holders(&self, collection: CollectionId, dispersion: usize) -> Vec<NodeId> {
+    pub(crate) fn holders(
+        &self,
+        collection: CollectionId,
+        requires: u64,
+        dispersion: usize,
+    ) -> Vec<NodeId> {
         let state = self.state();
         let zones = &self.overlay.zones;
         let mut nodes = Vec::new();
@@ -476,7 +483,7 @@ impl Members {
                 turn: 0,
                 count: dispersion,
                 dispersion: dispersion as u32,
-                requires: 0,
+                requires,
                 exclude: &[],
                 measured: &[],
             };

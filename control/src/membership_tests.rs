@@ -28,6 +28,7 @@ fn ask(collection: CollectionId, exclude: &[NodeId]) -> Ask<'_> {
         turn: 0,
         count: 3,
         dispersion: 1,
+        requires: 0,
         exclude,
     }
 }

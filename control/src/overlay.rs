@@ -2,7 +2,8 @@
 
 use protocol::NodeId;
 use routing::{
-    How, Location, Locator, LocatorError, Placement, ZONE_FILE_BYTES_MAX, ZoneFileError, Zones,
+    How, Location, Locator, LocatorError, NO_NODE_HAS, Placement, ZONE_FILE_BYTES_MAX,
+    ZoneFileError, Zones,
 };
 use std::fs::File;
 use std::io::{self, Read};
@@ -79,6 +80,16 @@ impl Overlay {
             overlay.locator = Some(locator);
         }
         Ok(overlay)
+    }
+
+    /// Whether it can be known in which country a client is.
+    pub(crate) fn has_locations(&self) -> bool {
+        self.locator.is_some()
+    }
+
+    /// Bits of the capabilities of that name, for a decision; no node has one that the zone file doesn't name.
+    pub(crate) fn requires(&self, names: &[String]) -> u64 {
+        self.zones.capabilities(names).unwrap_or(NO_NODE_HAS)
     }
 
     pub(crate) fn locate(&self, address: IpAddr) -> Option<Location> {

@@ -91,6 +91,11 @@ pub(crate) fn rich(payer: Address) -> Arc<Funds> {
 
 /// A core with everything in `dir`.
 pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
+    core_with(dir, clock, Overlay::default())
+}
+
+/// A core with that map.
+pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<Core> {
     let funds = rich(PAYER);
     let issuer = Issuer::open(
         &dir.join("tickets"),
@@ -126,7 +131,7 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
                 dial_back: false,
                 idle_sessions: 64,
             },
-            Overlay::default(),
+            overlay,
         ),
         orders: Arc::new(Orders::open(dir, clock.clock()).unwrap()),
         nodes: Arc::new(Registry::new()),

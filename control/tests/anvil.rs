@@ -165,6 +165,7 @@ async fn publish(http: &reqwest::Client, url: &str) {
         name: "film".into(),
         manifest: manifest.unwrap().to_bytes().into(),
         payer: None,
+        policy: None,
     };
     let post = http.post(format!("{url}/v1/collections"));
     let post = post.bearer_auth(TOKEN).json(&request).send().await;

@@ -1,5 +1,6 @@
 //! The control plane's public HTTP API: JSON bodies, shared by those who serve and those who ask.
 
+use crate::policy::Policy;
 use crate::ticket::SignedTicket;
 use crate::timeline::Timeline;
 use crate::{
@@ -120,6 +121,9 @@ pub struct RouteExplanation {
     pub passed_over_more: u32,
     /// Whether every node had its share already, so that they take what they can.
     pub overloaded: bool,
+    /// Why such a client would get no ticket all the same, if its country is against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// A node that a client would be sent to.
@@ -165,6 +169,9 @@ pub struct CollectionSummary {
     pub bytes: u64,
     /// Who pays for its delivery.
     pub payer: Address,
+    /// Who may have it.
+    #[serde(default, skip_serializing_if = "Policy::is_open")]
+    pub policy: Policy,
 }
 
 /// `POST /v1/collections`: puts contents that were uploaded before under a name.
@@ -178,6 +185,9 @@ pub struct PublishRequest {
     /// Who pays; the control plane's own payer if absent.
     #[serde(default)]
     pub payer: Option<Address>,
+    /// Who may have it, in all versions; as it was for that name if absent, everybody if it is new.
+    #[serde(default)]
+    pub policy: Option<Policy>,
 }
 
 /// A node in `GET /v1/nodes`.

@@ -24,6 +24,7 @@ mod merkle;
 mod money;
 mod orders;
 mod payers;
+mod policy;
 mod record;
 mod segment;
 mod signature;
@@ -65,6 +66,10 @@ pub use orders::{
     PATTERN_BYTES_MAX, Paths, Revoked,
 };
 pub use payers::Payers;
+pub use policy::{
+    Country, CountryError, CountryRefused, POLICY_NAME_BYTES_MAX, Policy, PolicyError,
+    REQUIRES_MAX, VIEWER_KEYS_MAX, ViewerKey, ViewerKeyError, ViewerPoint,
+};
 pub use record::{
     RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, RecordPlace, Rejection,
     UnverifiedReceipt, VerifiedReceipt, VerifiedRecord,

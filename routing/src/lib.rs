@@ -24,7 +24,7 @@ mod zone_file;
 mod zones;
 
 pub use decide::{Decision, PASSED_LISTED_MAX, Passed, Pick, Question, Why};
-pub use limits::{CAPABILITIES_MAX, WEIGHT_MAX, ZONE_FILE_BYTES_MAX, ZONES_MAX};
+pub use limits::{CAPABILITIES_MAX, NO_NODE_HAS, WEIGHT_MAX, ZONE_FILE_BYTES_MAX, ZONES_MAX};
 pub use locate::{Location, Locator, LocatorError};
 pub use place::Position;
 pub use table::{NodeSpec, NodeView, Standing, Table, ZoneView};

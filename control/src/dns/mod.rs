@@ -55,7 +55,10 @@ impl Directory for Core {
     }
 
     fn nodes(&self, collection: CollectionId, from: IpAddr, family: Family) -> Nearby {
-        let chosen = self.decide(collection, from, turn_of_address(from), NODES_MAX, &[]);
+        let Some(collection) = self.catalogue.find_id(&collection) else {
+            return Nearby::default();
+        };
+        let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);
         let placement = chosen.decision.placement;
         let mut scope = self.members.overlay().alike(from, placement.how);
         if chosen.decision.measured_first.is_some() {

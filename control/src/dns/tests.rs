@@ -445,7 +445,17 @@ fn nodes_are_those_the_decision_names() {
         assert!(core.members.heartbeat(member, beat, now));
         (member, queue)
     };
-    let nodes = |family| core.nodes(film(), resolver(), family);
+    let manifest = protocol::Manifest::new(vec![protocol::Entry {
+        path: "a".into(),
+        content: protocol::ContentHash::from([1; 32]),
+        size: 1,
+        media_type: "text/plain".into(),
+    }])
+    .unwrap();
+    let payer = testing::PAYER;
+    let published = core.catalogue.publish("film", &manifest, payer, None, 0);
+    let film = published.unwrap().id;
+    let nodes = |family| core.nodes(film, resolver(), family);
     assert_eq!(nodes(Family::V4), Nearby::default(), "nobody is there");
     let four = join(1, "198.51.100.1:443");
     let _six = join(2, "[2001:db8::2]:443");

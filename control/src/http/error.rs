@@ -65,8 +65,11 @@ impl Refusal {
             RouteError::NoNode
             | RouteError::AllExcluded
             | RouteError::Full
+            | RouteError::Lacks(_)
             | RouteError::NoGateway => unavailable.retry_after(2),
-            RouteError::Revoked(_) => Self::new(StatusCode::FORBIDDEN, text),
+            RouteError::Country(_) | RouteError::Revoked(_) => {
+                Self::new(StatusCode::FORBIDDEN, text)
+            }
             RouteError::Network(exceeded) => {
                 let wait = exceeded.wait.as_millis().div_ceil(1000);
                 Self::new(StatusCode::TOO_MANY_REQUESTS, text)

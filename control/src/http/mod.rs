@@ -13,6 +13,7 @@
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; token |
 //! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary`; token |
+//! | `PUT /v1/collections/{name}/policy` | [`Policy`](protocol::Policy) → `CollectionSummary`; token |
 //! | `GET /v1/tickets/{id}/why` | why a ticket names its node; token |
 //! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]`; token |
 //! | `POST /v1/orders` | [`OrderRequest`](protocol::OrderRequest) → [`OrderStatus`](protocol::OrderStatus); token |
@@ -36,7 +37,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, head, post};
+use axum::routing::{delete, get, head, post, put};
 use error::Refusal;
 use ipnet::IpNet;
 use listener::{BoundedListener, Peer};
@@ -94,6 +95,7 @@ fn router(core: Arc<Core>, config: ApiConfig) -> Router {
         )
         .route("/v1/collections/{collection}/manifest", get(read::manifest))
         .route("/v1/collections/{collection}", delete(orders::unpublish))
+        .route("/v1/collections/{collection}/policy", put(publish::policy))
         .route("/v1/orders", get(orders::list).post(orders::give))
         .route("/v1/orders/{id}", get(orders::status))
         .route("/v1/nodes", get(read::nodes))

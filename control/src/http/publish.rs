@@ -5,8 +5,10 @@ use super::error::Refusal;
 use super::listener::Peer;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
+use crate::durable::FileError;
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
 use futures::StreamExt;
-use protocol::{CollectionSummary, ContentHash, Entry, Manifest, PublishRequest, TicketId};
+use protocol::{CollectionSummary, ContentHash, Entry, Manifest, Policy, PublishRequest, TicketId};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -271,25 +273,63 @@ fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
     let manifest = Manifest::from_bytes(&request.manifest)
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     check_contents(&core.store, &manifest)?;
+    if let Some(policy) = &request.policy {
+        check_policy(core, policy)?;
+    }
     let payer = request.payer.unwrap_or(core.payer);
     // Nobody could be served before it has: the publisher is the one to know.
     Handle::current()
         .block_on(core.check_payer(payer))
         .map_err(|error| Refusal::payer(&error))?;
     core.catalogue
-        .publish(&request.name, &manifest, payer, (core.clock)())
+        .publish(
+            &request.name,
+            &manifest,
+            payer,
+            request.policy,
+            (core.clock)(),
+        )
         .map_err(|error| match &error {
             PublishError::Name => Refusal::bad_request(error.to_string()),
             PublishError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
-            PublishError::File(file) => {
-                tracing::error!(%error, "cannot publish");
-                if file.is_full() {
-                    no_room()
-                } else {
-                    Refusal::internal()
-                }
-            }
+            PublishError::File(file) => unwritten(file),
         })
+}
+
+fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
+    let refused = core.check_policy(policy);
+    refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+}
+
+fn unwritten(error: &FileError) -> Refusal {
+    tracing::error!(%error, "the catalogue cannot be written");
+    match error.is_full() {
+        true => no_room(),
+        false => Refusal::internal(),
+    }
+}
+
+/// `PUT /v1/collections/{name}/policy`: who may have what is under a name from now on.
+pub(super) async fn policy(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    policy: Result<Json<Policy>, JsonRejection>,
+) -> Result<Json<CollectionSummary>, Refusal> {
+    web.publishing.check(&headers)?;
+    let Json(policy) = policy.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    check_policy(&web.core, &policy)?;
+    let core = web.core;
+    let set = tokio::task::spawn_blocking(move || {
+        let set = core.catalogue.set_policy(&name, policy);
+        let set = set.map_err(|error| unwritten(&error))?;
+        let shown = || name.chars().take(80).collect::<String>();
+        let none = || Refusal::not_found(format!("nothing is published under {:?}", shown()));
+        let set = set.ok_or_else(none)?;
+        tracing::info!(name, policy = ?set.policy, "a policy is set");
+        Ok(Json(set.summary()))
+    });
+    set.await.unwrap_or_else(|_| Err(Refusal::internal()))
 }
 
 /// Every content is in the store, and as long as the manifest says: tickets are limited by these sizes.

@@ -61,7 +61,7 @@ pub(super) async fn redirect(
     })?;
     let from = client_address(peer.address, &headers, &web.trusted_proxies);
     let pathways = core
-        .pathways(collection.id, from)
+        .pathways(&collection, from)
         .map_err(|error| refusal(&error))?;
     let kind = kind(entry);
     if kind == Kind::Other {
@@ -174,7 +174,7 @@ pub(super) async fn steering(
     let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
     let from = client_address(peer.address, &headers, &web.trusted_proxies);
     let pathways = core
-        .pathways(collection.id, from)
+        .pathways(&collection, from)
         .map_err(|error| refusal(&error))?;
     let steering = Steering {
         version: 1,

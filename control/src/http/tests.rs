@@ -77,6 +77,7 @@ impl Server {
             name: name.into(),
             manifest: manifest.to_bytes().into(),
             payer: None,
+            policy: None,
         };
         self.request(Method::POST, "/v1/collections")
             .bearer_auth(TOKEN)
@@ -257,6 +258,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
             name: "film".into(),
             manifest: manifest(bytes).to_bytes().into(),
             payer: Some(poor),
+            policy: None,
         };
         let post = server.request(Method::POST, "/v1/collections");
         post.bearer_auth(TOKEN).json(&request).send().await.unwrap()
@@ -268,7 +270,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     // Published before it was asked for.
     let catalogue = &server.core.catalogue;
     catalogue
-        .publish("film", &manifest(bytes), poor, 0)
+        .publish("film", &manifest(bytes), poor, None, 0)
         .unwrap();
     let client = protocol::ClientKey::from([3; 32]);
     let request = json!({ "collection": "film", "client": client });
@@ -384,6 +386,7 @@ async fn publications_that_are_refused() {
         name: "x".into(),
         manifest: b"QCOL".to_vec().into(),
         payer: Some(Address::ZERO),
+        policy: None,
     };
     let broken = server
         .request(Method::POST, "/v1/collections")
@@ -479,4 +482,48 @@ async fn routes_that_are_refused() {
         StatusCode::NOT_FOUND,
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publishers_say_who_may_have_what() {
+    let server = Server::start().await;
+    let _orders = server.member(1);
+    let bytes = b"some content";
+    assert!(server.put(&hash(bytes), bytes).await.status().is_success());
+    assert!(
+        server
+            .publish("film", &manifest(bytes))
+            .await
+            .status()
+            .is_success()
+    );
+    let path = "/v1/collections/film/policy";
+    let put = |path: &str, policy: Value| server.request(Method::PUT, path).json(&policy);
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "a",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let policy = json!({ "viewer_keys": [key] });
+    let unsigned = put(path, policy.clone()).send().await.unwrap();
+    refused(unsigned, StatusCode::UNAUTHORIZED).await;
+    let signed = |path: &str, policy| put(path, policy).bearer_auth(TOKEN).send();
+    let set = signed(path, policy.clone()).await.unwrap();
+    let set: Value = set.error_for_status().unwrap().json().await.unwrap();
+    assert_eq!(set["policy"]["viewer_keys"][0]["alg"], "EdDSA", "{set}");
+    let twice = json!({ "viewer_keys": [key, key] });
+    let error = refused(
+        signed(path, twice).await.unwrap(),
+        StatusCode::UNPROCESSABLE_ENTITY,
+    )
+    .await;
+    assert!(error.contains("two viewer keys"), "{error}");
+    let nowhere = json!({ "deny_countries": ["DE"] });
+    let error = refused(
+        signed(path, nowhere).await.unwrap(),
+        StatusCode::UNPROCESSABLE_ENTITY,
+    )
+    .await;
+    assert!(error.contains("location_file"), "{error}");
+    let other = signed("/v1/collections/other/policy", policy)
+        .await
+        .unwrap();
+    refused(other, StatusCode::NOT_FOUND).await;
 }
