@@ -16,6 +16,7 @@ use crate::orders::{Orders, OrdersError};
 use crate::overlay::{Overlay, OverlayError};
 use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
+use crate::reload::{self, MapFiles};
 use crate::ticket_log::LogError;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store, StoreError};
@@ -187,6 +188,7 @@ struct Tasks {
     funds: Task,
     dial_back: Task,
     gateways: Task,
+    map: Task,
     orders: Task,
 }
 
@@ -277,9 +279,15 @@ impl Control {
         let issuer_clock = clock.clone();
         let funds = Arc::new(Funds::new(config.payer_quota, config.cover_percent()));
         let issuer_funds = funds.clone();
-        let (zones, locations) = (config.zone_file.clone(), config.location_file.clone());
+        let files = MapFiles {
+            zones: config.zone_file.clone(),
+            locations: config.location_file.clone(),
+        };
+        let map = files.clone();
         let open = move || {
-            let overlay = Overlay::read(zones.as_deref(), locations.as_deref())?;
+            // Before reading: what is changed meanwhile is read again.
+            let marks = map.marks();
+            let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
             Opened::open(
                 &dir,
                 overlay,
@@ -288,8 +296,9 @@ impl Control {
                 issuer_clock,
                 issuer_funds,
             )
+            .map(|opened| (opened, marks))
         };
-        let opened = tokio::task::spawn_blocking(open)
+        let (opened, marks) = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| StartError::Stopped)??;
 
@@ -385,8 +394,12 @@ impl Control {
             commit: Task::spawn(|stop| committer.run(stop)),
             orders: Task::spawn(|stop| opened.orders.run(stop)),
             gateways: Task::spawn({
-                let (gateways, overlay) = (core.gateways.clone(), core.members.map());
-                |stop| gateways::run(gateways, overlay, stop)
+                let core = core.clone();
+                |stop| gateways::run(core.gateways.clone(), move || core.members.overlay(), stop)
+            }),
+            map: Task::spawn({
+                let core = core.clone();
+                |stop| reload::run(core, files, marks, stop)
             }),
             dial_back: Task::spawn({
                 let core = core.clone();
@@ -444,6 +457,7 @@ impl Control {
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
             _ = &mut tasks.dial_back.handle => tracing::error!("dialling nodes back has failed; shutting down"),
             _ = &mut tasks.gateways.handle => tracing::error!("watching gateways has failed; shutting down"),
+            _ = &mut tasks.map.handle => tracing::error!("watching the zone file has failed; shutting down"),
             _ = &mut tasks.orders.handle => tracing::error!("keeping orders has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
@@ -453,6 +467,7 @@ impl Control {
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;
         tasks.gateways.end("gateways", JOIN_GRACE).await;
+        tasks.map.end("map", JOIN_GRACE).await;
         tasks.join.end("join", JOIN_GRACE).await;
         tasks.orders.end("orders", JOIN_GRACE).await;
         tasks.commit.end("commit", COMMIT_GRACE).await;

@@ -129,15 +129,10 @@ impl Core {
             turn,
             count,
             dispersion: self.replicas,
-            requires: self.requires(collection),
+            requires: &collection.policy.requires,
             exclude,
         };
         self.members.decide(&ask, Instant::now())
-    }
-
-    fn requires(&self, collection: &Collection) -> u64 {
-        let names = &collection.policy.requires;
-        self.members.overlay().requires(names)
     }
 
     /// Why a decision has no node.
@@ -167,7 +162,7 @@ impl Core {
         if chosen.nodes.is_empty() {
             return Err(self.no_node(collection, &chosen, false));
         }
-        let zones = &self.members.overlay().zones;
+        let zones = &chosen.overlay.zones;
         let placement = chosen.decision.placement;
         // The way from a client to its gateway is the one that has no fail-over but the player's.
         let near =
@@ -196,7 +191,7 @@ impl Core {
     ) -> Result<RouteExplanation, RouteError> {
         let collection = self.find(wanted)?;
         let chosen = self.decide(&collection, from, 0, self.tickets_per_route, &[]);
-        let mut explained = explain(self.members.overlay(), collection.id, from, &chosen);
+        let mut explained = explain(collection.id, from, &chosen);
         let refused = self.check_country(&collection, from).err();
         explained.refused = refused.map(|error| error.to_string());
         Ok(explained)
@@ -237,7 +232,7 @@ impl Core {
             bytes: tickets as u128 * u128::from(bytes),
         };
         self.funds.prepare(epoch, collection.payer, promised).await;
-        let reasons = reasons(self.members.overlay(), &chosen);
+        let reasons = reasons(&chosen);
         let grants = chosen
             .nodes
             .iter()
@@ -275,7 +270,7 @@ impl Core {
 
     /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
     pub(crate) fn replicate(&self, collection: &Collection) {
-        let requires = self.requires(collection);
+        let requires = &collection.policy.requires;
         let nodes = self.members.holders(collection.id, requires, self.replicas);
         for node in &nodes {
             self.order(node, collection.id);
@@ -393,9 +388,9 @@ impl Core {
             return Err(OrderError::UnknownNode(*unknown));
         }
         let mut all = nodes.to_vec();
-        let known = &self.members.overlay().zones;
+        let overlay = self.members.overlay();
         for zone in zones {
-            if !known.all().any(|one| known.name(one) == zone) {
+            if overlay.zones.find(zone).is_none() {
                 let zone = zone.chars().take(80).collect();
                 return Err(OrderError::UnknownZone(zone));
             }

@@ -9,12 +9,8 @@ use serde::Serialize;
 use std::net::IpAddr;
 
 /// Who is sent where, and why, for people and programs.
-pub(crate) fn explain(
-    overlay: &Overlay,
-    collection: CollectionId,
-    from: IpAddr,
-    chosen: &Chosen,
-) -> RouteExplanation {
+pub(crate) fn explain(collection: CollectionId, from: IpAddr, chosen: &Chosen) -> RouteExplanation {
+    let overlay = &*chosen.overlay;
     let zones = &overlay.zones;
     let name = |zone: ZoneIndex| zones.name(zone).to_owned();
     let decision = &chosen.decision;
@@ -86,7 +82,8 @@ struct PassedReason<'a> {
 }
 
 /// Why each of the chosen nodes was, as JSON for the ticket log's reasons.
-pub(crate) fn reasons(overlay: &Overlay, chosen: &Chosen) -> Vec<Reason> {
+pub(crate) fn reasons(chosen: &Chosen) -> Vec<Reason> {
+    let overlay = &*chosen.overlay;
     let zones = &overlay.zones;
     let decision = &chosen.decision;
     let passed = decision.passed.iter().take(PASSED_IN_REASON);

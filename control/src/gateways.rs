@@ -58,6 +58,12 @@ impl Gateways {
         Vec::new()
     }
 
+    /// Who isn't listed any more has never answered.
+    fn forget_others(&self, listed: &HashSet<String>) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.retain(|url, _| listed.contains(url));
+    }
+
     fn heard(&self, url: &str, answer: bool) {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         if answer {
@@ -74,17 +80,12 @@ impl Gateways {
     }
 }
 
-/// Asks all of them, again and again, until told to stop.
-pub(crate) async fn run(gateways: Arc<Gateways>, overlay: Arc<Overlay>, stop: CancellationToken) {
-    let zones = &overlay.zones;
-    let urls: HashSet<_> = zones
-        .all()
-        .flat_map(|zone| zones.gateways(zone))
-        .cloned()
-        .collect();
-    if urls.is_empty() {
-        return stop.cancelled().await;
-    }
+/// Asks all that the map of the moment lists, again and again, until told to stop.
+pub(crate) async fn run(
+    gateways: Arc<Gateways>,
+    map: impl Fn() -> Arc<Overlay>,
+    stop: CancellationToken,
+) {
     // Fails if somebody else was first, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
@@ -106,12 +107,17 @@ pub(crate) async fn run(gateways: Arc<Gateways>, overlay: Arc<Overlay>, stop: Ca
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let overlay = map();
+        let zones = &overlay.zones;
+        let listed = zones.all().flat_map(|zone| zones.gateways(zone));
+        let urls: HashSet<_> = listed.cloned().collect();
+        gateways.forget_others(&urls);
         let mut asked = JoinSet::new();
-        for url in &urls {
+        for url in urls {
             if asked.len() >= ASKED_MAX {
                 asked.join_next().await;
             }
-            let (gateways, http, url) = (gateways.clone(), http.clone(), url.clone());
+            let (gateways, http) = (gateways.clone(), http.clone());
             asked.spawn(async move {
                 let health = format!("{}/healthz", url.trim_end_matches('/'));
                 let answer = http.get(health).send().await;

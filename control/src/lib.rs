@@ -23,7 +23,7 @@
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
 //! | `dns` | authoritative DNS |
-//! | `overlay`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
+//! | `overlay`, `reload`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `quota`, `rate` | how much clients of one network may ask for |
@@ -62,6 +62,7 @@ mod quota;
 mod rate;
 mod reasons;
 mod registry;
+mod reload;
 #[cfg(test)]
 mod testing;
 mod ticket_log;

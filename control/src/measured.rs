@@ -44,6 +44,15 @@ impl Measured {
         }
     }
 
+    /// Zones have other indices from now on; what is measured of those that have none is forgotten.
+    pub(crate) fn rename(&mut self, renamed: impl Fn(ZoneIndex) -> Option<ZoneIndex>) {
+        for known in self.0.values_mut() {
+            let zones = known.zones.iter();
+            let zones = zones.filter_map(|(zone, rtt_us)| Some((renamed(*zone)?, *rtt_us)));
+            known.zones = zones.collect();
+        }
+    }
+
     /// What is known of a network.
     pub(crate) fn of(&self, from: ClientNetwork) -> Vec<(ZoneIndex, u32)> {
         self.0

@@ -40,6 +40,8 @@ struct Member {
     generation: u64,
     address: String,
     version: String,
+    /// Where it is, as far as that is known.
+    place: Option<IpAddr>,
     zone: ZoneIndex,
     /// `None` once the connection is gone.
     orders: Option<mpsc::Sender<OrderFrame>>,
@@ -100,6 +102,8 @@ struct State {
     members: HashMap<NodeId, Member>,
     generations: u64,
     table: Table,
+    /// The map by which the table was made.
+    overlay: Arc<Overlay>,
     measured: Measured,
     /// Also of nodes that aren't members now.
     held: HashMap<NodeId, Hold>,
@@ -126,14 +130,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) count: usize,
     pub(crate) dispersion: usize,
     /// Capabilities that a node must have.
-    pub(crate) requires: u64,
+    pub(crate) requires: &'a [String],
     pub(crate) exclude: &'a [NodeId],
 }
 
 /// A decision, and where its nodes are reached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) decision: Decision,
+    /// The map that it was made by: what names its zones.
+    pub(crate) overlay: Arc<Overlay>,
     pub(crate) nodes: Vec<(NodeId, String)>,
 }
 
@@ -148,7 +154,6 @@ pub(crate) struct Look {
 /// All members, and for a while those that left.
 pub(crate) struct Members {
     state: Mutex<State>,
-    overlay: Arc<Overlay>,
     config: MembersConfig,
 }
 
@@ -160,10 +165,10 @@ impl Members {
                 members: HashMap::new(),
                 generations: 0,
                 table,
+                overlay: Arc::new(overlay),
                 measured: Measured::default(),
                 held: HashMap::new(),
             }),
-            overlay: Arc::new(overlay),
             config,
         }
     }
@@ -173,14 +178,27 @@ impl Members {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The map.
-    pub(crate) fn overlay(&self) -> &Overlay {
-        &self.overlay
+    /// The map of the moment.
+    pub(crate) fn overlay(&self) -> Arc<Overlay> {
+        self.state().overlay.clone()
     }
 
-    /// The map, for whoever outlives a call.
-    pub(crate) fn map(&self) -> Arc<Overlay> {
-        self.overlay.clone()
+    /// From now on this is the map: nodes are placed anew, and stay members with their load. What was measured of
+    /// zones that have kept their name stays; what many want is learned anew.
+    pub(crate) fn remap(&self, overlay: Overlay, now: Instant) {
+        let mut state = self.state();
+        let old = std::mem::replace(&mut state.overlay, Arc::new(overlay));
+        let new = state.overlay.clone();
+        state.table = Table::new(&new.zones, self.config.idle_sessions);
+        let renamed = |zone| new.zones.find(old.zones.name(zone));
+        state.measured.rename(renamed);
+        let nodes: Vec<_> = state.members.keys().copied().collect();
+        for node in nodes {
+            if let Some(member) = state.members.get_mut(&node) {
+                member.zone = new.place_node(&node, member.place);
+            }
+            self.refresh(&mut state, &node, now);
+        }
     }
 
     /// Takes a node in. An earlier connection of it ends: its queue closes. `remote` is where it dials from.
@@ -196,8 +214,8 @@ impl Members {
         // Where clients dial it is where it is; a name says nothing, and then it is where it dials from.
         let at = address.parse::<std::net::SocketAddr>();
         let place = at.ok().map(|at| at.ip()).or(remote);
-        let zone = self.overlay.place_node(&node, place);
         let mut state = self.state();
+        let zone = state.overlay.place_node(&node, place);
         let State { members, table, .. } = &mut *state;
         members.retain(|id, member| {
             let listed =
@@ -214,6 +232,7 @@ impl Members {
             generation,
             address,
             version,
+            place,
             zone,
             orders: Some(orders),
             ordered: HashSet::new(),
@@ -236,7 +255,7 @@ impl Members {
         };
         let (standing, _) = member.standing(now, self.config.timeout);
         let heartbeat = member.heartbeat.map(|(heartbeat, _)| heartbeat);
-        let (weight, capabilities) = self.overlay.zones.facts(node);
+        let (weight, capabilities) = state.overlay.zones.facts(node);
         let weight = weight.unwrap_or_else(|| {
             let mbps = heartbeat.map_or(0, |heartbeat| heartbeat.bandwidth_mbps);
             u16::try_from(mbps / WEIGHT_MBPS)
@@ -309,7 +328,7 @@ impl Members {
     /// Nodes of a zone that are members, or were within the hour; none if there is no such zone.
     pub(crate) fn of_zone(&self, name: &str) -> Vec<NodeId> {
         let state = self.state();
-        let here = |member: &Member| self.overlay.zones.name(member.zone) == name;
+        let here = |member: &Member| state.overlay.zones.name(member.zone) == name;
         let members = state.members.iter().filter(|(_, member)| here(member));
         members.map(|(node, _)| *node).collect()
     }
@@ -321,8 +340,9 @@ impl Members {
 
     /// Where a client is to be sent. Nothing is changed by asking; [`Members::note`] does that.
     pub(crate) fn decide(&self, ask: &Ask<'_>, now: Instant) -> Chosen {
-        let placement = self.overlay.place(ask.from);
         let mut state = self.state();
+        let overlay = state.overlay.clone();
+        let placement = overlay.place(ask.from);
         let measured = state.measured.of(ask.from.into());
         let question = Question {
             collection: ask.collection,
@@ -330,12 +350,12 @@ impl Members {
             turn: ask.turn,
             count: ask.count,
             dispersion: ask.dispersion as u32,
-            requires: ask.requires,
+            requires: overlay.requires(ask.requires),
             exclude: ask.exclude,
             measured: &measured,
         };
         loop {
-            let decision = state.table.decide(&self.overlay.zones, &question);
+            let decision = state.table.decide(&overlay.zones, &question);
             // Silence isn't an event: the table learns of it when it matters.
             let silent: Vec<_> = decision
                 .picks
@@ -351,7 +371,11 @@ impl Members {
                 let address = |node| Some((node, state.members.get(&node)?.address.clone()));
                 let nodes = decision.picks.iter().filter_map(|pick| address(pick.node));
                 let nodes = nodes.collect();
-                return Chosen { decision, nodes };
+                return Chosen {
+                    decision,
+                    overlay,
+                    nodes,
+                };
             }
             for node in silent {
                 state.table.set_standing(&node, Standing::Down);
@@ -463,11 +487,12 @@ impl Members {
     pub(crate) fn holders(
         &self,
         collection: CollectionId,
-        requires: u64,
+        requires: &[String],
         dispersion: usize,
     ) -> Vec<NodeId> {
         let state = self.state();
-        let zones = &self.overlay.zones;
+        let zones = &state.overlay.zones;
+        let requires = state.overlay.requires(requires);
         let mut nodes = Vec::new();
         for zone in zones
             .all()
@@ -508,7 +533,7 @@ impl Members {
                     healthy: standing == Standing::Available,
                     standing: standing.name().to_owned(),
                     reason,
-                    zone: self.overlay.zones.name(member.zone).to_owned(),
+                    zone: state.overlay.zones.name(member.zone).to_owned(),
                     bound: state.table.view(node).map_or(0, |view| view.bound),
                     sessions: member.heartbeat.map_or(0, |(beat, _)| beat.sessions),
                     cached_bytes: member.heartbeat.map_or(0, |(beat, _)| beat.cached_bytes),

@@ -28,7 +28,7 @@ fn ask(collection: CollectionId, exclude: &[NodeId]) -> Ask<'_> {
         turn: 0,
         count: 3,
         dispersion: 1,
-        requires: 0,
+        requires: &[],
         exclude,
     }
 }
@@ -71,6 +71,69 @@ fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
     members.hold(HashMap::new(), now);
     assert_eq!(standings(), ["available", "available"]);
     assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 2);
+}
+
+#[test]
+fn another_map_places_members_anew_and_they_stay_members() {
+    let map = |text: &str| Overlay {
+        zones: routing::Zones::parse(text.as_bytes()).unwrap(),
+        ..Overlay::default()
+    };
+    let before = r#"{"coverageZones":{
+        "a":{"network":["192.0.2.0/24"],"coordinates":{"latitude":1,"longitude":1}},
+        "b":{"network":["198.51.100.0/24"],"coordinates":{"latitude":2,"longitude":2}}}}"#;
+    let after = r#"{"coverageZones":{
+        "aa":{"network":["203.0.113.0/24"],"coordinates":{"latitude":3,"longitude":3}},
+        "b":{"network":["192.0.2.0/24","198.51.100.0/24"],"coordinates":{"latitude":2,"longitude":2}}}}"#;
+    let members = members(false);
+    let now = Instant::now();
+    members.remap(map(before), now);
+    let address = |id| format!("198.51.100.{id}:1");
+    let mut joined = Vec::new();
+    for id in [1, 2] {
+        let (membership, queue) = members.join(node(id), address(id), String::new(), None, now);
+        members.heartbeat(membership, BEAT, now);
+        joined.push((membership, queue));
+    }
+    let measured = [MeasuredNode {
+        node: node(1),
+        rtt_us: 7000,
+    }];
+    members.told(FROM, &[], &measured, now);
+    let zones = || {
+        let nodes = members.list(now).into_iter();
+        nodes.map(|node| node.zone).collect::<Vec<_>>()
+    };
+    assert_eq!(zones(), ["b", "b"]);
+    let placed = |overlay: &Overlay| {
+        let chosen = members.decide(&ask(collection(1), &[]), now);
+        let zone = chosen.decision.placement.zone;
+        assert_eq!(chosen.nodes.len(), 2);
+        overlay.zones.name(zone).to_owned()
+    };
+    assert_eq!(placed(&members.overlay()), "a");
+    let loads = || {
+        members
+            .list(now)
+            .iter()
+            .map(|node| node.sessions)
+            .sum::<u32>()
+    };
+    let load = loads();
+    members.remap(map(after), now);
+    assert_eq!((zones(), loads()), (vec!["b".into(), "b".into()], load));
+    assert_eq!(placed(&members.overlay()), "b");
+    let first = members.decide(&ask(collection(1), &[]), now).decision;
+    let there = members.overlay().zones.find("b");
+    assert_eq!(first.placement.zone, there.unwrap());
+    assert_eq!(
+        members.state().measured.of(FROM.into()),
+        [(there.unwrap(), 7000)]
+    );
+    assert!(
+        members.heartbeat(joined[0].0, BEAT, now),
+        "it is still a member"
+    );
 }
 
 #[test]

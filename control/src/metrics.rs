@@ -30,6 +30,8 @@ counters! {
     fills: "quittance_control_fills_total", "Bodies sent whole to nodes that fill their cache.";
     filled: "quittance_control_filled_bytes_total", "Content bytes of these.";
     orders_dropped: "quittance_control_orders_dropped_total", "Fill orders that a node's queue had no room for.";
+    maps: "quittance_control_maps_total", "Times that a changed zone file or location database was taken up.";
+    maps_refused: "quittance_control_maps_refused_total", "Times that one could not be used, and the one before stayed.";
     dns_queries: "quittance_control_dns_queries_total", "DNS packets that came.";
     dns_held_back: "quittance_control_dns_held_back_total", "DNS queries of networks that ask too much, not answered in full.";
     commits: "quittance_control_commits_total", "Ticket logs committed to the chain.";

@@ -54,7 +54,7 @@ pub enum OverlayError {
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     pub(crate) zones: Zones,
-    locator: Option<Locator>,
+    pub(crate) locator: Option<Locator>,
 }
 
 impl Overlay {

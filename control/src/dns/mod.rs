@@ -60,7 +60,7 @@ impl Directory for Core {
         };
         let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);
         let placement = chosen.decision.placement;
-        let mut scope = self.members.overlay().alike(from, placement.how);
+        let mut scope = chosen.overlay.alike(from, placement.how);
         if chosen.decision.measured_first.is_some() {
             // Round trips are known by networks of that size.
             scope = scope.max(ClientNetwork::from(from).prefix());

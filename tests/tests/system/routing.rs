@@ -299,3 +299,75 @@ async fn zone_files_that_are_wrong_are_refused_by_name() {
     let refused = run(&["control", "run", "--config", config]).await;
     refused.fails(&["zones.json", "not a MaxMind DB"]);
 }
+
+/// How often the control plane took a changed map up, and how often it refused one.
+async fn maps(world: &World) -> (u64, u64) {
+    let url = format!("{}/metrics", world.control_url);
+    let text = reqwest::get(url).await.expect("it answers");
+    let text = text.text().await.expect("text");
+    let value = |name: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.expect("it is counted").parse().expect("a number")
+    };
+    (
+        value("quittance_control_maps_total"),
+        value("quittance_control_maps_refused_total"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_zone_file_is_taken_up_and_a_bad_one_is_not() {
+    let mut world = World::start(3, |config| config.epoch_seconds = 60).await;
+    world
+        .publish_files("film", &[("a.bin", &noise(44, 50_000))])
+        .await;
+    divide(&mut world, [&[], &[]]).await;
+    let pid = world.control.as_ref().and_then(|control| control.pid());
+    let zone_of = async |from: &str| explained(&world, from).await.zone;
+    assert_eq!(zone_of("10.1.7.7").await, "east");
+
+    // The networks change places. It goes on with the same process and the same connections.
+    let path = world.config.dir.join("zones.json");
+    let before = fs::read_to_string(&path).expect("it is there");
+    let after = before
+        .replace("10.1.0.0", "10.9.0.0")
+        .replace("10.2.0.0", "10.1.0.0");
+    assert_ne!(before, after);
+    fs::write(&path, &after).expect("ours");
+    eventually("the change to be taken up", async || {
+        (zone_of("10.1.7.7").await == "west").then_some(())
+    })
+    .await;
+    assert_eq!(zone_of("10.9.7.7").await, "east");
+    assert_eq!(maps(&world).await, (1, 0));
+    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let nodes = api.nodes().await.expect("it answers");
+    assert!(nodes.iter().all(|node| node.healthy), "{nodes:?}");
+
+    // Not even JSON: what was there stays, and is said to.
+    fs::write(&path, "{").expect("ours");
+    eventually("the bad file to be refused", async || {
+        (maps(&world).await == (1, 1)).then_some(())
+    })
+    .await;
+    assert_eq!(zone_of("10.1.7.7").await, "west");
+
+    // At once, where somebody asks for it.
+    fs::write(&path, &before).expect("ours");
+    let pid = pid.expect("it runs");
+    let asked = std::process::Command::new("kill")
+        .args(["-HUP", &pid.to_string()])
+        .status();
+    assert!(asked.expect("kill can be run").success());
+    eventually("it to be back", async || {
+        (zone_of("10.1.7.7").await == "east").then_some(())
+    })
+    .await;
+    assert_eq!(
+        world.control.as_ref().and_then(|control| control.pid()),
+        Some(pid)
+    );
+    world.check().expect("all go on");
+}
