@@ -1,7 +1,7 @@
 //! `quittance list`, `show` and `unpublish`: what the catalogue holds.
 
-use crate::keys::admin_token;
-use crate::orders::{AdminSettings, finish};
+use crate::admin::{self, AdminSettings};
+use crate::orders::finish;
 use crate::output;
 use crate::policy;
 use crate::settings::{load, require, settings};
@@ -21,10 +21,25 @@ settings! {
     }
 }
 
+settings! {
+    /// Which control plane, and as whom.
+    ListSettings {
+        /// URL of the control plane.
+        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
+        control: String,
+        /// URL of its admin API: lists what a token may change, of an owner its own.
+        #[arg(long, value_name = "URL")]
+        admin: String,
+        /// For that: file with an admin token; else QUITTANCE_ADMIN_TOKEN.
+        #[arg(long, env = "QUITTANCE_TOKEN_FILE", value_name = "FILE")]
+        token_file: PathBuf,
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    settings: CatalogueSettings,
+    settings: ListSettings,
     /// TOML file with any of these settings.
     #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -74,7 +89,17 @@ fn api(settings: CatalogueSettings, config: Option<PathBuf>) -> Result<ControlAp
 
 #[allow(clippy::print_stdout)]
 pub(crate) async fn list(args: ListArgs) -> Result<()> {
-    let all = api(args.settings, args.config)?.collections().await?;
+    let settings = load(args.settings, args.config.as_deref())?;
+    let all = match settings.admin {
+        Some(admin) => {
+            let (api, token) = admin::reach(Some(&admin), settings.token_file.as_deref())?;
+            api.own_collections(&token).await?
+        }
+        None => {
+            let control = require(&settings.control, "control", "the control plane's URL")?;
+            ControlApi::new(&control)?.collections().await?
+        }
+    };
     if args.json {
         return output::print(true, &all);
     }
@@ -141,10 +166,7 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
 }
 
 pub(crate) async fn unpublish(args: UnpublishArgs) -> Result<ExitCode> {
-    let settings = load(args.settings, args.config.as_deref())?;
-    let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = admin_token(settings.token_file.as_deref())?;
-    let api = ControlApi::new(&control)?;
+    let (api, token) = args.settings.api(args.config.as_deref())?;
     let mut code = ExitCode::SUCCESS;
     for order in api.unpublish(&args.name, &token).await? {
         let status = api.order_status(order.id, None, &token).await?;

@@ -1,5 +1,8 @@
-//! `quittance control`: make a control plane, run it.
+//! `quittance control`: make a control plane, run it, look after it.
 
+mod token;
+
+use crate::admin::AdminSettings;
 use crate::keys::{
     account, random_hex, read_secret, signing_key, signing_key_or_new, write_secret,
 };
@@ -7,7 +10,6 @@ use crate::output;
 use crate::settings::{folder, load, require, settings};
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use client::ControlApi;
 use ipnet::IpNet;
 use protocol::{Address, IssuerKey, TicketId};
 use serde::{Deserialize, Serialize};
@@ -18,10 +20,13 @@ use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make the issuer key and the admin token; running it again changes nothing.
+    /// Make the issuer key and the operator's admin token; running it again changes nothing.
     Init(InitArgs),
     /// Serve.
     Run(Box<RunArgs>),
+    /// Make, list and remove tokens of the admin API.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Show why a ticket names the node it names: zone, distance, load, who was passed over.
     Why(WhyArgs),
 }
@@ -36,9 +41,12 @@ settings! {
         /// File with the private key of the account that commits ticket logs; else QUITTANCE_ETH_KEY.
         #[arg(long, env = "QUITTANCE_ETH_KEY_FILE", value_name = "FILE")]
         eth_key_file: PathBuf,
-        /// TCP address of the HTTP API [default: 127.0.0.1:8080].
+        /// TCP address of the public HTTP API [default: 127.0.0.1:8080].
         #[arg(long, env = "QUITTANCE_LISTEN", value_name = "IP:PORT")]
         listen: SocketAddr,
+        /// TCP address of the admin API [default: 127.0.0.1:8081].
+        #[arg(long, env = "QUITTANCE_ADMIN_LISTEN", value_name = "IP:PORT")]
+        admin_listen: SocketAddr,
         /// UDP address at which nodes join [default: 127.0.0.1:8443].
         #[arg(long, env = "QUITTANCE_JOIN_LISTEN", value_name = "IP:PORT")]
         join_listen: SocketAddr,
@@ -173,24 +181,12 @@ pub(crate) struct RunArgs {
     config: Option<PathBuf>,
 }
 
-settings! {
-    /// Whom to ask.
-    WhySettings {
-        /// URL of the control plane that issued it.
-        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
-        control: String,
-        /// File with the control plane's admin token.
-        #[arg(long, env = "QUITTANCE_TOKEN_FILE", value_name = "FILE")]
-        token_file: PathBuf,
-    }
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct WhyArgs {
     /// The ticket: epoch:issuer:index, or 32 hexadecimal digits.
     ticket: TicketId,
     #[command(flatten)]
-    settings: WhySettings,
+    settings: AdminSettings,
     /// TOML file with any of these settings.
     #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -209,22 +205,14 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Init(args) => init(args),
         Command::Run(args) => serve(*args).await,
+        Command::Token(command) => token::run(command),
         Command::Why(args) => why(args).await,
     }
 }
 
 async fn why(args: WhyArgs) -> Result<()> {
-    let settings = load(args.settings, args.config.as_deref())?;
-    let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = require(
-        &settings.token_file,
-        "token_file",
-        "the file of the admin token",
-    )?;
-    let api = ControlApi::new(&control)?;
-    let reason = api
-        .ticket_reason(args.ticket, &read_secret(&token)?)
-        .await?;
+    let (api, token) = args.settings.api(args.config.as_deref())?;
+    let reason = api.ticket_reason(args.ticket, &token).await?;
     output::print(args.json, &reason)
 }
 
@@ -334,6 +322,9 @@ async fn serve(args: RunArgs) -> Result<()> {
     config.bills_from = list(&settings.bills_from);
     config.public_join_address = settings.public_join_address;
     config.public_url = settings.public_url;
+    if let Some(address) = settings.admin_listen {
+        config.admin_listen = address;
+    }
     config.zone_file = settings.zone_file;
     config.location_file = settings.location_file;
     if let Some(sessions) = settings.idle_sessions {

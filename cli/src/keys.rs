@@ -42,13 +42,13 @@ pub(crate) fn read_secret(path: &Path) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The control plane's admin token: from a file, else from the environment.
+/// An admin token: from a file, else from the environment.
 pub(crate) fn admin_token(file: Option<&Path>) -> Result<String> {
     match (file, std::env::var("QUITTANCE_ADMIN_TOKEN")) {
         (Some(path), _) => read_secret(path),
         (None, Ok(token)) => Ok(token),
         (None, Err(_)) => bail!(
-            "the control plane's admin token is needed: give --token-file FILE (admin.token in its data folder) or set QUITTANCE_ADMIN_TOKEN"
+            "an admin token is needed: give --token-file FILE (the operator's is admin.token in the control plane's folder) or set QUITTANCE_ADMIN_TOKEN"
         ),
     }
 }

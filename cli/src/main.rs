@@ -1,5 +1,6 @@
 //! `quittance`: every part of a network in one binary, a subcommand each.
 
+mod admin;
 mod audit;
 mod catalogue;
 mod contracts_admin;

@@ -1,8 +1,7 @@
 //! `quittance order`: what an operator has nodes do, and what became of it.
 
-use crate::keys::admin_token;
+use crate::admin::AdminSettings;
 use crate::output;
-use crate::settings::{load, require, settings};
 use anyhow::Result;
 use clap::Subcommand;
 use client::ControlApi;
@@ -13,18 +12,6 @@ use protocol::{
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-settings! {
-    /// Which control plane, and the right to give it orders.
-    AdminSettings {
-        /// URL of the control plane.
-        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
-        control: String,
-        /// File with the control plane's admin token; else QUITTANCE_ADMIN_TOKEN.
-        #[arg(long, env = "QUITTANCE_TOKEN_FILE", value_name = "FILE")]
-        token_file: PathBuf,
-    }
-}
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
@@ -193,10 +180,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn api(common: Common) -> Result<(ControlApi, String)> {
-    let settings = load(common.settings, common.config.as_deref())?;
-    let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = admin_token(settings.token_file.as_deref())?;
-    Ok((ControlApi::new(&control)?, token))
+    common.settings.api(common.config.as_deref())
 }
 
 /// Waits for an order if that is wanted, and prints what became of it.

@@ -1,11 +1,8 @@
 //! `quittance policy`, and its options in `quittance publish`: who may have a collection.
 
-use crate::keys::admin_token;
-use crate::orders::AdminSettings;
+use crate::admin::AdminSettings;
 use crate::output;
-use crate::settings::{load, require};
 use anyhow::{Context, Result, ensure};
-use client::ControlApi;
 use protocol::{Country, Policy, ViewerKey};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,9 +83,7 @@ pub(crate) struct Args {
 
 #[allow(clippy::print_stdout)]
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let settings = load(args.settings, args.config.as_deref())?;
-    let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = admin_token(settings.token_file.as_deref())?;
+    let (api, token) = args.settings.api(args.config.as_deref())?;
     let policy = args.policy.policy()?;
     ensure!(
         policy.is_some() || args.everybody,
@@ -96,7 +91,6 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         args.name
     );
     let policy = policy.unwrap_or_default();
-    let api = ControlApi::new(&control)?;
     let summary = api.set_policy(&args.name, &policy, &token).await?;
     if args.json {
         return output::print(true, &summary);

@@ -1,9 +1,9 @@
 //! `quittance publish`: hash a file or directory, upload what the control plane lacks, name it.
 
-use crate::keys::admin_token;
+use crate::admin;
 use crate::output;
 use crate::policy::PolicyArgs;
-use crate::settings::{load, require, settings};
+use crate::settings::{load, settings};
 use anyhow::{Context, Result, bail, ensure};
 use client::ControlApi;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 settings! {
     /// Where to publish.
     PublishSettings {
-        /// URL of the control plane.
-        #[arg(long, env = "QUITTANCE_CONTROL", value_name = "URL")]
-        control: String,
-        /// File with the control plane's admin token; else QUITTANCE_ADMIN_TOKEN.
+        /// URL of the control plane's admin API [default: http://127.0.0.1:8081].
+        #[arg(long, env = "QUITTANCE_ADMIN", value_name = "URL")]
+        admin: String,
+        /// File with an owner's or operator's admin token; else QUITTANCE_ADMIN_TOKEN.
         #[arg(long, env = "QUITTANCE_TOKEN_FILE", value_name = "FILE")]
         token_file: PathBuf,
-        /// Account that pays for deliveries [default: the control plane's payer].
+        /// Account that pays for deliveries [default: the owner's own, or the control plane's payer].
         #[arg(long, value_name = "ADDRESS")]
         payer: Address,
     }
@@ -66,8 +66,8 @@ struct PublishedFile {
 
 pub(crate) async fn run(args: Args) -> Result<()> {
     let settings = load(args.settings.clone(), args.config.as_deref())?;
-    let control = require(&settings.control, "control", "the control plane's URL")?;
-    let token = admin_token(settings.token_file.as_deref())?;
+    let (admin, token_file) = (settings.admin.as_deref(), settings.token_file.as_deref());
+    let (api, token) = admin::reach(admin, token_file)?;
     let policy = args.policy.policy()?;
     let files = find(&args.path)?;
     let name = match args.name {
@@ -76,7 +76,6 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     let (manifest, sources) = hash_all(&files)?;
 
-    let api = ControlApi::new(&control)?;
     upload(&api, &manifest, &sources, &token).await?;
     let request = PublishRequest {
         name,

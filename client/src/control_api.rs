@@ -236,6 +236,15 @@ impl ControlApi {
         self.json(self.request(Method::GET, &["collections"])).await
     }
 
+    /// Collections that a token may change; of an owner its own. Asked of the admin API, as is all that needs a token.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn own_collections(&self, token: &str) -> Result<Vec<CollectionSummary>, ApiError> {
+        let request = self.request(Method::GET, &["collections"]);
+        self.json(request.bearer_auth(token)).await
+    }
+
     /// All nodes it knows.
     ///
     /// # Errors
@@ -461,7 +470,7 @@ impl ControlApi {
 fn sentence(body: &[u8], status: StatusCode) -> String {
     // The answer to a HEAD has no body to say it in.
     if status == StatusCode::UNAUTHORIZED && body.is_empty() {
-        return "the admin token is wrong: give the one in admin.token of its data folder, with --token-file"
+        return "the admin token is wrong: give one that `quittance control token` made, or admin.token of the data folder, with --token-file"
             .to_owned();
     }
     #[derive(serde::Deserialize)]

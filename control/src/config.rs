@@ -26,14 +26,16 @@ pub struct Config {
     pub issuer_key: SigningKey,
     /// Where everything durable is kept: one folder per network and issuer, one process at a time.
     pub data_dir: PathBuf,
-    /// Where HTTP is served. TLS is a reverse proxy's work.
+    /// Where the public HTTP API is served. TLS is a reverse proxy's work.
     pub listen: SocketAddr,
+    /// Where the admin API is served. Default 127.0.0.1:8081.
+    pub admin_listen: SocketAddr,
     /// Where nodes join, QUIC over UDP.
     pub join_listen: SocketAddr,
     /// `host:port` that nodes are told to join at. `None` tells them the bound address, which must
     /// then be one that they can dial.
     pub public_join_address: Option<String>,
-    /// Bearer token of publishers, at least 16 bytes.
+    /// Bearer token that may do everything, at least 16 bytes; others are in the data directory.
     pub admin_token: String,
     /// Who pays for collections that were published without a payer.
     pub payer: Address,
@@ -103,6 +105,7 @@ impl Config {
             issuer_key,
             data_dir: data_dir.into(),
             listen,
+            admin_listen: ([127, 0, 0, 1], 8081).into(),
             join_listen,
             public_join_address: None,
             admin_token: admin_token.into(),
@@ -234,6 +237,7 @@ impl fmt::Debug for Config {
             .field("committer", &self.key.address())
             .field("data_dir", &self.data_dir)
             .field("listen", &self.listen)
+            .field("admin_listen", &self.admin_listen)
             .field("join_listen", &self.join_listen)
             .field("public_join_address", &self.public_join_address)
             .field("payer", &self.payer)

@@ -1,5 +1,6 @@
 //! The process: what is opened at the start, in which order, and how it ends.
 
+use crate::admin_tokens::{Gate, TokensError};
 use crate::bills::Bills;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock;
@@ -8,7 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, FileError, failed};
 use crate::funds::{Funds, FundsError, Source};
-use crate::http::ApiConfig;
+use crate::http::AdminConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
@@ -117,6 +118,9 @@ pub enum StartError {
     /// The list of orders is damaged.
     #[error(transparent)]
     Orders(#[from] OrdersError),
+    /// The list of admin tokens is damaged.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
     /// A ticket log is damaged.
     #[error(transparent)]
     TicketLog(#[from] LogError),
@@ -165,8 +169,10 @@ impl From<ChainError> for StartError {
 /// A control plane at work. Dropped, it stops without waiting for anything; [`Control::run_until`] ends it
 /// in order.
 pub struct Control {
-    /// Where HTTP is served.
+    /// Where the public HTTP API is served.
     pub http_addr: SocketAddr,
+    /// Where the admin API is served.
+    pub admin_addr: SocketAddr,
     /// Where nodes join, UDP.
     pub join_addr: SocketAddr,
     /// Where DNS is answered, UDP and TCP, if it is.
@@ -180,6 +186,7 @@ pub struct Control {
 /// The tasks, each with its own end, since they end one after the other.
 struct Tasks {
     http: Task,
+    admin: Task,
     dns: Task,
     join: Task,
     commit: Task,
@@ -284,21 +291,23 @@ impl Control {
             locations: config.location_file.clone(),
         };
         let map = files.clone();
+        let first_token = config.admin_token;
         let open = move || {
             // Before reading: what is changed meanwhile is read again.
             let marks = map.marks();
             let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
-            Opened::open(
+            let opened = Opened::open(
                 &dir,
                 overlay,
                 issuer_config,
                 key,
                 issuer_clock,
                 issuer_funds,
-            )
-            .map(|opened| (opened, marks))
+            )?;
+            let gate = Gate::open(&dir, &first_token)?;
+            Ok::<_, StartError>((opened, marks, gate))
         };
-        let (opened, marks) = tokio::task::spawn_blocking(open)
+        let (opened, marks, gate) = tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| StartError::Stopped)??;
 
@@ -312,12 +321,11 @@ impl Control {
         funds.watch([config.payer]);
         funds.read(&mut source).await?;
 
-        let listen = |source| StartError::Listen {
-            address: config.listen,
-            source,
-        };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let http_addr = listener.local_addr().map_err(listen)?;
+        let (listener, http_addr) = listen(config.listen).await?;
+        let (admin_listener, admin_addr) = listen(config.admin_listen).await?;
+        if !admin_addr.ip().is_loopback() {
+            tracing::warn!(%admin_addr, "the admin API can be reached from other machines: put a TLS proxy in front, tokens travel in the clear");
+        }
         let endpoint = server_endpoint(
             config.join_listen,
             &config.issuer_key,
@@ -382,11 +390,11 @@ impl Control {
             metrics,
         );
         let (following, payers_chain) = (registry.clone(), chain.clone());
-        let api = ApiConfig {
-            admin_token: config.admin_token,
+        let admin = AdminConfig {
+            gate: Arc::new(gate),
             blob_bytes_max: config.blob_bytes_max,
-            trusted_proxies: config.trusted_proxies,
         };
+        let admin = http::admin(core.clone(), admin);
         let tasks = Tasks {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
@@ -415,19 +423,25 @@ impl Control {
                 }
             }),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
-            http: Task::spawn(|stop| http::serve(listener, core, api, stop)),
+            admin: Task::spawn(|stop| http::serve(admin_listener, admin, stop)),
+            http: Task::spawn({
+                let public = http::public(core, config.trusted_proxies);
+                |stop| http::serve(listener, public, stop)
+            }),
         };
         tracing::info!(
             chain_id,
             %settlement,
             issuer = seat.index,
             %http_addr,
+            %admin_addr,
             %join_addr,
             dns = dns_addr.map(tracing::field::display),
             "the control plane is up"
         );
         Ok(Self {
             http_addr,
+            admin_addr,
             join_addr,
             dns_addr,
             issuer: opened.issuer,
@@ -438,8 +452,8 @@ impl Control {
 
     /// Serves until told to stop, then ends in this order, every step bounded:
     ///
-    /// 1. DNS, which is asked again elsewhere, then HTTP: no new connections, open requests end: no ticket is
-    ///    asked for any more.
+    /// 1. DNS, which is asked again elsewhere, then HTTP, the admin API first: no new connections, open requests
+    ///    end: no ticket is asked for any more.
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
     ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
@@ -452,6 +466,7 @@ impl Control {
         tokio::select! {
             () = shutdown.cancelled() => tracing::info!("shutting down"),
             _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
+            _ = &mut tasks.admin.handle => tracing::error!("the admin API's server has failed; shutting down"),
             _ = &mut tasks.dns.handle => tracing::error!("the DNS server has failed; shutting down"),
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
@@ -464,6 +479,7 @@ impl Control {
             _ = &mut tasks.funds.handle => tracing::error!("reading payers' funds has failed; shutting down"),
         }
         tasks.dns.end("dns", JOIN_GRACE).await;
+        tasks.admin.end("admin", HTTP_GRACE).await;
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;
         tasks.gateways.end("gateways", JOIN_GRACE).await;
@@ -480,6 +496,13 @@ impl Control {
             tracing::error!("the ticket log's thread did not end");
         }
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Runs a control plane until told to stop.

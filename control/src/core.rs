@@ -321,8 +321,12 @@ pub(crate) enum OrderError {
 }
 
 impl Core {
-    /// Gives an order. Blocking.
-    pub(crate) fn give(&self, request: &OrderRequest) -> Result<OrderStatus, OrderError> {
+    /// Gives an order, for an owner's account if it is one that asks. Blocking.
+    pub(crate) fn give(
+        &self,
+        request: &OrderRequest,
+        account: Option<Address>,
+    ) -> Result<OrderStatus, OrderError> {
         let find = |wanted: &str| {
             let unknown = || OrderError::UnknownCollection(wanted.chars().take(80).collect());
             let found = self.catalogue.find(wanted).ok_or_else(unknown)?;
@@ -352,10 +356,10 @@ impl Core {
             return Err(OrderError::Pattern);
         }
         let nodes = self.ordered(&order, &request.nodes, &request.zones)?;
-        let id = self.orders.give(&order, &nodes)?;
+        let id = self.orders.give(&order, &nodes, account)?;
         self.members.hold(self.orders.held(), Instant::now());
         tracing::info!(id, ?order, nodes = nodes.len(), "an order is given");
-        let status = self.orders.status(id);
+        let status = self.orders.status(id, None);
         Ok(status.expect("the newest order is kept"))
     }
 
@@ -406,12 +410,13 @@ impl Core {
     pub(crate) fn purge_gone(
         &self,
         gone: &[CollectionId],
+        account: Option<Address>,
     ) -> Result<Vec<OrderSummary>, OrderError> {
         let nodes = self.nodes.all();
         gone.iter()
             .map(|collection| {
-                let id = self.orders.give(&purge_all(*collection), &nodes)?;
-                let status = self.orders.status(id);
+                let id = self.orders.give(&purge_all(*collection), &nodes, account)?;
+                let status = self.orders.status(id, None);
                 Ok(status.expect("the newest order is kept").summary)
             })
             .collect()

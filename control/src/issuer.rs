@@ -14,7 +14,7 @@ use crate::durable::{self, FileError, failed};
 use crate::funds::Funds;
 use crate::promises::PromiseError;
 use crate::reasons::{self, Reason, Reasons};
-use crate::ticket_log::{ClosedLog, Head, LogError, OpenLog, Seal};
+use crate::ticket_log::{self, ClosedLog, Head, LogError, OpenLog, Seal};
 use protocol::{
     Address, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Network, NodeId,
     SignedTicket, SigningKey, Ticket, TicketId, Timeline, UnixMillis,
@@ -258,6 +258,15 @@ impl Issuer {
         };
         let path = self.dir.join(log_name(epoch));
         ClosedLog::open(&path, self.head(epoch), &seal).map(Some)
+    }
+
+    /// A ticket that was issued here. Blocking.
+    pub(crate) fn ticket(&self, id: TicketId) -> Result<Option<Ticket>, LogError> {
+        if id.issuer != self.config.issuer {
+            return Ok(None);
+        }
+        let path = self.dir.join(log_name(id.epoch));
+        ticket_log::read_one(&path, self.head(id.epoch), id.index)
     }
 
     /// Why a ticket names its node, as JSON; `None` if nothing is known of it. Blocking.

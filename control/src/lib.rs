@@ -11,13 +11,14 @@
 //! directory (it is locked).
 //!
 //! In the data directory: `store/` contents, `catalogue/` manifests and names, `tickets/` logs,
-//! `orders.json`, `lock`.
+//! `orders.json`, `admin-tokens.json`, `lock`.
 //!
 //! | module | |
 //! |---|---|
 //! | `control` | start, and the order in which everything ends |
 //! | `core` | shared state; routing a client, replicating a collection |
-//! | `http` | the public API |
+//! | `http` | the public API, and the admin API at an address of its own |
+//! | `admin_tokens` | who may use the latter, and for what |
 //! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
 //! | `orders` | what nodes are told until they confirm it; who is blocked, draining, revoked |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
@@ -32,6 +33,7 @@
 //! | `access` | whether a viewer may have a collection |
 
 mod access;
+mod admin_tokens;
 mod bills;
 mod catalogue;
 mod client_network;
@@ -67,6 +69,7 @@ mod reload;
 mod testing;
 mod ticket_log;
 
+pub use admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
 pub use control::{Control, StartError, run};

@@ -7,8 +7,8 @@
 use crate::clock::Clock;
 use crate::durable::{self, FileError, failed};
 use protocol::{
-    ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus, OrderSummary,
-    OrderedNode, Paths, Revoked, UnixMillis,
+    Address, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
+    OrderSummary, OrderedNode, Paths, Revoked, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -68,6 +68,9 @@ struct Kept {
     id: OrderId,
     order: Order,
     created_at: UnixMillis,
+    /// The owner that gave it; none: an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<Address>,
     /// In order of their ids.
     nodes: Vec<OrderedNode>,
 }
@@ -76,6 +79,11 @@ impl Kept {
     fn node(&mut self, node: &NodeId) -> Option<&mut OrderedNode> {
         let place = self.nodes.binary_search_by_key(node, |one| one.node).ok()?;
         Some(&mut self.nodes[place])
+    }
+
+    /// An owner sees what it gave, others see all.
+    fn is_seen(&self, account: Option<Address>) -> bool {
+        account.is_none() || self.account == account
     }
 
     fn summary(&self) -> OrderSummary {
@@ -175,6 +183,7 @@ impl State {
         &mut self,
         order: &Order,
         nodes: &[NodeId],
+        account: Option<Address>,
         now: UnixMillis,
     ) -> Result<OrderId, OrdersError> {
         self.make_room(nodes.len())?;
@@ -213,6 +222,7 @@ impl State {
             id,
             order: order.clone(),
             created_at: now,
+            account,
             nodes: nodes.iter().map(of).collect(),
         });
         if !own {
@@ -300,8 +310,14 @@ impl Orders {
         self.changes.subscribe()
     }
 
-    /// Gives an order. When this returns it is durable, and nodes that are connected hear of it. Blocking.
-    pub(crate) fn give(&self, order: &Order, nodes: &[NodeId]) -> Result<OrderId, OrdersError> {
+    /// Gives an order. When this returns it is durable, and nodes that are connected hear of it. `account` is the
+    /// owner's that gives it, if one does. Blocking.
+    pub(crate) fn give(
+        &self,
+        order: &Order,
+        nodes: &[NodeId],
+        account: Option<Address>,
+    ) -> Result<OrderId, OrdersError> {
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable();
         nodes.dedup();
@@ -309,9 +325,9 @@ impl Orders {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Confirmations may come while it is written, so it is done to a copy first.
         let mut next = self.state().clone();
-        next.give(order, &nodes, now)?;
+        next.give(order, &nodes, account, now)?;
         self.write(&next)?;
-        let id = self.state().give(order, &nodes, now)?;
+        let id = self.state().give(order, &nodes, account, now)?;
         drop(writer);
         self.changes.send_modify(|count| *count += 1);
         Ok(id)
@@ -361,20 +377,17 @@ impl Orders {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// All orders, newest first.
-    pub(crate) fn list(&self) -> Vec<OrderSummary> {
-        self.state()
-            .orders
-            .iter()
-            .rev()
-            .map(Kept::summary)
-            .collect()
+    /// All orders, or an owner's, newest first.
+    pub(crate) fn list(&self, account: Option<Address>) -> Vec<OrderSummary> {
+        let state = self.state();
+        let seen = state.orders.iter().rev().filter(|one| one.is_seen(account));
+        seen.map(Kept::summary).collect()
     }
 
-    /// One order.
-    pub(crate) fn status(&self, id: OrderId) -> Option<OrderStatus> {
+    /// One order, if an owner that asks gave it.
+    pub(crate) fn status(&self, id: OrderId, account: Option<Address>) -> Option<OrderStatus> {
         let state = self.state();
-        let order = state.find(id)?;
+        let order = state.find(id).filter(|one| one.is_seen(account))?;
         Some(OrderStatus {
             summary: order.summary(),
             nodes: order.nodes.clone(),

@@ -27,25 +27,27 @@ fn an_order_stays_until_every_node_has_confirmed_it() {
     let open = || Orders::open(dir.path(), clock.clock()).unwrap();
     let orders = open();
     let changes = orders.changes();
-    let first = orders.give(&push(1), &[node(2), node(1), node(2)]).unwrap();
+    let first = orders
+        .give(&push(1), &[node(2), node(1), node(2)], None)
+        .unwrap();
     assert!(changes.has_changed().unwrap());
     assert_eq!(due(&orders, 1), [first]);
     drop(orders);
 
     let orders = open();
-    let second = orders.give(&push(2), &[node(1)]).unwrap();
+    let second = orders.give(&push(2), &[node(1)], None).unwrap();
     assert!(second > first);
     assert_eq!(due(&orders, 1), [first, second]);
     assert_eq!(orders.outstanding(&node(1), first).len(), 1, "told once");
     orders.trouble(&node(2), first, "no room\n");
-    let nodes = orders.status(first).unwrap().nodes;
+    let nodes = orders.status(first, None).unwrap().nodes;
     assert_eq!(nodes[1].trouble.as_deref(), Some("no room"));
     orders.confirm(&node(1), first);
     orders.confirm(&node(1), first);
     orders.confirm(&node(3), first);
     orders.confirm(&node(1), 77);
     assert_eq!(due(&orders, 1), [second]);
-    let summary = &orders.list()[1];
+    let summary = &orders.list(None)[1];
     assert_eq!((summary.outstanding, summary.confirmed), (1, 1));
     // The confirmation wasn't written yet: the node is told again.
     assert_eq!(due(&open(), 1), [first, second]);
@@ -56,7 +58,7 @@ async fn confirmations_are_written_at_the_latest_when_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
     let orders = std::sync::Arc::new(Orders::open(dir.path(), clock.clock()).unwrap());
-    let id = orders.give(&push(1), &[node(1)]).unwrap();
+    let id = orders.give(&push(1), &[node(1)], None).unwrap();
     orders.confirm(&node(1), id);
     let stop = CancellationToken::new();
     stop.cancel();
@@ -70,12 +72,12 @@ fn later_orders_undo_earlier_ones() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
     let orders = Orders::open(dir.path(), clock.clock()).unwrap();
-    let give = |order: &Order| orders.give(order, &[node(1)]).unwrap();
+    let give = |order: &Order| orders.give(order, &[node(1)], None).unwrap();
     let pushed = give(&push(1));
     let other = give(&push(2));
     let purge = give(&purge_all(collection(1)));
     assert_eq!(due(&orders, 1), [other, purge]);
-    assert_eq!(orders.status(pushed).unwrap().summary.moot, 1);
+    assert_eq!(orders.status(pushed, None).unwrap().summary.moot, 1);
     give(&Order::Drain);
     assert!(orders.held()[&node(1)].draining);
     let resume = give(&Order::Resume);
@@ -83,7 +85,7 @@ fn later_orders_undo_earlier_ones() {
     assert_eq!(orders.held().len(), 0);
 
     let blocked = give(&Order::Block);
-    assert_eq!(orders.status(blocked).unwrap().summary.confirmed, 1);
+    assert_eq!(orders.status(blocked, None).unwrap().summary.confirmed, 1);
     let again = Orders::open(dir.path(), clock.clock()).unwrap();
     assert!(again.held()[&node(1)].blocked);
     let client = ClientKey::from([7; 32]);
@@ -96,6 +98,7 @@ fn later_orders_undo_earlier_ones() {
             until,
         },
         &[node(1)],
+        None,
     );
     let revoke = revoke.unwrap();
     assert!(again.is_revoked(&client) && due(&again, 1).contains(&revoke));
@@ -104,15 +107,35 @@ fn later_orders_undo_earlier_ones() {
 }
 
 #[test]
+fn owners_see_their_own_orders() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(1000);
+    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let [us, them] = [1, 2].map(|n| Some(Address::repeat_byte(n)));
+    let ours = orders.give(&push(1), &[node(1)], us).unwrap();
+    let operators = orders.give(&push(2), &[node(1)], None).unwrap();
+    drop(orders);
+    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let seen = |account| -> Vec<_> {
+        let listed = orders.list(account);
+        listed.iter().map(|one| one.id).collect()
+    };
+    assert_eq!(seen(None), [operators, ours]);
+    assert_eq!((seen(us), seen(them)), (vec![ours], vec![]));
+    assert!(orders.status(ours, us).is_some() && orders.status(ours, None).is_some());
+    assert!(orders.status(ours, them).is_none() && orders.status(operators, us).is_none());
+}
+
+#[test]
 fn what_is_done_makes_room_and_what_is_not_does_not() {
     let mut state = State::default();
     for n in 0..ORDERS_MAX as u64 {
-        assert_eq!(state.give(&push(1), &[node(1)], 0).unwrap(), n + 1);
+        assert_eq!(state.give(&push(1), &[node(1)], None, 0).unwrap(), n + 1);
     }
-    let full = state.give(&push(1), &[node(1)], 0);
+    let full = state.give(&push(1), &[node(1)], None, 0);
     assert!(matches!(full, Err(OrdersError::Full)));
     assert!(state.settle(&node(1), 5, OrderState::Confirmed, 0));
-    state.give(&push(1), &[node(1)], 0).unwrap();
+    state.give(&push(1), &[node(1)], None, 0).unwrap();
     assert!(state.find(5).is_none() && state.find(4).is_some());
 }
 

@@ -494,6 +494,24 @@ impl ClosedLog {
     }
 }
 
+/// One ticket of a log, open or closed; `None` if it isn't in it. Blocking.
+pub(crate) fn read_one(path: &Path, head: Head, index: u32) -> Result<Option<Ticket>, LogError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("open", path)(error).into()),
+    };
+    let at = HEADER_BYTES as u64 + u64::from(index) * ENTRY_BYTES as u64;
+    let mut entry = [0; ENTRY_BYTES];
+    let read = file.seek(SeekFrom::Start(at));
+    match read.and_then(|_| file.read_exact(&mut entry)) {
+        // One that is being written isn't issued yet.
+        Ok(()) => Ok(head.ticket(index.into(), &entry)),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(failed("read", path)(error).into()),
+    }
+}
+
 #[cfg(test)]
 #[path = "ticket_log_tests.rs"]
 mod tests;

@@ -90,6 +90,7 @@ fn config(rpc: &str, chain: &Chain, dir: &Path) -> Config {
         TOKEN,
         payer,
     );
+    config.admin_listen = any;
     config.node_timeout = PATIENCE;
     // The node of these tests has no port to dial.
     config.dial_back = false;
@@ -98,6 +99,7 @@ fn config(rpc: &str, chain: &Chain, dir: &Path) -> Config {
 
 struct Running {
     url: String,
+    admin: String,
     join: String,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -105,14 +107,14 @@ struct Running {
 
 async fn start(config: Config) -> Running {
     let control = Control::start(config).await.unwrap();
-    let (url, join) = (
-        format!("http://{}", control.http_addr),
-        control.join_addr.to_string(),
-    );
+    let [url, admin] =
+        [control.http_addr, control.admin_addr].map(|address| format!("http://{address}"));
+    let join = control.join_addr.to_string();
     let stop = CancellationToken::new();
     let task = tokio::spawn(control.run_until(stop.clone()));
     Running {
         url,
+        admin,
         join,
         stop,
         task,
@@ -222,7 +224,7 @@ async fn a_control_plane_commits_what_it_issued() {
     let proof = chain.key_proof(&node_key, us);
     chain.register_node(&proof, us).await.unwrap();
     let http = reqwest::Client::new();
-    publish(&http, &first.url).await;
+    publish(&http, &first.admin).await;
     let member = node(&first.join, &node_key).await;
     let info = http.get(format!("{}/v1/network", first.url)).send().await;
     let info: NetworkInfo = info.unwrap().json().await.unwrap();

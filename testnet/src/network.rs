@@ -94,8 +94,10 @@ pub struct Network {
     pub rpc: String,
     /// Its contracts.
     pub deployment: Deployment,
-    /// The control plane's HTTP API.
+    /// The control plane's public HTTP API.
     pub control_url: String,
+    /// Its admin API.
+    pub admin_url: String,
     /// The verifier's HTTP API.
     pub verifier_url: String,
     /// The nodes, by registry index.
@@ -128,6 +130,7 @@ impl Network {
             rpc,
             deployment: Deployment::default(),
             control_url: String::new(),
+            admin_url: String::new(),
             verifier_url: String::new(),
             nodes: Vec::new(),
             control: None,

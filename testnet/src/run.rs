@@ -171,6 +171,11 @@ pub(crate) fn show_stay(network: &Network, epoch: Epoch) {
     );
     println!("  settlement     {}", deployment.settlement);
     println!("  control plane  {}", network.control_url);
+    println!(
+        "  admin API      {}  (token in {})",
+        network.admin_url,
+        network.token_path().display()
+    );
     println!("  verifier       {}", network.verifier_url);
     for node in &network.nodes {
         println!("  node           {}  {}", node.address, node.id.short());

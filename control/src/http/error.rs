@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 /// An answer other than the one that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     error: String,
     retry_after_s: Option<u64>,

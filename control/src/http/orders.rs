@@ -1,15 +1,16 @@
-//! What operators with the token have nodes do.
+//! What owners and operators have nodes do.
 
-use super::Web;
+use super::admin::Admin;
 use super::error::Refusal;
-use super::publish::no_room;
+use super::publish::{check_ticket, no_room, not_yours};
+use crate::admin_tokens::{Caller, Role};
 use crate::core::OrderError;
 use crate::orders::OrdersError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use protocol::{OrderId, OrderRequest, OrderStatus, OrderSummary};
+use axum::http::StatusCode;
+use protocol::{OrderAsk, OrderId, OrderRequest, OrderStatus, OrderSummary, Revoked};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -42,29 +43,57 @@ fn refusal(error: &OrderError) -> Refusal {
 
 /// `POST /v1/orders`.
 pub(super) async fn give(
-    State(web): State<Web>,
-    headers: HeaderMap,
+    State(web): State<Admin>,
+    caller: Caller,
     request: Result<Json<OrderRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<OrderStatus>), Refusal> {
-    web.publishing.check(&headers)?;
-    let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    let asked = request.map_err(|error| Refusal::new(error.status(), error.body_text()));
+    let Json(mut request) = asked?;
     if request.nodes.len() + request.zones.len() > NAMED_MAX {
         let error = format!("an order names at most {NAMED_MAX} nodes and zones");
         return Err(Refusal::bad_request(error));
     }
-    let given = tokio::task::spawn_blocking(move || web.core.give(&request)).await;
+    if caller.role != Role::Operator {
+        check_order(&web, &caller, &mut request).await?;
+    }
+    let given = move || web.core.give(&request, caller.account);
+    let given = tokio::task::spawn_blocking(given).await;
     let status = given.map_err(|_| Refusal::internal())?;
     let status = status.map_err(|error| refusal(&error))?;
     Ok((StatusCode::CREATED, Json(status)))
 }
 
+/// Whether an owner may give an order: about its own collections and tickets.
+async fn check_order(
+    web: &Admin,
+    caller: &Caller,
+    request: &mut OrderRequest,
+) -> Result<(), Refusal> {
+    match &mut request.order {
+        OrderAsk::Push { collection } | OrderAsk::Purge { collection, .. } => {
+            let shown: String = collection.chars().take(80).collect();
+            let found = web.core.catalogue.find(collection);
+            let found = found.filter(|found| caller.may_touch(found.payer));
+            let found = found.ok_or_else(|| not_yours(&format!("collection {shown:?}")))?;
+            // What was looked at, whatever stands under the name by then.
+            *collection = found.id.to_string();
+            Ok(())
+        }
+        OrderAsk::Revoke(Revoked::Ticket(ticket)) => check_ticket(web, caller, *ticket).await,
+        _ => {
+            let error =
+                "nodes and clients are the operator's: owners push, purge, and revoke tickets";
+            Err(Refusal::new(StatusCode::FORBIDDEN, error))
+        }
+    }
+}
+
 /// `GET /v1/orders`: newest first.
 pub(super) async fn list(
-    State(web): State<Web>,
-    headers: HeaderMap,
+    State(web): State<Admin>,
+    caller: Caller,
 ) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    web.publishing.check(&headers)?;
-    Ok(Json(web.core.orders.list()))
+    Ok(Json(web.core.orders.list(caller.account)))
 }
 
 /// How long an answer may wait.
@@ -77,19 +106,18 @@ pub(super) struct Waiting {
 
 /// `GET /v1/orders/{id}`.
 pub(super) async fn status(
-    State(web): State<Web>,
-    headers: HeaderMap,
+    State(web): State<Admin>,
+    caller: Caller,
     id: Result<Path<OrderId>, PathRejection>,
     waiting: Result<Query<Waiting>, QueryRejection>,
 ) -> Result<Json<OrderStatus>, Refusal> {
-    web.publishing.check(&headers)?;
     let Path(id) = id.map_err(|_| Refusal::bad_request("an order is a number: 1, 2, 3, …"))?;
     let Query(waiting) = waiting.map_err(|error| Refusal::bad_request(error.body_text()))?;
     let orders = &web.core.orders;
     let mut changes = orders.changes();
     let look = || {
         let none = || Refusal::not_found(format!("there is no order {id} here, or no longer"));
-        orders.status(id).ok_or_else(none)
+        orders.status(id, caller.account).ok_or_else(none)
     };
     let got_on = async {
         while let Some(count) = waiting.wait {
@@ -108,26 +136,29 @@ pub(super) async fn status(
 
 /// `DELETE /v1/collections/{name}`.
 pub(super) async fn unpublish(
-    State(web): State<Web>,
-    headers: HeaderMap,
+    State(web): State<Admin>,
+    caller: Caller,
     Path(name): Path<String>,
 ) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    web.publishing.check(&headers)?;
     let core = web.core;
     let done = tokio::task::spawn_blocking(move || {
         // By its name: an id may stand under several.
         let named = core.catalogue.find(&name).filter(|one| one.name == name);
-        if named.is_none() {
+        let Some(named) = named else {
             let shown: String = name.chars().take(80).collect();
             let error = format!("nothing is published under the name {shown:?}");
             return Err(Refusal::not_found(error));
+        };
+        if !caller.may_touch(named.payer) {
+            return Err(not_yours(&format!("the name {:?}", named.name)));
         }
         let gone = core.catalogue.unpublish(&name).map_err(|error| {
             tracing::error!(%error, "cannot unpublish");
             Refusal::internal()
         })?;
         tracing::info!(name, collections = gone.len(), "unpublished");
-        core.purge_gone(&gone).map_err(|error| refusal(&error))
+        core.purge_gone(&gone, caller.account)
+            .map_err(|error| refusal(&error))
     });
     let orders = done.await.unwrap_or_else(|_| Err(Refusal::internal()));
     Ok(Json(orders?))

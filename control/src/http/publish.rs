@@ -1,8 +1,9 @@
-//! What publishers with the token may do: upload contents, then put them under a name.
+//! What owners and operators publish: upload contents, then put them under a name.
 
-use super::Web;
+use super::admin::Admin;
 use super::error::Refusal;
 use super::listener::Peer;
+use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
 use crate::durable::FileError;
@@ -10,8 +11,8 @@ use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
@@ -19,7 +20,7 @@ use futures::StreamExt;
 use protocol::{CollectionSummary, ContentHash, Entry, Manifest, Policy, PublishRequest, TicketId};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -38,38 +39,30 @@ const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
 /// Missing contents that a refusal names.
 const MISSING_NAMED_MAX: usize = 5;
 
-/// The token and the bounds of what it allows.
+/// The bounds of what is published.
 pub(super) struct Publishing {
-    /// BLAKE3 of it: compared in constant time, whatever lengths.
-    token: blake3::Hash,
     blob_bytes_max: u64,
     uploads: Semaphore,
     publications: Semaphore,
+    /// Held from looking whose a name is to taking it.
+    naming: Mutex<()>,
 }
 
 impl Publishing {
-    pub(super) fn new(token: &str, blob_bytes_max: u64) -> Self {
+    pub(super) fn new(blob_bytes_max: u64) -> Self {
         Self {
-            token: blake3::hash(token.as_bytes()),
             blob_bytes_max,
             uploads: Semaphore::new(UPLOADS_MAX),
             publications: Semaphore::new(PUBLICATIONS_MAX),
+            naming: Mutex::default(),
         }
     }
+}
 
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let given = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.as_bytes().split_first_chunk::<7>())
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
-            .map(|(_, token)| blake3::hash(token));
-        // `blake3::Hash` compares in constant time.
-        if given.is_some_and(|given| given == self.token) {
-            return Ok(());
-        }
-        let error = "this needs the control plane's admin token as a bearer token";
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, error))
-    }
+/// What an owner may not touch.
+pub(super) fn not_yours(what: &str) -> Refusal {
+    let error = format!("{what} is another owner's");
+    Refusal::new(StatusCode::FORBIDDEN, error)
 }
 
 fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
@@ -79,11 +72,9 @@ fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
 
 /// `HEAD /v1/blobs/{hash}`: 200 with its length if it is here, 404 if not.
 pub(super) async fn blob_head(
-    State(web): State<Web>,
+    State(web): State<Admin>,
     Path(hash): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    web.publishing.check(&headers)?;
     let hash = parse_hash(&hash)?;
     match size_of(&web.core.store, hash).await {
         Some(size) => Ok(([(CONTENT_LENGTH, size)], Body::empty()).into_response()),
@@ -95,14 +86,14 @@ pub(super) async fn blob_head(
 
 /// `GET /v1/tickets/{id}/why`: why a ticket that was issued here names its node.
 pub(super) async fn ticket_reason(
-    State(web): State<Web>,
+    State(web): State<Admin>,
+    caller: Caller,
     Path(ticket): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Json<Box<RawValue>>, Refusal> {
-    web.publishing.check(&headers)?;
     let ticket: TicketId = ticket
         .parse()
         .map_err(|error: protocol::TicketIdError| Refusal::bad_request(error.to_string()))?;
+    check_ticket(&web, &caller, ticket).await?;
     let issuer = web.core.issuer.clone();
     let found = tokio::task::spawn_blocking(move || issuer.reason(ticket)).await;
     match found {
@@ -119,6 +110,39 @@ pub(super) async fn ticket_reason(
     }
 }
 
+/// Whether a caller may touch a ticket: an owner, what its account pays for.
+pub(super) async fn check_ticket(
+    web: &Admin,
+    caller: &Caller,
+    ticket: TicketId,
+) -> Result<(), Refusal> {
+    if caller.account.is_none() {
+        return Ok(());
+    }
+    let issuer = web.core.issuer.clone();
+    let found = tokio::task::spawn_blocking(move || issuer.ticket(ticket)).await;
+    let found = found.map_err(|_| Refusal::internal())?;
+    let found = found.map_err(|error| {
+        tracing::error!(%error, "cannot read a ticket");
+        Refusal::internal()
+    })?;
+    match found {
+        Some(found) if caller.may_touch(found.payer) => Ok(()),
+        // Whether there is such a ticket of another's is nobody's business.
+        _ => Err(not_yours(&format!("ticket {ticket}"))),
+    }
+}
+
+/// `GET /v1/collections`.
+pub(super) async fn collections(
+    State(web): State<Admin>,
+    caller: Caller,
+) -> Json<Vec<CollectionSummary>> {
+    let all = web.core.catalogue.list();
+    let seen = all.iter().filter(|one| caller.may_touch(one.payer));
+    Json(seen.map(|collection| collection.summary()).collect())
+}
+
 async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
     let store = store.clone();
     let found = tokio::task::spawn_blocking(move || store.get(&hash)).await;
@@ -127,14 +151,13 @@ async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
 
 /// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if it was here already.
 pub(super) async fn blob_put(
-    State(web): State<Web>,
+    State(web): State<Admin>,
     Path(hash): Path<String>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let (parts, body) = request.into_parts();
     let publishing = &web.publishing;
-    publishing.check(&parts.headers)?;
     let hash = parse_hash(&hash)?;
     let length = parts
         .headers
@@ -239,25 +262,26 @@ pub(super) fn no_room() -> Refusal {
 
 /// `POST /v1/collections`.
 pub(super) async fn collection(
-    State(web): State<Web>,
+    State(web): State<Admin>,
+    caller: Caller,
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<(StatusCode, Json<CollectionSummary>), Refusal> {
-    let (parts, body) = request.into_parts();
-    web.publishing.check(&parts.headers)?;
     let slot = web.publishing.publications.try_acquire();
     let _slot = slot.map_err(|_| {
         let error = "too many publications at once";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
     })?;
-    let body = to_bytes(body, PUBLISH_BYTES_MAX).await.map_err(|_| {
-        let error = format!("a publish request has at most {PUBLISH_BYTES_MAX} bytes");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error)
-    })?;
-    let core = web.core.clone();
+    let body = to_bytes(request.into_body(), PUBLISH_BYTES_MAX)
+        .await
+        .map_err(|_| {
+            let error = format!("a publish request has at most {PUBLISH_BYTES_MAX} bytes");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error)
+        })?;
+    let (core, publishing) = (web.core.clone(), web.publishing.clone());
     let published = tokio::task::spawn_blocking(move || {
         let _busy = peer.busy();
-        publish(&core, &body)
+        publish(&core, &publishing.naming, &caller, &body)
     })
     .await;
     let collection = published.unwrap_or_else(|_| Err(Refusal::internal()))?;
@@ -267,7 +291,12 @@ pub(super) async fn collection(
 }
 
 /// Checks and publishes. Blocking, on a thread of the runtime.
-fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
+fn publish(
+    core: &Core,
+    naming: &Mutex<()>,
+    caller: &Caller,
+    body: &[u8],
+) -> Result<Arc<Collection>, Refusal> {
     let request: PublishRequest = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
@@ -276,11 +305,21 @@ fn publish(core: &Core, body: &[u8]) -> Result<Arc<Collection>, Refusal> {
     if let Some(policy) = &request.policy {
         check_policy(core, policy)?;
     }
-    let payer = request.payer.unwrap_or(core.payer);
+    // An owner pays itself.
+    let payer = request.payer.or(caller.account).unwrap_or(core.payer);
+    if !caller.may_touch(payer) {
+        let error = format!("token {:?} can't have account {payer} pay", &*caller.name);
+        return Err(Refusal::new(StatusCode::FORBIDDEN, error));
+    }
     // Nobody could be served before it has: the publisher is the one to know.
     Handle::current()
         .block_on(core.check_payer(payer))
         .map_err(|error| Refusal::payer(&error))?;
+    let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
+    let current = core.catalogue.find(&request.name);
+    if current.is_some_and(|current| !caller.may_touch(current.payer)) {
+        return Err(not_yours(&format!("the name {:?}", request.name)));
+    }
     core.catalogue
         .publish(
             &request.name,
@@ -311,16 +350,21 @@ fn unwritten(error: &FileError) -> Refusal {
 
 /// `PUT /v1/collections/{name}/policy`: who may have what is under a name from now on.
 pub(super) async fn policy(
-    State(web): State<Web>,
-    headers: HeaderMap,
+    State(web): State<Admin>,
+    caller: Caller,
     Path(name): Path<String>,
     policy: Result<Json<Policy>, JsonRejection>,
 ) -> Result<Json<CollectionSummary>, Refusal> {
-    web.publishing.check(&headers)?;
     let Json(policy) = policy.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     check_policy(&web.core, &policy)?;
     let core = web.core;
     let set = tokio::task::spawn_blocking(move || {
+        let naming = &web.publishing.naming;
+        let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = core.catalogue.find(&name);
+        if current.is_some_and(|current| !caller.may_touch(current.payer)) {
+            return Err(not_yours(&format!("the name {name:?}")));
+        }
         let set = core.catalogue.set_policy(&name, policy);
         let set = set.map_err(|error| unwritten(&error))?;
         let shown = || name.chars().take(80).collect::<String>();

@@ -1,6 +1,7 @@
 //! What everybody may ask.
 
 use super::Web;
+use super::admin::Admin;
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::listener::Peer;
@@ -222,7 +223,7 @@ pub(super) async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({ "status": "ok" }))
 }
 
-pub(super) async fn metrics(State(web): State<Web>) -> Response {
+pub(super) async fn metrics(State(web): State<Admin>) -> Response {
     let core = &web.core;
     let healthy = core.members.healthy_count(Instant::now()) as u64;
     let collections = core.catalogue.list().len() as u64;

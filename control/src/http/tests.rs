@@ -1,6 +1,7 @@
 //! Real HTTP on the loopback: what is refused, as carefully as what is answered.
 
 use super::*;
+use crate::admin_tokens::{Gate, TokenFile};
 use crate::bills::Bills;
 use crate::funds::Source;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
@@ -13,16 +14,27 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+#[path = "roles_tests.rs"]
+mod roles;
+
 const BLOB_BYTES_MAX: u64 = 1 << 20;
 
 struct Server {
     core: Arc<Core>,
     clock: TestClock,
     url: String,
+    admin: String,
+    tokens: TokenFile,
     http: reqwest::Client,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
     _dir: tempfile::TempDir,
+}
+
+async fn bind() -> (TcpListener, String) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
 }
 
 impl Server {
@@ -31,28 +43,34 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::at(1_001_000);
         let core = core(dir.path(), &clock);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, url) = bind().await;
+        let (admin_listener, admin_url) = bind().await;
         let stop = CancellationToken::new();
-        let serving = serve(
-            listener,
-            core.clone(),
-            ApiConfig {
-                admin_token: TOKEN.into(),
-                blob_bytes_max: BLOB_BYTES_MAX,
-                trusted_proxies: Vec::new(),
-            },
-            stop.clone(),
-        );
+        let config = AdminConfig {
+            gate: Arc::new(Gate::open(dir.path(), TOKEN).unwrap()),
+            blob_bytes_max: BLOB_BYTES_MAX,
+        };
+        let apis = [
+            (listener, public(core.clone(), Vec::new())),
+            (admin_listener, admin(core.clone(), config)),
+        ];
+        let tasks = apis.map(|(listener, app)| tokio::spawn(serve(listener, app, stop.clone())));
         Self {
             core,
             clock,
             url,
+            admin: admin_url,
+            tokens: TokenFile::of(dir.path()),
             http: reqwest::Client::new(),
             stop,
-            task: tokio::spawn(serving),
+            tasks,
             _dir: dir,
         }
+    }
+
+    /// Of the admin API.
+    fn admin(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.admin))
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -64,7 +82,7 @@ impl Server {
     }
 
     async fn put(&self, hash: &ContentHash, bytes: &[u8]) -> Response {
-        self.request(Method::PUT, &format!("/v1/blobs/{hash}"))
+        self.admin(Method::PUT, &format!("/v1/blobs/{hash}"))
             .bearer_auth(TOKEN)
             .body(bytes.to_vec())
             .send()
@@ -79,7 +97,7 @@ impl Server {
             payer: None,
             policy: None,
         };
-        self.request(Method::POST, "/v1/collections")
+        self.admin(Method::POST, "/v1/collections")
             .bearer_auth(TOKEN)
             .json(&request)
             .send()
@@ -160,7 +178,7 @@ async fn publish_route_and_read_the_log() {
         server.put(&hash(bytes), bytes).await.status(),
         StatusCode::OK
     );
-    let head = server.request(Method::HEAD, &format!("/v1/blobs/{}", hash(bytes)));
+    let head = server.admin(Method::HEAD, &format!("/v1/blobs/{}", hash(bytes)));
     let head = head.bearer_auth(TOKEN).send().await.unwrap();
     assert_eq!(head.status(), StatusCode::OK);
     assert_eq!(head.headers()["content-length"], "12");
@@ -222,14 +240,17 @@ async fn publish_route_and_read_the_log() {
     )
     .await;
 
-    let metrics = server.get("/metrics").await.text().await.unwrap();
+    let metrics = server.admin(Method::GET, "/metrics").bearer_auth(TOKEN);
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
     assert!(
         metrics.contains("quittance_control_tickets_total 1\n"),
         "{metrics}"
     );
     assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
     server.stop.cancel();
-    server.task.await.unwrap();
+    for task in server.tasks {
+        task.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,7 +281,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
             payer: Some(poor),
             policy: None,
         };
-        let post = server.request(Method::POST, "/v1/collections");
+        let post = server.admin(Method::POST, "/v1/collections");
         post.bearer_auth(TOKEN).json(&request).send().await.unwrap()
     };
     let error = refused(publish().await, StatusCode::PAYMENT_REQUIRED).await;
@@ -311,7 +332,7 @@ async fn uploads_that_are_refused() {
     let path = format!("/v1/blobs/{}", hash(bytes));
     for token in [None, Some("wrong"), Some(&TOKEN[1..]), Some("")] {
         for method in [Method::PUT, Method::HEAD] {
-            let mut request = server.request(method.clone(), &path).body(&bytes[..]);
+            let mut request = server.admin(method.clone(), &path).body(&bytes[..]);
             if let Some(token) = token {
                 request = request.bearer_auth(token);
             }
@@ -330,7 +351,7 @@ async fn uploads_that_are_refused() {
     .await;
     assert!(error.contains("the hash"), "{error}");
     let wrong = server
-        .request(Method::PUT, "/v1/blobs/0x12")
+        .admin(Method::PUT, "/v1/blobs/0x12")
         .bearer_auth(TOKEN);
     refused(
         wrong.body("x").send().await.unwrap(),
@@ -341,7 +362,7 @@ async fn uploads_that_are_refused() {
     let large = vec![0; BLOB_BYTES_MAX as usize + 1];
     // Refused by its length, before the body: the sender may find the connection closed.
     let response = server
-        .request(Method::PUT, &format!("/v1/blobs/{}", hash(&large)))
+        .admin(Method::PUT, &format!("/v1/blobs/{}", hash(&large)))
         .bearer_auth(TOKEN)
         .header("expect", "100-continue")
         .body(large.clone())
@@ -354,11 +375,11 @@ async fn uploads_that_are_refused() {
 
     let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("x")]));
     let endless = server
-        .request(Method::PUT, &path)
+        .admin(Method::PUT, &path)
         .bearer_auth(TOKEN)
         .body(body);
     refused(endless.send().await.unwrap(), StatusCode::LENGTH_REQUIRED).await;
-    let head = server.request(Method::HEAD, &path).bearer_auth(TOKEN);
+    let head = server.admin(Method::HEAD, &path).bearer_auth(TOKEN);
     assert_eq!(head.send().await.unwrap().status(), StatusCode::NOT_FOUND);
     assert!(!server.core.store.contains(&hash(bytes)));
 }
@@ -369,11 +390,11 @@ async fn publications_that_are_refused() {
     let bytes = b"some content";
     server.put(&hash(bytes), bytes).await;
     let without = server
-        .request(Method::POST, "/v1/collections")
+        .admin(Method::POST, "/v1/collections")
         .json(&json!({}));
     refused(without.send().await.unwrap(), StatusCode::UNAUTHORIZED).await;
     let empty = server
-        .request(Method::POST, "/v1/collections")
+        .admin(Method::POST, "/v1/collections")
         .bearer_auth(TOKEN)
         .json(&json!({}));
     refused(empty.send().await.unwrap(), StatusCode::BAD_REQUEST).await;
@@ -389,7 +410,7 @@ async fn publications_that_are_refused() {
         policy: None,
     };
     let broken = server
-        .request(Method::POST, "/v1/collections")
+        .admin(Method::POST, "/v1/collections")
         .bearer_auth(TOKEN)
         .json(&broken);
     refused(broken.send().await.unwrap(), StatusCode::BAD_REQUEST).await;
@@ -498,7 +519,7 @@ async fn publishers_say_who_may_have_what() {
             .is_success()
     );
     let path = "/v1/collections/film/policy";
-    let put = |path: &str, policy: Value| server.request(Method::PUT, path).json(&policy);
+    let put = |path: &str, policy: Value| server.admin(Method::PUT, path).json(&policy);
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "a",
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
     let policy = json!({ "viewer_keys": [key] });

@@ -40,19 +40,14 @@ impl Network {
     /// # Errors
     /// What the command says.
     pub async fn publish(&self, path: &Path, name: &str) -> Result<Published> {
-        let token = self
-            .config
-            .dir
-            .join("control/admin.token")
-            .display()
-            .to_string();
+        let token = self.token_path().display().to_string();
         let path = path.display().to_string();
         let args = [
             &path,
             "--name",
             name,
-            "--control",
-            &self.control_url,
+            "--admin",
+            &self.admin_url,
             "--token-file",
             &token,
             "--json",
@@ -103,6 +98,11 @@ impl Network {
         let mut command = Command::new(&self.config.binary);
         command.args(name.split(' '));
         command
+    }
+
+    /// The file with the operator's admin token.
+    pub fn token_path(&self) -> PathBuf {
+        self.config.dir.join("control/admin.token")
     }
 
     /// The config file that [`Network::start`] wrote for a part.

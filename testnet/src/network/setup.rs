@@ -180,9 +180,11 @@ impl Network {
 
     async fn make_control(&mut self, dir: &Path, payer: Address) -> Result<()> {
         let (http_port, join_port) = (free_tcp_port()?, free_udp_port()?);
+        let admin_port = free_tcp_port()?;
         self.control_url = format!("http://127.0.0.1:{http_port}");
+        self.admin_url = format!("http://127.0.0.1:{admin_port}");
         let text = format!(
-            "{}data_dir = {dir:?}\nlisten = \"127.0.0.1:{http_port}\"\njoin_listen = \"127.0.0.1:{join_port}\"\npayer = \"{payer}\"\nreplicas = {}\n{}",
+            "{}data_dir = {dir:?}\nlisten = \"127.0.0.1:{http_port}\"\nadmin_listen = \"127.0.0.1:{admin_port}\"\njoin_listen = \"127.0.0.1:{join_port}\"\npayer = \"{payer}\"\nreplicas = {}\n{}",
             self.chain_config("control"),
             // Every node holds everything, so that every node has clients.
             self.config.nodes,

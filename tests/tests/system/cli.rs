@@ -85,7 +85,7 @@ async fn what_is_typed_wrong_is_told() {
         .fails(&["config.toml"]);
 
     // Keys and tokens.
-    let publish = ["publish", token, "--control", nowhere];
+    let publish = ["publish", token, "--admin", nowhere];
     run(&publish)
         .await
         .fails(&["token", "--token-file", "QUITTANCE_ADMIN_TOKEN"]);
@@ -190,10 +190,10 @@ async fn what_cannot_be_published_or_fetched_leaves_nothing() {
         .publish_files("show", &[("a", b"some"), ("c", b"more")])
         .await;
     let dir = world.folder("contents");
-    let token = world.config.dir.join("control/admin.token");
+    let token = world.token_path();
     let (token, control) = (text(&token), world.control_url.as_str());
     let publish = async |path: &Path, name: &str, token: &str| {
-        let to = ["--control", control, "--token-file", token];
+        let to = ["--admin", &world.admin_url, "--token-file", token];
         let what = ["publish", text(path), "--name", name];
         run(&[&what[..], &to].concat()).await
     };

@@ -14,13 +14,12 @@ const FILM: usize = 3 << 20;
 const NODE_CONFIG: &str = "window_mib = 1\nreceipt_interval_mib = 1\n";
 
 fn token_file(world: &World) -> String {
-    let path = world.config.dir.join("control/admin.token");
-    path.display().to_string()
+    world.token_path().display().to_string()
 }
 
 async fn ran(world: &World, args: &[&str]) -> Ran {
     let token = token_file(world);
-    let to = ["--control", &world.control_url, "--token-file", &token];
+    let to = ["--admin", &world.admin_url, "--token-file", &token];
     run(&[args, &to].concat()).await
 }
 
@@ -137,9 +136,10 @@ async fn pushes_and_purges_outlast_whoever_dies() {
     let refused = ran(&world, &["order", "drain"]).await;
     assert!(refused.stderr.contains("which nodes"), "{}", refused.stderr);
     let http = reqwest::Client::new();
-    let url = format!("{}/v1/orders", world.control_url);
-    let asked = http.get(url).send().await.expect("it answers");
-    assert_eq!(asked.status(), 401);
+    for (api, status) in [(&world.admin_url, 401), (&world.control_url, 404)] {
+        let asked = http.get(format!("{api}/v1/orders")).send().await;
+        assert_eq!(asked.expect("it answers").status(), status);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

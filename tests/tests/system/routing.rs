@@ -95,11 +95,11 @@ async fn clients_go_to_the_closest_zone_that_has_nodes() {
     // Each ticket's reason is kept, for who has the token.
     let raw = Raw::new(&world.control_url);
     let ticket = raw.route("film").await.nodes[1].ticket.peek();
-    let token = world.config.dir.join("control/admin.token");
+    let token = world.token_path();
     let token = token.to_str().expect("UTF-8");
     let ticket = ticket.id.to_string();
     let asked = ["control", "why", &ticket, "--json", "--token-file", token];
-    let asked = [&asked[..], &["--control", &world.control_url]].concat();
+    let asked = [&asked[..], &["--admin", &world.admin_url]].concat();
     let reason = run(&asked).await.ok().json();
     assert_eq!(
         (&reason["rank"], &reason["client_zone"]),

@@ -1,0 +1,95 @@
+//! The admin API, at an address of its own: who has a token publishes, gives orders, looks.
+//!
+//! | | |
+//! |---|---|
+//! | `HEAD`, `PUT /v1/blobs/{hash}` | content |
+//! | `GET /v1/collections` | latest versions, `[CollectionSummary]`; of an owner: its own |
+//! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary` |
+//! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]` |
+//! | `PUT /v1/collections/{name}/policy` | [`Policy`](protocol::Policy) → `CollectionSummary` |
+//! | `POST /v1/orders` | [`OrderRequest`](protocol::OrderRequest) → [`OrderStatus`](protocol::OrderStatus) |
+//! | `GET /v1/orders`, `GET /v1/orders/{id}` | `[OrderSummary]`; `OrderStatus`, with `?wait=N` once fewer than `N` are outstanding; of an owner: its own |
+//! | `GET /v1/tickets/{id}/why` | why a ticket names its node |
+//! | `GET /metrics` | for Prometheus |
+//! | `GET /healthz` | whether it is up; no token |
+//!
+//! [`routes`] is the table of who may ask for what; within its routes an owner may touch only what its
+//! account pays for ([`Caller::may_touch`](crate::admin_tokens::Caller::may_touch)).
+
+use super::access::{Route, Who, router};
+use super::publish::Publishing;
+use super::{orders, publish, read};
+use crate::admin_tokens::{Gate, Role};
+use crate::core::Core;
+use axum::Router;
+use axum::http::Method;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub(super) core: Arc<Core>,
+    pub(super) publishing: Arc<Publishing>,
+}
+
+/// What the admin API is told before it serves.
+pub(crate) struct AdminConfig {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) blob_bytes_max: u64,
+}
+
+const CONTENT: Who = Who::These(&[Role::Owner, Role::Operator]);
+const STATUS: Who = Who::These(&[Role::Read, Role::Operator]);
+
+pub(super) fn routes() -> Vec<Route<Admin>> {
+    let [get, post, put] = [Method::GET, Method::POST, Method::PUT];
+    let [head, delete] = [Method::HEAD, Method::DELETE];
+    vec![
+        // Uploads bound themselves.
+        Route::new(head, "/v1/blobs/{hash}", CONTENT, publish::blob_head),
+        Route::new(put.clone(), "/v1/blobs/{hash}", CONTENT, publish::blob_put).untimed(),
+        Route::new(
+            get.clone(),
+            "/v1/collections",
+            CONTENT,
+            publish::collections,
+        ),
+        Route::new(
+            post.clone(),
+            "/v1/collections",
+            CONTENT,
+            publish::collection,
+        ),
+        Route::new(
+            delete,
+            "/v1/collections/{collection}",
+            CONTENT,
+            orders::unpublish,
+        ),
+        Route::new(
+            put.clone(),
+            "/v1/collections/{collection}/policy",
+            CONTENT,
+            publish::policy,
+        ),
+        Route::new(get.clone(), "/v1/orders", CONTENT, orders::list),
+        Route::new(post, "/v1/orders", CONTENT, orders::give),
+        Route::new(get.clone(), "/v1/orders/{id}", CONTENT, orders::status),
+        Route::new(
+            get.clone(),
+            "/v1/tickets/{ticket}/why",
+            CONTENT,
+            publish::ticket_reason,
+        ),
+        Route::new(get.clone(), "/metrics", STATUS, read::metrics),
+        Route::new(get, "/healthz", Who::Anyone, read::health),
+    ]
+}
+
+/// The admin API.
+pub(crate) fn admin(core: Arc<Core>, config: AdminConfig) -> Router {
+    let admin = Admin {
+        core,
+        publishing: Arc::new(Publishing::new(config.blob_bytes_max)),
+    };
+    router(routes(), Some(config.gate), admin)
+}
