@@ -88,6 +88,10 @@ id32!(
     ContentHash, "a content hash"
 );
 id32!(
+    /// A key to sealed content, by a name that tells nothing of it (SPEC section 8).
+    SealKeyId, "a seal key id"
+);
+id32!(
     /// A collection: how much it holds, and the hash of its manifest (SPEC section 8).
     CollectionId, "a collection id", telling from CollectionId::SIZE_BYTES
 );

@@ -97,16 +97,21 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn header(&mut self, magic: &'static str) -> Result<(), LayoutError> {
+        match self.version(magic)? {
+            FILE_VERSION => Ok(()),
+            other => Err(LayoutError::Version(other)),
+        }
+    }
+
+    /// The version of a layout that has several.
+    pub(crate) fn version(&mut self, magic: &'static str) -> Result<u16, LayoutError> {
         let mark = self
             .take(4)
             .map_err(|_| LayoutError::Magic { expected: magic })?;
         if mark != magic.as_bytes() {
             return Err(LayoutError::Magic { expected: magic });
         }
-        match self.u16()? {
-            FILE_VERSION => Ok(()),
-            other => Err(LayoutError::Version(other)),
-        }
+        self.u16()
     }
 
     pub(crate) fn reserved(&mut self) -> Result<(), LayoutError> {
@@ -150,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Version of every file layout in SPEC.md.
+/// Version of every file layout in SPEC.md, but of sealed collections' manifests.
 pub(crate) const FILE_VERSION: u16 = 1;
 
 /// Appends fields.

@@ -26,6 +26,7 @@ mod orders;
 mod payers;
 mod policy;
 mod record;
+mod seal;
 mod segment;
 mod signature;
 mod ticket;
@@ -49,8 +50,8 @@ pub use frame::{
     OrderFrame, ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
 };
 pub use ids::{
-    ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, TicketId,
-    TicketIdError, UnixMillis,
+    ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, SealKeyId,
+    TicketId, TicketIdError, UnixMillis,
 };
 pub use inclusion::{InclusionError, NodeProof, Placed, ReceiptProof, TreeLeaf};
 pub use layout::{LayoutError, RECORDS_MAX};
@@ -74,6 +75,7 @@ pub use record::{
     RECEIPT_BYTES, RECORD_BYTES, Receipt, Record, RecordContext, RecordPlace, Rejection,
     UnverifiedReceipt, VerifiedReceipt, VerifiedRecord,
 };
+pub use seal::{SealKey, SealNonce};
 pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError, SegmentHeader};
 pub use signature::{
     PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding,

@@ -6,10 +6,10 @@ use quittance_protocol::{
     Address, B256, BillLeaf, BillTree, ChargeLeaf, ChargeTree, ClientKey, CollectionId,
     ContentHash, DeliveryMass, Element, Entry, EpochLeaf, EpochRoots, EpochTree, IssuerKey,
     Manifest, ManifestError, Mass, Network, NodeId, NodeLeaf, NodeTree, Payers, Proof, Receipt,
-    Record, RecordContext, Rejection, RewardTerms, Root, Roots, Segment, SignedTicket, SigningKey,
-    Statement, Tag, Ticket, TicketId, TicketInvalid, TicketLog, Timeline, TreeTop,
-    UnverifiedReceipt, ValueMass, charge, leaf_hash, registration_digest, reward, score, sign,
-    verify,
+    Record, RecordContext, Rejection, RewardTerms, Root, Roots, SealKeyId, SealNonce, Segment,
+    SignedTicket, SigningKey, Statement, Tag, Ticket, TicketId, TicketInvalid, TicketLog, Timeline,
+    TreeTop, UnverifiedReceipt, ValueMass, charge, leaf_hash, registration_digest, reward, score,
+    sign, verify,
 };
 use serde_json::Value;
 use std::str::FromStr;
@@ -584,7 +584,15 @@ fn manifests() {
                 media_type: text(&entry["media_type"]).to_owned(),
             })
             .collect();
-        let manifest = Manifest::new(entries.into_iter().rev().collect()).unwrap();
+        let manifest = match case.get("key_id") {
+            None => Manifest::new(entries.into_iter().rev().collect()).unwrap(),
+            Some(key) => {
+                let nonces = list(&case["entries"]).iter();
+                let nonces = nonces.map(|entry| SealNonce(array(&entry["nonce"])));
+                let sealed = entries.into_iter().zip(nonces).rev().collect();
+                Manifest::sealed(SealKeyId::from(array::<32>(key)), sealed).unwrap()
+            }
+        };
         assert_eq!(manifest.to_bytes(), bytes(&case["encoding"]));
         let read = Manifest::from_bytes(&bytes(&case["encoding"])).unwrap();
         assert_eq!(read, manifest);

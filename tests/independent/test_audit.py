@@ -3,6 +3,9 @@
 import contextlib, functools, hashlib, io, json, pathlib, struct, sys, tempfile, unittest
 from unittest import mock
 
+from Crypto.Cipher import AES
+from blake3 import blake3
+
 import audit
 from audit import H, be, from_hex, number
 
@@ -142,6 +145,20 @@ class Vectors(unittest.TestCase):
             self.assertEqual(code, 1)
         (code, _), = audit.failures(facts, {0: [bytes(216)]}, [(0, bytes(140))])
         self.assertEqual(code, 2)
+
+    def test_seals(self):
+        for file in vectors("seal")["files"]:
+            key, open_bytes, nonce = (from_hex(file[name]) for name in ("key", "open", "nonce"))
+            derived = lambda what, material: blake3(material, derive_key_context=f"quittance 2026 seal {what}").digest()
+            self.assertEqual(derived("key id", key), from_hex(file["key_id"]))
+            self.assertEqual(blake3(open_bytes, key=derived("nonce", key)).digest(16), nonce)
+            cipher = AES.new(derived("file key", key + nonce), AES.MODE_CTR, nonce=b"", initial_value=0)
+            self.assertEqual(cipher.encrypt(open_bytes), from_hex(file["sealed"]))
+            self.assertEqual(blake3(from_hex(file["sealed"])).digest(), from_hex(file["content"]))
+        far = vectors("seal")["far"]
+        file_key, (block, byte) = derived("file key", from_hex(far["key"]) + from_hex(far["nonce"])), divmod(int(far["offset"]), 16)
+        cipher = AES.new(file_key, AES.MODE_CTR, nonce=b"", initial_value=block)
+        self.assertEqual(cipher.encrypt(bytes(byte + 40))[byte:], from_hex(far["keystream"]))
 
     def test_segment_and_log(self):
         vector = vectors("segment")

@@ -8,6 +8,7 @@ mod deliveries;
 mod epoch;
 mod leaves;
 mod manifests;
+mod seals;
 mod trees;
 
 use serde_json::Value;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         }
     };
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let files: [(&str, Value); 11] = [
+    let files: [(&str, Value); 12] = [
         ("merkle", trees::merkle()),
         ("node_leaf", leaves::node_leaf()),
         ("bill_leaf", leaves::bill_leaf()),
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ("receipt", deliveries::receipt()),
         ("segment", deliveries::segment()),
         ("manifest", manifests::manifest()),
+        ("seal", seals::seal()),
     ];
     let mut failed = false;
     for (name, value) in files {

@@ -1,7 +1,7 @@
 //! `manifest.json`: collections, and what is refused as one. SPEC section 8.
 
 use crate::{hex, seed};
-use protocol::{ContentHash, Entry, Manifest};
+use protocol::{ContentHash, Entry, Manifest, SealKey, SealNonce};
 use serde_json::{Value, json};
 
 const REFUSED_PATHS: [&str; 15] = [
@@ -32,7 +32,31 @@ fn entry(path: &str, size: u64, media_type: &str) -> Entry {
 }
 
 fn accepted(name: &str, entries: Vec<Entry>) -> Value {
-    let manifest = Manifest::new(entries).expect("a manifest");
+    described(name, &Manifest::new(entries).expect("a manifest"))
+}
+
+fn nonce(path: &str) -> SealNonce {
+    let seed = seed(&format!("nonce of {path}"));
+    SealNonce(*seed.first_chunk().expect("32 bytes"))
+}
+
+fn sealed(name: &str, entries: Vec<Entry>) -> Value {
+    let key = SealKey::from_bytes(seed("seal key")).id();
+    let entries = entries.into_iter().map(|entry| {
+        let nonce = nonce(&entry.path);
+        (entry, nonce)
+    });
+    let manifest = Manifest::sealed(key, entries.collect()).expect("a manifest");
+    let mut described = described(name, &manifest);
+    described["key_id"] = hex(key.as_bytes()).into();
+    for entry in described["entries"].as_array_mut().expect("a list") {
+        let nonce = nonce(entry["path"].as_str().expect("a string"));
+        entry["nonce"] = hex(nonce.0).into();
+    }
+    described
+}
+
+fn described(name: &str, manifest: &Manifest) -> Value {
     json!({
         "name": name,
         "entries": manifest.entries().iter().map(|entry| json!({
@@ -74,13 +98,23 @@ pub(crate) fn manifest() -> Value {
         bytes[at] = value;
         bytes
     };
+    let twice = vec![
+        (entry("a", 5, mp4), nonce("a")),
+        (entry("b", 5, mp4), nonce("b")),
+    ];
+    let key = SealKey::from_bytes(seed("seal key")).id();
+    let mut one_nonce = Manifest::sealed(key, twice).expect("a manifest").to_bytes();
+    // Entries have 69 bytes, after a header of 42; a nonce stands 43 bytes into its entry.
+    one_nonce.copy_within(42 + 43..42 + 59, 42 + 69 + 43);
     let refused = [
         ("out of order", [header, second, first].concat()),
         ("twice the same path", [header, first, first].concat()),
         ("cut short", bytes[..bytes.len() - 1].to_vec()),
         ("a byte too many", [&bytes[..], &[0]].concat()),
         ("another mark", altered(3, b'X')),
-        ("version 2", altered(5, 2)),
+        ("version 3", altered(5, 3)),
+        ("an open one that says it is sealed", altered(5, 2)),
+        ("one nonce for two contents", one_nonce),
         ("more entries than there are", altered(9, 3)),
         ("a path that is not UTF-8", altered(12, 0xff)),
         ("a size of 2^56", altered(45, 1)),
@@ -88,7 +122,8 @@ pub(crate) fn manifest() -> Value {
     ];
     json!({
         "accepted": [
-            accepted("an HLS package", hls),
+            accepted("an HLS package", hls.clone()),
+            sealed("the same, sealed", hls),
             accepted("odd but allowed paths, largest sum", odd),
             accepted("longest path", vec![entry(&long, 1, mp4)]),
         ],
