@@ -129,7 +129,8 @@ struct ShownFile {
     path: String,
     size: u64,
     media_type: String,
-    blake3: ContentHash,
+    /// BLAKE3 of what nodes hold of it.
+    content: ContentHash,
 }
 
 #[allow(clippy::print_stdout)]
@@ -144,7 +145,7 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
         path: entry.path.clone(),
         size: entry.size,
         media_type: entry.media_type.clone(),
-        blake3: entry.content,
+        content: entry.content,
     });
     let shown = Shown {
         collection,

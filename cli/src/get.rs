@@ -59,7 +59,8 @@ struct Got {
 struct GotFile {
     path: String,
     size: u64,
-    blake3: ContentHash,
+    /// BLAKE3 of what nodes hold of it.
+    content: ContentHash,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,7 +128,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
                  }| GotFile {
                     path,
                     size,
-                    blake3: content,
+                    content,
                 },
             )
             .collect(),

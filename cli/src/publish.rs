@@ -1,15 +1,17 @@
-//! `quittance publish`: hash a file or directory, upload what the control plane lacks, name it.
+//! `quittance publish`: hash a file or directory, sealed, upload what the control plane lacks, name it.
+
+mod files;
 
 use crate::admin;
 use crate::output;
 use crate::policy::PolicyArgs;
 use crate::settings::{load, settings};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use client::ControlApi;
+use files::{Source, find, hash_all};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Address, CollectionId, ContentHash, Entry, Manifest, PublishRequest};
+use protocol::{Address, CollectionId, ContentHash, Manifest, PublishRequest, SealKeyRequest};
 use serde::Serialize;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 settings! {
@@ -36,6 +38,12 @@ pub(crate) struct Args {
     /// Name of the collection; a new version replaces the one before [default: the path's last part].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Let nodes hold it as it is. Otherwise they hold it sealed, and only who gets a ticket gets the key.
+    #[arg(long)]
+    open: bool,
+    /// Seal it with a key of its own. Otherwise a name keeps its key, and nodes what a version leaves unchanged.
+    #[arg(long, conflicts_with = "open")]
+    fresh_key: bool,
     /// Without any, it stays as it was for that name.
     #[command(flatten)]
     policy: PolicyArgs,
@@ -54,6 +62,7 @@ struct Published {
     collection: CollectionId,
     name: String,
     bytes: u64,
+    sealed: bool,
     files: Vec<PublishedFile>,
 }
 
@@ -61,7 +70,10 @@ struct Published {
 struct PublishedFile {
     path: String,
     size: u64,
+    /// Of the file.
     blake3: ContentHash,
+    /// BLAKE3 of what nodes hold of it.
+    content: ContentHash,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
@@ -74,9 +86,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Some(name) => name,
         None => own_name(&args.path)?,
     };
-    let (manifest, sources) = hash_all(&files)?;
-
-    upload(&api, &manifest, &sources, &token).await?;
+    let key = match args.open {
+        true => None,
+        false => {
+            let (name, fresh) = (name.clone(), args.fresh_key);
+            let request = SealKeyRequest { name, fresh };
+            Some(api.seal_key(&request, &token).await?)
+        }
+    };
+    let (manifest, sources) = hash_all(files, key.as_ref())?;
+    drop(key);
+    upload(&api, manifest.bytes(), &sources, &token).await?;
     let request = PublishRequest {
         name,
         manifest: manifest.to_bytes().into(),
@@ -88,22 +108,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         collection: summary.collection,
         name: summary.name,
         bytes: manifest.bytes(),
-        files: manifest
-            .entries()
-            .iter()
-            .map(
-                |Entry {
-                     path,
-                     size,
-                     content,
-                     ..
-                 }| PublishedFile {
-                    path: path.clone(),
-                    size: *size,
-                    blake3: *content,
-                },
-            )
-            .collect(),
+        sealed: summary.sealed,
+        files: published_files(&manifest, &sources),
     };
     if args.json {
         return output::print(true, &published);
@@ -114,11 +120,13 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         name: String,
         files: usize,
         size: String,
+        sealed: bool,
     }
     let size = output::bytes(published.bytes);
     let Published {
         collection,
         name,
+        sealed,
         files,
         ..
     } = published;
@@ -129,8 +137,20 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             name,
             files: files.len(),
             size,
+            sealed,
         },
     )
+}
+
+fn published_files(manifest: &Manifest, sources: &[Source]) -> Vec<PublishedFile> {
+    let both = manifest.entries().iter().zip(sources);
+    both.map(|(entry, source)| PublishedFile {
+        path: entry.path.clone(),
+        size: entry.size,
+        blake3: source.open,
+        content: entry.content,
+    })
+    .collect()
 }
 
 fn own_name(path: &Path) -> Result<String> {
@@ -144,88 +164,6 @@ fn own_name(path: &Path) -> Result<String> {
     name.with_context(|| format!("{} has no name: give --name", path.display()))
 }
 
-/// Files with their paths in the collection.
-fn find(root: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let meta = fs::metadata(root).with_context(|| format!("cannot read {}", root.display()))?;
-    if meta.is_file() {
-        return Ok(vec![(own_name(root)?, root.to_owned())]);
-    }
-    let mut files = Vec::new();
-    let mut folders = vec![(String::new(), root.to_owned())];
-    while let Some((prefix, folder)) = folders.pop() {
-        let unreadable = || format!("cannot read {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(unreadable)? {
-            let entry = entry.with_context(unreadable)?;
-            let path = entry.path();
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                bail!("the name of {} is not UTF-8: rename it", path.display());
-            };
-            let inner = format!("{prefix}{name}");
-            let kind = entry.file_type().with_context(unreadable)?;
-            if kind.is_dir() {
-                folders.push((format!("{inner}/"), path));
-            } else if kind.is_file() {
-                files.push((inner, path));
-            } else {
-                // A link could lead out of the directory, to what nobody meant to publish.
-                bail!(
-                    "{} is not a regular file: copy its contents or leave it out",
-                    path.display()
-                );
-            }
-        }
-    }
-    ensure!(!files.is_empty(), "{} holds no files", root.display());
-    Ok(files)
-}
-
-/// Hashes every file; gives the manifest and where each content is to be found.
-fn hash_all(files: &[(String, PathBuf)]) -> Result<(Manifest, Vec<(ContentHash, PathBuf)>)> {
-    let bar = progress_bar(
-        files.len() as u64,
-        "hashing {bar:30} {pos} of {len} files  {msg}",
-    );
-    let mut entries = Vec::with_capacity(files.len());
-    let mut sources = Vec::with_capacity(files.len());
-    for (inner, path) in files {
-        bar.set_message(inner.clone());
-        let unreadable = || format!("cannot read {}", path.display());
-        let file = File::open(path).with_context(unreadable)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file).with_context(unreadable)?;
-        let content = ContentHash::from(*hasher.finalize().as_bytes());
-        entries.push(Entry {
-            path: inner.clone(),
-            content,
-            size: hasher.count(),
-            media_type: media_type(path),
-        });
-        sources.push((content, path.clone()));
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok((Manifest::new(entries)?, sources))
-}
-
-/// By the name's ending. Players of some systems go by it, and know what is streamed by its registered name
-/// only (RFC 8216, ISO/IEC 23009-1, 14496-12), not by the first of those that are in use.
-fn media_type(path: &Path) -> String {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    let registered = match ending.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "m3u8" => "application/vnd.apple.mpegurl",
-        "ts" => "video/mp2t",
-        "mpd" => "application/dash+xml",
-        "m4s" => "video/iso.segment",
-        _ => {
-            return mime_guess::from_path(path)
-                .first_or_octet_stream()
-                .to_string();
-        }
-    };
-    registered.to_owned()
-}
-
 fn progress_bar(length: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -235,47 +173,22 @@ fn progress_bar(length: u64, template: &str) -> ProgressBar {
 }
 
 /// Uploads what isn't there: an interrupted publish goes on where it was.
-async fn upload(
-    api: &ControlApi,
-    manifest: &Manifest,
-    sources: &[(ContentHash, PathBuf)],
-    token: &str,
-) -> Result<()> {
+async fn upload(api: &ControlApi, bytes: u64, sources: &[Source], token: &str) -> Result<()> {
     let template = "uploading {bar:30} {bytes} of {total_bytes}  {binary_bytes_per_sec}";
-    let bar = progress_bar(manifest.bytes(), template);
+    let bar = progress_bar(bytes, template);
     let mut done = 0;
-    for (content, path) in sources {
-        let size = manifest.content(content).map_or(0, |entry| entry.size);
-        if !api.blob_exists(content, token).await? {
+    for source in sources {
+        if !api.blob_exists(&source.content, token).await? {
             let progress = bar.clone();
-            api.put_blob(content, path, token, move |sent| {
+            let (content, seal) = (&source.content, source.seal.clone());
+            api.put_blob(content, &source.file, seal, token, move |sent| {
                 progress.set_position(done + sent)
             })
             .await?;
         }
-        done += size;
+        done += source.size;
         bar.set_position(done);
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_streamed_has_its_registered_type() {
-        for (name, media_type) in [
-            ("v/index.m3u8", "application/vnd.apple.mpegurl"),
-            ("0.TS", "video/mp2t"),
-            ("manifest.mpd", "application/dash+xml"),
-            ("1.m4s", "video/iso.segment"),
-            ("film.mp4", "video/mp4"),
-            ("subtitles.vtt", "text/vtt"),
-            ("README", "application/octet-stream"),
-        ] {
-            assert_eq!(self::media_type(Path::new(name)), media_type, "{name}");
-        }
-    }
 }

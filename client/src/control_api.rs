@@ -1,13 +1,15 @@
 //! The control plane's HTTP API, asked from outside.
 
+use crate::opening::applied;
 use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
     NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, Policy,
-    PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, TICKET_BYTES,
-    TicketId,
+    PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, SealKey,
+    SealKeyRequest, TICKET_BYTES, TicketId,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+use seal::FileSeal;
 use serde::de::DeserializeOwned;
 use std::io;
 use std::net::IpAddr;
@@ -281,14 +283,28 @@ impl ControlApi {
         }
     }
 
-    /// Uploads a file. `progress` hears how many bytes have gone.
+    /// The key to seal the next version under a name with: the name's own, or a fresh one.
     ///
     /// # Errors
-    /// [`ApiError`]; a file that doesn't have that hash is refused.
+    /// [`ApiError`].
+    pub async fn seal_key(
+        &self,
+        request: &SealKeyRequest,
+        token: &str,
+    ) -> Result<SealKey, ApiError> {
+        let post = self.request(Method::POST, &["seal-keys"]);
+        self.json(post.bearer_auth(token).json(request)).await
+    }
+
+    /// Uploads a file, sealed on its way if there is a seal. `progress` hears how many bytes have gone.
+    ///
+    /// # Errors
+    /// [`ApiError`]; a file that doesn't have that hash then is refused.
     pub async fn put_blob(
         &self,
         hash: &ContentHash,
         file: &Path,
+        seal: Option<FileSeal>,
         token: &str,
         mut progress: impl FnMut(u64) + Send + 'static,
     ) -> Result<(), ApiError> {
@@ -300,11 +316,14 @@ impl ControlApi {
         let size = open.metadata().await.map_err(unreadable)?.len();
         let sent = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&sent);
-        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES).inspect(move |piece| {
-            if let Ok(piece) = piece {
-                let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
-                progress(before + piece.len() as u64);
-            }
+        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES).map(move |piece| {
+            let piece = piece?;
+            let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            progress(before + piece.len() as u64);
+            Ok::<_, io::Error>(match &seal {
+                Some(seal) => applied(seal, before, piece),
+                None => piece,
+            })
         });
         let request = self
             .request(Method::PUT, &["blobs", &hash.to_string()])

@@ -3,6 +3,7 @@
 use crate::config::ClientConfig;
 use crate::control_api::{ApiError, ControlApi};
 use crate::fault::Attempt;
+use crate::opening::Opening;
 use crate::pool::{Pool, Trail};
 use crate::sink::Sink;
 use crate::statistics::Statistics;
@@ -72,6 +73,12 @@ pub enum FetchError {
     WrongEntry {
         /// Which file.
         path: String,
+    },
+    /// The control plane routes to a sealed collection and gives no key, or not the one it is sealed by.
+    #[error("the control plane gave no key that opens sealed collection {collection}")]
+    NoKey {
+        /// Which.
+        collection: CollectionId,
     },
     /// Whoever reads the bytes failed or went away.
     #[error("cannot hand on what came: {0}")]
@@ -180,6 +187,10 @@ impl Client {
         })
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
     /// The control plane it asks.
     pub fn control(&self) -> &ControlApi {
         &self.inner.control
@@ -260,10 +271,18 @@ impl Client {
     ) -> Result<Fetched, FetchError> {
         let collection = self.collection(collection).await?;
         let entry = collection.entry(path)?;
-        self.fetch_entry(collection.id, entry, range, sink).await
+        match self.seal(&collection, path, None).await? {
+            None => self.fetch_entry(collection.id, entry, range, sink).await,
+            Some(seal) => {
+                let mut sink = Opening::new(seal, sink);
+                self.fetch_entry(collection.id, entry, range, &mut sink)
+                    .await
+            }
+        }
     }
 
-    /// As [`Client::fetch`], of a file whose manifest is at hand.
+    /// A file whose manifest is at hand, as nodes hold it: what is sealed stays so, and [`Client::seal`]
+    /// opens it. Else as [`Client::fetch`].
     ///
     /// # Errors
     /// [`FetchError`].

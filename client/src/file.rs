@@ -4,12 +4,16 @@
 //! run left is hashed and continued; if the whole then has another hash than the manifest says, that
 //! beginning was damaged and the file is fetched once more from the start. A file fetched from its first
 //! byte is not hashed again: every group of it was verified against the manifest's hash as it came.
+//!
+//! Sealed content is opened by the thread that writes. `<out>.part` is open, so that nothing is written twice;
+//! what the hash is over is sealed again to be hashed.
 
 use crate::fetch::{Client, FetchError, Fetched};
 use crate::sink::{Sink, WriterSink};
 use bytes::Bytes;
 use content::Group;
 use protocol::{ContentHash, Entry, GROUP_BYTES};
+use seal::FileSeal;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
@@ -81,13 +85,14 @@ struct Part {
     file: File,
     /// Bytes to keep: whole groups, or all.
     length: u64,
-    /// Over these, if there are any.
+    /// Over these as nodes hold them, if there are any.
     hasher: Option<blake3::Hasher>,
+    seal: Option<FileSeal>,
 }
 
 impl Part {
     /// Opens and locks, and hashes what an earlier run left. Blocking.
-    fn open(path: &Path, size: u64) -> Result<Self, FileError> {
+    fn open(path: &Path, size: u64, seal: Option<FileSeal>) -> Result<Self, FileError> {
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -108,12 +113,16 @@ impl Part {
         file.set_len(length).map_err(io_error("shorten", path))?;
         let hasher = match length {
             0 => None,
-            _ => Some(hashed(&mut file, length).map_err(io_error("read", path))?),
+            _ => {
+                let hashed = hashed(&mut file, length, seal.as_ref());
+                Some(hashed.map_err(io_error("read", path))?)
+            }
         };
         Ok(Self {
             file,
             length,
             hasher,
+            seal,
         })
     }
 }
@@ -129,14 +138,18 @@ fn resumable(there: u64, size: u64) -> u64 {
 }
 
 /// The hash over the beginning; leaves the file at its end.
-fn hashed(file: &mut File, length: u64) -> io::Result<blake3::Hasher> {
+fn hashed(file: &mut File, length: u64, seal: Option<&FileSeal>) -> io::Result<blake3::Hasher> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; READ_BYTES];
     let mut left = length;
     while left > 0 {
         let want = left.min(READ_BYTES as u64) as usize;
-        file.read_exact(&mut buffer[..want])?;
-        hasher.update(&buffer[..want]);
+        let bytes = &mut buffer[..want];
+        file.read_exact(bytes)?;
+        if let Some(seal) = seal {
+            seal.apply(length - left, bytes);
+        }
+        hasher.update(bytes);
         left -= want as u64;
     }
     Ok(hasher)
@@ -175,8 +188,17 @@ impl<P: FnMut(Progress) + Send> FileSink<P> {
         let mut part = part;
         let writer = tokio::task::spawn_blocking(move || {
             part.file.seek(SeekFrom::Start(part.length))?;
+            let mut open = Vec::new();
             while let Some(batch) = coming.blocking_recv() {
-                write_batch(&mut part.file, &batch)?;
+                match &part.seal {
+                    None => write_batch(&mut part.file, &batch)?,
+                    Some(seal) => {
+                        open.clear();
+                        batch.iter().for_each(|bytes| open.extend_from_slice(bytes));
+                        seal.apply(part.length, &mut open);
+                        part.file.write_all(&open)?;
+                    }
+                }
                 for bytes in &batch {
                     part.length += bytes.len() as u64;
                     if let Some(hasher) = &mut part.hasher {
@@ -240,10 +262,11 @@ impl Client {
             .await
             .map_err(FetchError::from)?;
         let entry = collection.entry(path)?;
+        let seal = self.seal(&collection, path, None).await?;
         let part_path = part_path(out);
         loop {
-            let (open_path, size) = (part_path.clone(), entry.size);
-            let part = blocking(move || Part::open(&open_path, size)).await?;
+            let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());
+            let part = blocking(move || Part::open(&open_path, size, seal)).await?;
             let began_at = part.length;
             let (part, fetched) = self
                 .fetch_part(&part_path, collection.id, entry, part, &mut progress)
@@ -371,6 +394,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::{SealKey, SealNonce};
 
     #[test]
     fn only_whole_groups_are_continued_from() {
@@ -397,12 +421,20 @@ mod tests {
         let path = dir.path().join("x.part");
         let bytes = vec![5; GROUP_BYTES as usize + 100];
         std::fs::write(&path, &bytes).unwrap();
-        let part = Part::open(&path, 10 * GROUP_BYTES).unwrap();
+        let part = Part::open(&path, 10 * GROUP_BYTES, None).unwrap();
         assert_eq!(part.length, GROUP_BYTES);
         let hash = part.hasher.as_ref().unwrap().finalize();
         assert_eq!(hash, blake3::hash(&bytes[..GROUP_BYTES as usize]));
-        let second = Part::open(&path, 10 * GROUP_BYTES);
+        let second = Part::open(&path, 10 * GROUP_BYTES, None);
         assert!(matches!(second, Err(FileError::Busy(_))));
+        drop(part);
+        // Of what is sealed, as it is sealed.
+        let seal = FileSeal::new(&SealKey::from_bytes([1; 32]), &SealNonce([2; 16]));
+        let mut sealed = bytes.clone();
+        seal.apply(0, &mut sealed);
+        let part = Part::open(&path, 10 * GROUP_BYTES, Some(seal)).unwrap();
+        let hash = part.hasher.as_ref().unwrap().finalize();
+        assert_eq!(hash, blake3::hash(&sealed[..GROUP_BYTES as usize]));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //!
 //! Where things are: [`Client`] ties the parts together; `pool` keeps a session per collection and finds
 //! the next node; `session` owns a ticket's receipts; `transfer` is one request; `file` and `sink` are
-//! where bytes go; `gateway` is HTTP for ordinary players.
+//! where bytes go, `sealed` and `opening` open them; `gateway` is HTTP for ordinary players.
 
 mod clock;
 mod config;
@@ -20,7 +20,9 @@ mod fetch;
 mod file;
 mod gateway;
 mod ledger;
+mod opening;
 mod pool;
+mod sealed;
 mod service_level;
 mod session;
 mod sink;

@@ -12,7 +12,7 @@ use crate::fault::{Attempt, Blame, Fault};
 use crate::session::{Link, Session, SessionLimits};
 use crate::statistics::Statistics;
 use protocol::{
-    ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode,
+    ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode, SealKey,
     ServiceTargets,
 };
 use std::collections::{HashMap, VecDeque};
@@ -86,6 +86,8 @@ pub(crate) struct Pool {
     slots: Mutex<HashMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
     links: Mutex<HashMap<NodeId, Weak<Link>>>,
     excluded: Mutex<HashMap<NodeId, Exclusion>>,
+    /// What opens the collections that there were routes for.
+    keys: Mutex<HashMap<CollectionId, SealKey>>,
     /// The signers. They end by themselves, a bounded time after their sessions.
     signers: Mutex<JoinSet<()>>,
 }
@@ -117,6 +119,7 @@ impl Pool {
             slots: Mutex::default(),
             links: Mutex::default(),
             excluded: Mutex::default(),
+            keys: Mutex::default(),
             signers: Mutex::default(),
         }
     }
@@ -174,6 +177,30 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// What opens a sealed collection: as the last route for it said, or one that is asked for now, whose
+    /// tickets then serve the next session. `None` if a route names no key. Cancel safe.
+    pub(crate) async fn seal_key(
+        &self,
+        collection: CollectionId,
+        prefer: Option<NodeId>,
+        trail: &mut Trail,
+    ) -> Result<Option<SealKey>, Exhausted> {
+        let known = || locked(&self.keys).get(&collection).cloned();
+        if let Some(key) = known() {
+            return Ok(Some(key));
+        }
+        let slot = self.slot((collection, prefer));
+        let mut slot = slot.lock().await;
+        // Whoever held it may have had a route.
+        while known().is_none() {
+            self.route((collection, prefer), &mut slot, trail).await?;
+            if trail.route_error.is_none() {
+                break;
+            }
+        }
+        Ok(known())
     }
 
     /// Lets go of a session that no new request is to use. It settles by itself when the last request
@@ -282,6 +309,16 @@ impl Pool {
             }
         };
         trail.route_error = None;
+        if let Some(key) = answer.key {
+            let mut keys = locked(&self.keys);
+            if keys.len() >= COLLECTIONS_MAX
+                && !keys.contains_key(&collection)
+                && let Some(some) = keys.keys().next().copied()
+            {
+                keys.remove(&some);
+            }
+            keys.insert(collection, key);
+        }
         slot.came = Some(Instant::now());
         slot.targets = Some(answer.targets);
         let ours = |routed: &RoutedNode| {

@@ -8,8 +8,8 @@ use axum::extract::Path as UrlPath;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::put;
 use axum::{Json, Router};
-use client::{ApiError, Client, ClientConfig, ControlApi, FileError, Progress};
-use network::{Behaviour, Grants, MIB, World, bytes, serve, world};
+use client::{ApiError, Client, ClientConfig, ControlApi, FetchError, FileError, Progress};
+use network::{Behaviour, Grants, MIB, Sealing, World, bytes, serve, world};
 use protocol::{ContentHash, GROUP_BYTES};
 use quittance_client as client;
 use std::fs;
@@ -82,6 +82,45 @@ async fn what_an_earlier_run_left_is_continued_or_begun_again() {
             .unwrap();
         assert!(fs::read(&out).unwrap() == whole);
         assert_eq!(*world.nodes[0].requests.lock().unwrap(), requests);
+    }
+}
+
+#[tokio::test]
+async fn open_content_is_as_it_is_and_sealed_content_needs_its_key() {
+    for sealing in [
+        Sealing::Open,
+        Sealing::Sealed,
+        Sealing::WrongKey,
+        Sealing::NoKey,
+    ] {
+        let grants = Grants {
+            sealing,
+            ..Grants::default()
+        };
+        let world = world(&[("film.mp4", SIZE)], &[Behaviour::Honest], grants).await;
+        let client = Client::new(ClientConfig::new(&world.url)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let got = client.fetch_to_file("films", "film.mp4", &out, |_| {});
+        let got = got.await;
+        // One route serves key and session.
+        assert_eq!(world.control.routes.lock().unwrap().len(), 1);
+        match (sealing, got) {
+            (Sealing::Open | Sealing::Sealed, Ok(_)) => {
+                assert!(fs::read(&out).unwrap() == bytes("film.mp4", SIZE));
+                let mut part = Vec::new();
+                let range = Some(MIB - 1..MIB + 40_000);
+                let part_of = client.fetch("films", "film.mp4", range, &mut part);
+                part_of.await.unwrap();
+                let whole = bytes("film.mp4", SIZE);
+                assert!(part == whole[MIB as usize - 1..MIB as usize + 40_000]);
+            }
+            (_, Err(FileError::Fetch(FetchError::NoKey { .. }))) => {
+                assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+                assert!(world.nodes[0].requests.lock().unwrap().is_empty());
+            }
+            (_, got) => panic!("{sealing:?}: {got:?}"),
+        }
     }
 }
 
@@ -183,7 +222,7 @@ async fn uploads_stream_with_their_length_and_token() {
     let seen = Arc::new(Mutex::new(0));
     let told = Arc::clone(&seen);
     let progress = move |bytes| *told.lock().unwrap() = bytes;
-    api.put_blob(&hash, &file, "secret", progress)
+    api.put_blob(&hash, &file, None, "secret", progress)
         .await
         .unwrap();
     assert_eq!(*seen.lock().unwrap(), SIZE);
@@ -191,7 +230,7 @@ async fn uploads_stream_with_their_length_and_token() {
     assert_eq!((got.0, got.1), (hash.to_string(), SIZE.to_string()));
     assert!(got.2 == whole);
     let refused = api
-        .put_blob(&hash, &file, "other", |_| {})
+        .put_blob(&hash, &file, None, "other", |_| {})
         .await
         .unwrap_err();
     assert!(

@@ -6,7 +6,8 @@
 
 use crate::durable::{self, FileError, failed};
 use protocol::{
-    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Policy, UnixMillis,
+    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Policy, SealKeyId,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -34,6 +35,8 @@ pub(crate) struct Collection {
     pub(crate) files: u32,
     /// The name's.
     pub(crate) policy: Arc<Policy>,
+    /// The key that opens it; none if it is open.
+    pub(crate) seal_key: Option<SealKeyId>,
 }
 
 impl Collection {
@@ -45,6 +48,7 @@ impl Collection {
             bytes: self.bytes,
             payer: self.payer,
             policy: Policy::clone(&self.policy),
+            sealed: self.seal_key.is_some(),
         }
     }
 }
@@ -125,6 +129,31 @@ impl Publications {
 
 const FILE_VERSION: u32 = 1;
 
+/// What a manifest says of its collection.
+struct Held {
+    bytes: u64,
+    files: u32,
+    seal_key: Option<SealKeyId>,
+}
+
+impl Held {
+    fn of(manifest: &Manifest) -> Self {
+        Self {
+            bytes: manifest.bytes(),
+            files: manifest.entries().len() as u32,
+            seal_key: manifest.seal_key(),
+        }
+    }
+
+    fn known(collection: &Collection) -> Self {
+        Self {
+            bytes: collection.bytes,
+            files: collection.files,
+            seal_key: collection.seal_key,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct Index {
     by_id: HashMap<CollectionId, Arc<Collection>>,
@@ -145,10 +174,10 @@ pub(crate) enum Named {
 }
 
 impl Index {
-    /// What a list says; bytes and files of a collection come from elsewhere.
+    /// What a list says; what a collection holds comes from elsewhere.
     fn of<E>(
         list: &Publications,
-        mut size: impl FnMut(&CollectionId) -> Result<(u64, u32), E>,
+        mut held: impl FnMut(&CollectionId) -> Result<Held, E>,
     ) -> Result<Self, E> {
         let open = Arc::<Policy>::default();
         let policies = list.policies.iter();
@@ -158,16 +187,17 @@ impl Index {
         let mut index = Self::default();
         for publication in &list.publications {
             let id = publication.collection;
-            let (bytes, files) = match index.by_id.get(&id) {
-                Some(known) => (known.bytes, known.files),
-                None => size(&id)?,
+            let held = match index.by_id.get(&id) {
+                Some(known) => Held::known(known),
+                None => held(&id)?,
             };
             index.add(Collection {
                 id,
                 name: publication.name.clone(),
                 payer: publication.payer,
-                bytes,
-                files,
+                bytes: held.bytes,
+                files: held.files,
+                seal_key: held.seal_key,
                 policy: policies.get(&publication.name).unwrap_or(&open).clone(),
             });
         }
@@ -228,7 +258,7 @@ impl Catalogue {
         };
         let index = Index::of(&file, |id| {
             let manifest = read_manifest(&manifest_path(dir, id), id)?;
-            Ok::<_, CatalogueError>((manifest.bytes(), manifest.entries().len() as u32))
+            Ok::<_, CatalogueError>(Held::of(&manifest))
         })?;
         Ok(Self {
             dir: dir.to_owned(),
@@ -255,12 +285,14 @@ impl Catalogue {
         let bytes = manifest.to_bytes();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = file.policies.get(name).cloned().unwrap_or_default();
+        let held = Held::of(manifest);
         let collection = Collection {
             id: manifest.id(),
             name: name.to_owned(),
             payer,
-            bytes: manifest.bytes(),
-            files: manifest.entries().len() as u32,
+            bytes: held.bytes,
+            files: held.files,
+            seal_key: held.seal_key,
             policy: Arc::new(policy.unwrap_or(kept)),
         };
         let current = self.find_name(name);
@@ -319,7 +351,7 @@ impl Catalogue {
             let old = index.by_id.get(id).map(|known| &**known);
             let known = old.or(new.filter(|new| new.id == *id));
             let known = known.expect("what is published is in the index");
-            Ok::<_, std::convert::Infallible>((known.bytes, known.files))
+            Ok::<_, std::convert::Infallible>(Held::known(known))
         });
         let Ok(known) = known;
         *index = known;
@@ -405,6 +437,13 @@ impl Catalogue {
         index.by_id.keys().copied().collect()
     }
 
+    /// Whether anything is published, old versions too, that this key opens.
+    pub(crate) fn is_sealed_by(&self, key: &SealKeyId) -> bool {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = index.by_id.values();
+        all.any(|one| one.seal_key.as_ref() == Some(key))
+    }
+
     /// The manifest's bytes. Blocking.
     pub(crate) fn manifest_bytes(&self, id: &CollectionId) -> Result<Vec<u8>, CatalogueError> {
         let path = manifest_path(&self.dir, id);
@@ -456,7 +495,7 @@ fn domain(name: &str) -> Option<String> {
 }
 
 /// A name never looks like an id, nor like a path that URLs would shorten.
-fn name_is_allowed(name: &str) -> bool {
+pub(crate) fn name_is_allowed(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
         && !name.starts_with('.')
         && name

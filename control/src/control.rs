@@ -18,6 +18,7 @@ use crate::overlay::{Overlay, OverlayError};
 use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
 use crate::reload::{self, MapFiles};
+use crate::seal_keys::{SealKeys, SealKeysError};
 use crate::ticket_log::LogError;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store, StoreError};
@@ -112,6 +113,9 @@ pub enum StartError {
     /// The catalogue is damaged.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// Keys to sealed content are damaged, or not there.
+    #[error(transparent)]
+    SealKeys(#[from] SealKeysError),
     /// The content store is damaged.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -367,6 +371,7 @@ impl Control {
             clock: clock.clone(),
             catalogue: opened.catalogue,
             store: opened.store,
+            seal_keys: opened.seal_keys,
             members: Members::new(members, opened.overlay),
             orders: opened.orders.clone(),
             nodes: registry.clone(),
@@ -562,6 +567,7 @@ struct Opened {
     lock: File,
     store: Store,
     catalogue: Arc<Catalogue>,
+    seal_keys: Arc<SealKeys>,
     orders: Arc<Orders>,
     issuer: Arc<Issuer>,
 }
@@ -582,6 +588,14 @@ impl Opened {
         let store = Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse)?;
         let catalogue = Catalogue::open(&dir.join("catalogue"))?;
         warn_of_missing(&catalogue, &store)?;
+        let seal_keys = SealKeys::open(dir)?;
+        for id in catalogue.ids() {
+            if let Some(found) = catalogue.find_id(&id)
+                && let Some(key) = &found.seal_key
+            {
+                seal_keys.check(id, &found.name, key)?;
+            }
+        }
         let orders = Orders::open(dir, clock.clone())?;
         let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock, funds)?;
         Ok(Self {
@@ -589,6 +603,7 @@ impl Opened {
             lock,
             store,
             catalogue: Arc::new(catalogue),
+            seal_keys: Arc::new(seal_keys),
             orders: Arc::new(orders),
             issuer: Arc::new(issuer),
         })

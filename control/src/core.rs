@@ -14,11 +14,12 @@ use crate::playlist::Pathway;
 use crate::promises::Promised;
 use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
+use crate::seal_keys::SealKeys;
 use content::Store;
 use protocol::{
     Address, ClientKey, CollectionId, CountryRefused, IssuerKey, Network, NodeId, Order, OrderAsk,
     OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RewardTerms, RouteAnswer,
-    RouteExplanation, RouteRequest, RoutedNode, ServiceTargets, Timeline, keccak256,
+    RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets, Timeline, keccak256,
 };
 use routing::Why;
 use std::net::IpAddr;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
+    pub(crate) seal_keys: Arc<SealKeys>,
     pub(crate) members: Members,
     pub(crate) orders: Arc<Orders>,
     /// The nodes that are registered.
@@ -214,6 +216,7 @@ impl Core {
             return Err(IssueError::BeforeGenesis.into());
         };
         self.check_payer(collection.payer).await?;
+        let key = self.seal_key(&collection)?;
         let now = Instant::now();
         self.members
             .told(from, &request.exclude, &request.measured, now);
@@ -265,7 +268,18 @@ impl Core {
                     ticket,
                 })
                 .collect(),
+            key,
         })
+    }
+
+    /// What opens a collection, if it is sealed.
+    pub(crate) fn seal_key(&self, collection: &Collection) -> Result<Option<SealKey>, RouteError> {
+        let Some(id) = &collection.seal_key else {
+            return Ok(None);
+        };
+        let gone = || RouteError::UnknownCollection(collection.name.clone());
+        // Only one that was unpublished this moment has none.
+        self.seal_keys.find(id).ok_or_else(gone).map(Some)
     }
 
     /// Tells the nodes that clients of each zone will be sent to first to fill a collection.

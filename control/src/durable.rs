@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Ending of a file that is being written; what carries it is left over from a crash.
@@ -71,12 +72,29 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), FileError> {
 /// Replaces a file. When this returns it is durable; after a crash it is the old one or the new one.
 /// Writers of the same path must take turns. Blocking.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_with(path, bytes, 0o666)
+}
+
+/// As [`replace`], of a file that only its owner may read. Blocking.
+pub(crate) fn replace_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_with(path, bytes, 0o600)
+}
+
+fn replace_with(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(UNFINISHED);
     let beside = PathBuf::from(name);
     let write = || {
-        let mut file = File::create(&beside)?;
+        // Anew, since one that is there keeps its mode.
+        if let Err(error) = fs::remove_file(&beside)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut options = File::options();
+        let options = options.write(true).create_new(true).mode(mode);
+        let mut file = options.open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)

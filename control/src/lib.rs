@@ -10,8 +10,8 @@
 //! body and wait is bounded. Non-goals: TLS for HTTP (a reverse proxy's), several processes on one data
 //! directory (it is locked).
 //!
-//! In the data directory: `store/` contents, `catalogue/` manifests and names, `tickets/` logs,
-//! `orders.json`, `admin-tokens.json`, `lock`.
+//! In the data directory: `store/` contents, `catalogue/` manifests and names, `seal-keys.json`, `tickets/`
+//! logs, `orders.json`, `admin-tokens.json`, `lock`.
 //!
 //! | module | |
 //! |---|---|
@@ -31,6 +31,7 @@
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
 //! | `catalogue`, `durable` | names, policies and manifests on disk |
 //! | `access` | whether a viewer may have a collection |
+//! | `seal_keys` | keys to sealed content |
 
 mod access;
 mod admin_tokens;
@@ -65,6 +66,7 @@ mod rate;
 mod reasons;
 mod registry;
 mod reload;
+mod seal_keys;
 #[cfg(test)]
 mod testing;
 mod ticket_log;
@@ -78,4 +80,5 @@ pub use durable::FileError;
 pub use orders::OrdersError;
 pub use overlay::OverlayError;
 pub use quota::{NetworkQuota, PayerQuota};
+pub use seal_keys::SealKeysError;
 pub use ticket_log::LogError;

@@ -17,6 +17,7 @@ use crate::overlay::Overlay;
 use crate::promises::Reading;
 use crate::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
 use crate::registry::Registry;
+use crate::seal_keys::SealKeys;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
 use contracts::{ChainError, Revert};
@@ -124,6 +125,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         clock: clock.clock(),
         catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
         store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
+        seal_keys: Arc::new(SealKeys::open(dir).unwrap()),
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {

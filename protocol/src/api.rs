@@ -1,6 +1,7 @@
 //! The control plane's public HTTP API: JSON bodies, shared by those who serve and those who ask.
 
 use crate::policy::Policy;
+use crate::seal::SealKey;
 use crate::ticket::SignedTicket;
 use crate::timeline::Timeline;
 use crate::{
@@ -96,6 +97,9 @@ pub struct RouteAnswer {
     pub targets: ServiceTargets,
     /// Best first; never empty.
     pub nodes: Vec<RoutedNode>,
+    /// Opens it, if it is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SealKey>,
 }
 
 /// `GET /v1/explain?collection=…&from=…`: where a client would be sent, and why. No ticket is issued.
@@ -172,6 +176,20 @@ pub struct CollectionSummary {
     /// Who may have it.
     #[serde(default, skip_serializing_if = "Policy::is_open")]
     pub policy: Policy,
+    /// Whether nodes hold it sealed.
+    #[serde(default)]
+    pub sealed: bool,
+}
+
+/// `POST /v1/seal-keys`: the key to seal what will be published under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealKeyRequest {
+    /// The name.
+    pub name: String,
+    /// Whether it must be one that nothing was published with.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// `POST /v1/collections`: puts contents that were uploaded before under a name.

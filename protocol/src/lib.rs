@@ -36,7 +36,7 @@ mod timeline;
 pub use api::{
     CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
     NodeInfo, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode,
-    ServiceTargets,
+    SealKeyRequest, ServiceTargets,
 };
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;

@@ -184,18 +184,31 @@ impl World {
         .await
     }
 
-    /// Writes files into a folder and publishes it.
+    /// Writes files into a folder and publishes it, sealed.
     ///
     /// # Panics
     /// If it can't be published.
     pub async fn publish_files(&self, name: &str, files: &[(&str, &[u8])]) -> Published {
+        self.publish_files_with(name, files, &[]).await
+    }
+
+    /// As [`Self::publish_files`], with more flags.
+    ///
+    /// # Panics
+    /// If it can't be published.
+    pub async fn publish_files_with(
+        &self,
+        name: &str,
+        files: &[(&str, &[u8])],
+        flags: &[&str],
+    ) -> Published {
         let folder = self.folder(&format!("content-{name}"));
         for (path, bytes) in files {
             let path = folder.join(path);
             fs::create_dir_all(path.parent().expect("in the folder")).expect("ours");
             fs::write(path, bytes).expect("the scratch folder is ours");
         }
-        let published = self.network.publish(&folder, name).await;
+        let published = self.network.publish_with(&folder, name, flags).await;
         published.unwrap_or_else(|error| panic!("{error:#}"))
     }
 

@@ -8,11 +8,13 @@
 use super::Shared;
 use super::cache::{Filling, Opened, Reader};
 use super::playlist::Kind;
-use crate::fetch::{Collection, FetchError};
+use crate::fetch::{Client, Collection, FetchError};
+use crate::opening::applied;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
 use protocol::{Entry, GROUP_BYTES, NodeId};
+use seal::FileSeal;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,9 +75,28 @@ impl How {
     }
 }
 
+/// Bytes on their way to a player, opened if they are sealed. The one place between verified bytes and a
+/// response: memory holds what nodes hold, by its hash, whatever key it is under, and nothing that is open
+/// outlives a response.
+#[derive(Debug)]
+pub(super) struct Source {
+    verified: Verified,
+    /// Where the next byte stands in the file.
+    at: u64,
+    seal: Seal,
+}
+
+/// What opens a file.
+#[derive(Debug)]
+enum Seal {
+    /// A route is to bring it.
+    Unknown(Client, Wanted),
+    Known(Option<Box<FileSeal>>),
+}
+
 /// Verified bytes on their way.
 #[derive(Debug)]
-pub(super) enum Source {
+enum Verified {
     Memory(Reader),
     Passed {
         pieces: mpsc::Receiver<Result<(Bytes, Option<NodeId>), FetchError>>,
@@ -86,9 +107,16 @@ pub(super) enum Source {
 impl Source {
     /// The next bytes as the player gets them, a group at most; `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, Arc<FetchError>>> {
-        let verified = match self {
-            Self::Memory(reader) => reader.next().await?,
-            Self::Passed { pieces, from } => match pieces.recv().await? {
+        if let Seal::Unknown(client, wanted) = &self.seal {
+            let path = &wanted.entry().path;
+            match client.seal(&wanted.collection, path, wanted.via).await {
+                Ok(seal) => self.seal = Seal::Known(seal.map(Box::new)),
+                Err(error) => return Some(Err(Arc::new(error))),
+            }
+        }
+        let verified = match &mut self.verified {
+            Verified::Memory(reader) => reader.next().await?,
+            Verified::Passed { pieces, from } => match pieces.recv().await? {
                 Ok((bytes, node)) => {
                     *from = node;
                     Ok(bytes)
@@ -96,22 +124,23 @@ impl Source {
                 Err(error) => Err(Arc::new(error)),
             },
         };
-        Some(verified.map(opened))
+        Some(verified.map(|bytes| {
+            let at = self.at;
+            self.at += bytes.len() as u64;
+            match &self.seal {
+                Seal::Known(Some(seal)) => applied(seal, at, bytes),
+                _ => bytes,
+            }
+        }))
     }
 
     /// The node that delivers, as far as it is known.
     pub(super) fn from(&self) -> Option<NodeId> {
-        match self {
-            Self::Memory(reader) => reader.from(),
-            Self::Passed { from, .. } => *from,
+        match &self.verified {
+            Verified::Memory(reader) => reader.from(),
+            Verified::Passed { from, .. } => *from,
         }
     }
-}
-
-/// The one place between verified bytes and a response: what is sealed is to be opened here, by where it
-/// stands in the file. Memory then holds what nodes hold, and nothing that is open outlives a response.
-fn opened(verified: Bytes) -> Bytes {
-    verified
 }
 
 /// Into a response. Its end of the channel goes with the response.
@@ -147,6 +176,23 @@ impl Sink for Passing {
 impl Shared {
     /// Begins to get what is wanted, or joins in.
     pub(super) fn begin(self: &Arc<Self>, wanted: &Wanted) -> (How, Source) {
+        let (how, verified) = self.verified(wanted);
+        (how, self.opening(wanted, verified))
+    }
+
+    fn opening(&self, wanted: &Wanted, verified: Verified) -> Source {
+        let seal = match wanted.collection.manifest.seal_key() {
+            None => Seal::Known(None),
+            Some(_) => Seal::Unknown(self.client.clone(), wanted.clone()),
+        };
+        Source {
+            verified,
+            at: wanted.range.start,
+            seal,
+        }
+    }
+
+    fn verified(self: &Arc<Self>, wanted: &Wanted) -> (How, Verified) {
         let Entry { content, size, .. } = *wanted.entry();
         let range = wanted.range.clone();
         let opened = match wanted.is_whole() {
@@ -157,18 +203,18 @@ impl Shared {
         match opened {
             Opened::Hit(reader) => {
                 metrics.hits.add(1);
-                (How::Hit, Source::Memory(reader))
+                (How::Hit, Verified::Memory(reader))
             }
             Opened::Joined(reader) => {
                 metrics.collapsed.add(1);
-                (How::Collapsed, Source::Memory(reader))
+                (How::Collapsed, Verified::Memory(reader))
             }
             Opened::Began(reader, filling) => {
                 metrics.stored.add(1);
                 let (shared, wanted) = (Arc::clone(self), wanted.clone());
                 self.tasks
                     .spawn(async move { shared.fill(&wanted, filling).await });
-                (How::Stored, Source::Memory(reader))
+                (How::Stored, Verified::Memory(reader))
             }
             Opened::NoRoom => {
                 metrics.passed.add(1);
@@ -177,7 +223,7 @@ impl Shared {
         }
     }
 
-    fn pass(self: &Arc<Self>, wanted: Wanted) -> Source {
+    fn pass(self: &Arc<Self>, wanted: Wanted) -> Verified {
         let (pieces, receiver) = mpsc::channel(PASSED_GROUPS);
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -196,7 +242,7 @@ impl Shared {
                 let _ = pieces.send(Err(error)).await;
             }
         });
-        Source::Passed {
+        Verified::Passed {
             pieces: receiver,
             from: None,
         }
@@ -271,7 +317,7 @@ impl Shared {
         };
         let (shared, wanted) = (Arc::clone(self), wanted.clone());
         self.tasks
-            .spawn(async move { shared.learn(wanted, kind, reader).await });
+            .spawn(async move { shared.learn(wanted, kind, Verified::Memory(reader)).await });
     }
 
     /// One file after the other, so that what is wanted now comes first.
@@ -293,9 +339,10 @@ impl Shared {
         }
     }
 
-    async fn learn(self: Arc<Self>, wanted: Wanted, kind: Kind, mut reader: Reader) {
+    async fn learn(self: Arc<Self>, wanted: Wanted, kind: Kind, playlist: Verified) {
         let mut text = Vec::new();
-        while let Some(piece) = reader.next().await {
+        let mut source = self.opening(&wanted, playlist);
+        while let Some(piece) = source.next().await {
             let Ok(piece) = piece else { return };
             text.extend_from_slice(&piece);
         }

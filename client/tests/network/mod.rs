@@ -1,4 +1,5 @@
-//! A network in this process: a control plane over HTTP, and nodes over QUIC that can be told to fail.
+//! A network in this process: a control plane over HTTP, and nodes over QUIC that can be told to fail. Content
+//! is sealed unless a test says otherwise.
 //!
 //! The nodes do what SPEC section 9 asks of nodes: they check tickets and bindings, keep to the window,
 //! and check every receipt before they acknowledge it. A receipt that doesn't count fails the test.
@@ -14,10 +15,11 @@ use content::{Blob, OnDamage, Store, encode_slice, slices};
 use protocol::{
     ALPN_NODE, Address, B256, Code, CollectionId, ContentHash, Entry, FetchReply, IssuerKey,
     Manifest, Network, NodeId, ReceiptFrame, Request, RouteAnswer, RouteRequest, RoutedNode,
-    ServiceTargets, SessionReply, SigningKey, Tag, Ticket, TicketId, Timeline, VerifiedReceipt,
-    VerifiedTicket, exporter_binding, verify,
+    SealKey, ServiceTargets, SessionReply, SigningKey, Tag, Ticket, TicketId, Timeline,
+    VerifiedReceipt, VerifiedTicket, exporter_binding, verify,
 };
 use quinn::{RecvStream, SendStream, VarInt};
+use seal::{FileSeal, NonceHasher};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -285,6 +287,18 @@ pub(crate) struct Grants {
     pub(crate) targets: ServiceTargets,
     /// Added to the control plane's clock.
     pub(crate) clock_ahead: Duration,
+    pub(crate) sealing: Sealing,
+}
+
+/// What nodes hold, and what opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sealing {
+    Open,
+    Sealed,
+    /// And the control plane gives another key.
+    WrongKey,
+    /// And the control plane gives none.
+    NoKey,
 }
 
 impl Default for Grants {
@@ -297,6 +311,7 @@ impl Default for Grants {
                 throughput_min: 1,
             },
             clock_ahead: Duration::ZERO,
+            sealing: Sealing::Sealed,
         }
     }
 }
@@ -306,7 +321,7 @@ pub(crate) struct Control {
     issuer: SigningKey,
     nodes: Vec<Arc<Node>>,
     pub(crate) collection: CollectionId,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
     grants: Grants,
     pub(crate) tickets: AtomicU32,
     pub(crate) routes: Mutex<Vec<RouteRequest>>,
@@ -317,6 +332,10 @@ pub(crate) struct World {
     pub(crate) control: Arc<Control>,
     pub(crate) nodes: Vec<Arc<Node>>,
     _dir: tempfile::TempDir,
+}
+
+fn seal_key() -> SealKey {
+    SealKey::from_bytes([77; 32])
 }
 
 fn refusal(status: StatusCode, error: &str) -> Response {
@@ -363,6 +382,11 @@ impl Control {
             collection: self.collection,
             targets: self.grants.targets,
             nodes,
+            key: match self.grants.sealing {
+                Sealing::Sealed => Some(seal_key()),
+                Sealing::WrongKey => Some(SealKey::from_bytes([9; 32])),
+                Sealing::Open | Sealing::NoKey => None,
+            },
         })
         .into_response()
     }
@@ -387,16 +411,28 @@ pub(crate) async fn world(
     let mut entries = Vec::new();
     for (path, size) in files {
         let file = dir.path().join("file");
-        std::fs::write(&file, bytes(path, *size)).unwrap();
+        let mut bytes = bytes(path, *size);
+        let mut hasher = NonceHasher::new(&seal_key());
+        hasher.update(&bytes);
+        let nonce = hasher.nonce();
+        if grants.sealing != Sealing::Open {
+            FileSeal::new(&seal_key(), &nonce).apply(0, &mut bytes);
+        }
+        std::fs::write(&file, bytes).unwrap();
         let content: ContentHash = store.import_file(&file).unwrap().hash();
-        entries.push(Entry {
+        let entry = Entry {
             path: (*path).into(),
             content,
             size: *size,
             media_type: "application/octet-stream".into(),
-        });
+        };
+        entries.push((entry, nonce));
     }
-    let manifest = Manifest::new(entries).unwrap();
+    let manifest = match grants.sealing {
+        Sealing::Open => Manifest::new(entries.into_iter().map(|(entry, _)| entry).collect()),
+        _ => Manifest::sealed(seal_key().id(), entries),
+    };
+    let manifest = manifest.unwrap();
     let issuer = SigningKey::from_bytes(&[200; 32]);
     let issuer_key = IssuerKey::from(issuer.verifying_key().to_bytes());
     let nodes: Vec<_> = behaviours

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]`; of an owner: its own |
+//! | `POST /v1/seal-keys` | [`SealKeyRequest`](protocol::SealKeyRequest) → the key to seal with, hexadecimal |
 //! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary` |
 //! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]` |
 //! | `PUT /v1/collections/{name}/policy` | [`Policy`](protocol::Policy) → `CollectionSummary` |
@@ -59,6 +60,7 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
             CONTENT,
             publish::collection,
         ),
+        Route::new(post.clone(), "/v1/seal-keys", CONTENT, publish::seal_key),
         Route::new(
             delete,
             "/v1/collections/{collection}",

@@ -152,10 +152,17 @@ pub(super) async fn unpublish(
         if !caller.may_touch(named.payer) {
             return Err(not_yours(&format!("the name {:?}", named.name)));
         }
+        let turn = core.seal_keys.turn();
         let gone = core.catalogue.unpublish(&name).map_err(|error| {
             tracing::error!(%error, "cannot unpublish");
             Refusal::internal()
         })?;
+        let used = |id: &_| core.catalogue.is_sealed_by(id);
+        core.seal_keys.destroy(&name, used).map_err(|error| {
+            tracing::error!(%error, "cannot destroy the keys of what was unpublished");
+            Refusal::internal()
+        })?;
+        drop(turn);
         tracing::info!(name, collections = gone.len(), "unpublished");
         core.purge_gone(&gone, caller.account)
             .map_err(|error| refusal(&error))

@@ -7,17 +7,21 @@ use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
 use crate::durable::FileError;
+use crate::seal_keys::SealKeysError;
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
 use futures::StreamExt;
-use protocol::{CollectionSummary, ContentHash, Entry, Manifest, Policy, PublishRequest, TicketId};
+use protocol::{
+    CollectionSummary, ContentHash, Entry, Manifest, Policy, PublishRequest, SealKey,
+    SealKeyRequest, TicketId,
+};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -260,6 +264,47 @@ pub(super) fn no_room() -> Refusal {
     Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error)
 }
 
+/// `POST /v1/seal-keys`: what to seal a name's next version with.
+pub(super) async fn seal_key(
+    State(web): State<Admin>,
+    caller: Caller,
+    request: Result<Json<SealKeyRequest>, JsonRejection>,
+) -> Result<([(HeaderName, &'static str); 1], Json<SealKey>), Refusal> {
+    let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    let SealKeyRequest { name, fresh } = request;
+    let yours = format!("the name {:?}", name.chars().take(80).collect::<String>());
+    let current = web.core.catalogue.find(&name);
+    if let Some(current) = &current
+        && !caller.may_touch(current.payer)
+    {
+        return Err(not_yours(&yours));
+    }
+    // Of a name that is published its payer decides.
+    let account = caller.account.filter(|_| current.is_none());
+    let core = web.core.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let used = |id: &_| core.catalogue.is_sealed_by(id);
+        core.seal_keys
+            .for_name(&name, account, fresh, used, (core.clock)())
+    });
+    match made.await.map_err(|_| Refusal::internal())? {
+        Ok(key) => Ok(([(CACHE_CONTROL, "no-store")], Json(key))),
+        Err(SealKeysError::Another) => Err(not_yours(&yours)),
+        Err(SealKeysError::Name) => Err(Refusal::bad_request(PublishError::Name.to_string())),
+        Err(SealKeysError::Full) => Err(Refusal::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            SealKeysError::Full.to_string(),
+        )),
+        Err(error) => {
+            tracing::error!(%error, "cannot make a key");
+            Err(match error {
+                SealKeysError::File(file) if file.is_full() => no_room(),
+                _ => Refusal::internal(),
+            })
+        }
+    }
+}
+
 /// `POST /v1/collections`.
 pub(super) async fn collection(
     State(web): State<Admin>,
@@ -317,8 +362,19 @@ fn publish(
         .map_err(|error| Refusal::payer(&error))?;
     let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
     let current = core.catalogue.find(&request.name);
-    if current.is_some_and(|current| !caller.may_touch(current.payer)) {
+    if let Some(current) = &current
+        && !caller.may_touch(current.payer)
+    {
         return Err(not_yours(&format!("the name {:?}", request.name)));
+    }
+    let account = caller.account.filter(|_| current.is_none());
+    // Nobody destroys the key meanwhile.
+    let _turn = manifest.seal_key().map(|_| core.seal_keys.turn());
+    if let Some(key) = manifest.seal_key()
+        && !core.seal_keys.may_seal(&key, &request.name, account)
+    {
+        let error = "it is sealed with a key that wasn't made here for this name: publish it anew";
+        return Err(Refusal::new(StatusCode::CONFLICT, error));
     }
     core.catalogue
         .publish(

@@ -14,6 +14,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::{ContentHash, Entry};
+use seal::FileSeal;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -77,7 +78,14 @@ pub(super) async fn redirect(
         ];
         return Ok((StatusCode::FOUND, headers).into_response());
     }
-    let text = read(core, entry.content).await?;
+    let nonce = manifest.seal_nonce(&path);
+    let key = core
+        .seal_key(&collection)
+        .map_err(|error| refusal(&error))?;
+    let seal = nonce
+        .zip(key)
+        .map(|(nonce, key)| FileSeal::new(&key, &nonce));
+    let text = read(core, entry.content, seal).await?;
     let steering = format!(
         "{}/v1/steering/{}",
         public_url(core, &headers),
@@ -133,7 +141,12 @@ async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
     }
 }
 
-async fn read(core: &Arc<Core>, content: ContentHash) -> Result<String, Refusal> {
+/// The text of a playlist, opened if it is sealed.
+async fn read(
+    core: &Arc<Core>,
+    content: ContentHash,
+    seal: Option<FileSeal>,
+) -> Result<String, Refusal> {
     let store = core.store.clone();
     let blob = blocking(move || Ok::<_, std::io::Error>(store.get(&content))).await?;
     let Some(blob) = blob else {
@@ -148,7 +161,10 @@ async fn read(core: &Arc<Core>, content: ContentHash) -> Result<String, Refusal>
         );
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
     }
-    let bytes = blocking(move || blob.read_whole(PLAYLIST_BYTES_MAX)).await?;
+    let mut bytes = blocking(move || blob.read_whole(PLAYLIST_BYTES_MAX)).await?;
+    if let Some(seal) = seal {
+        seal.apply(0, &mut bytes);
+    }
     String::from_utf8(bytes)
         .map_err(|_| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "the playlist isn't UTF-8"))
 }

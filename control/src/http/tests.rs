@@ -16,6 +16,8 @@ use std::time::Instant;
 
 #[path = "roles_tests.rs"]
 mod roles;
+#[path = "seal_tests.rs"]
+mod seals;
 
 const BLOB_BYTES_MAX: u64 = 1 << 20;
 

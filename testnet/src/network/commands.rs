@@ -30,16 +30,26 @@ pub struct PublishedFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// Hash.
+    /// BLAKE3 of the file.
     pub blake3: protocol::ContentHash,
+    /// BLAKE3 of what nodes hold of it.
+    pub content: protocol::ContentHash,
 }
 
 impl Network {
-    /// Publishes a file or folder under a name.
+    /// Publishes a file or folder under a name, sealed.
     ///
     /// # Errors
     /// What the command says.
     pub async fn publish(&self, path: &Path, name: &str) -> Result<Published> {
+        self.publish_with(path, name, &[]).await
+    }
+
+    /// As [`Self::publish`], with more flags.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub async fn publish_with(&self, path: &Path, name: &str, flags: &[&str]) -> Result<Published> {
         let token = self.token_path().display().to_string();
         let path = path.display().to_string();
         let args = [
@@ -52,7 +62,7 @@ impl Network {
             &token,
             "--json",
         ];
-        self.command("publish", &args).await
+        self.command("publish", &[&args, flags].concat()).await
     }
 
     /// Runs a subcommand and reads the JSON it prints.

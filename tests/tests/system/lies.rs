@@ -32,7 +32,7 @@ async fn a_flipped_bit_is_found_left_behind_and_not_paid_for() {
     let mut world = World::start(2, |config| config.epoch_seconds = 10).await;
     let bytes = noise(5, SIZE as usize);
     let published = world.publish_files("film", &[("film.ts", &bytes)]).await;
-    let content = published.files[0].blake3;
+    let content = published.files[0].content;
     for node in &world.nodes {
         let path = cached(&node.dir, &content);
         eventually("both nodes to fill their caches", async || {

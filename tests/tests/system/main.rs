@@ -19,5 +19,6 @@ mod quotas;
 mod receipts;
 mod rotation;
 mod routing;
+mod sealed;
 mod why;
 mod window;

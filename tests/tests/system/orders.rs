@@ -34,7 +34,7 @@ async fn order(world: &World, args: &[&str]) -> Value {
 fn cached(world: &World, node: usize, published: &Published, path: &str) -> PathBuf {
     let files = &published.files;
     let file = files.iter().find(|file| file.path == path);
-    let hash = file.expect("it was published").blake3.to_string();
+    let hash = file.expect("it was published").content.to_string();
     let folder = world.nodes[node].dir.join("cache/blobs");
     folder.join(&hash[2..4]).join(&hash[2..])
 }
@@ -60,16 +60,20 @@ async fn pushes_and_purges_outlast_whoever_dies() {
     world.publish_files("tiny", &[("a", b"tiny")]).await;
     let shared = noise(50, 50_000);
     let film = world
-        .publish_files(
+        .publish_files_with(
             "film",
             &[
                 ("a.bin", &noise(51, FILM)),
                 ("hls/1.ts", &noise(52, 100_000)),
                 ("shared", &shared),
             ],
+            &["--open"],
         )
         .await;
-    let other = world.publish_files("other", &[("b", &shared)]).await;
+    // Sealed, no two names share content.
+    let other = world
+        .publish_files_with("other", &[("b", &shared)], &["--open"])
+        .await;
     let ids: Vec<_> = world.nodes.iter().map(|node| node.id.to_string()).collect();
     let there = |world: &World, node: usize, path: &str| cached(world, node, &film, path).exists();
 
@@ -168,7 +172,7 @@ async fn drained_blocked_and_revoked_is_who_is_told_so() {
     let unused = unused.expect("both are listed");
     let wanted = Wanted {
         ticket: session.ticket.id,
-        content: film.files[0].blake3,
+        content: film.files[0].content,
         size: FILM as u64,
         offset: 0,
         length: 512 << 10,

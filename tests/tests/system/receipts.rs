@@ -249,7 +249,7 @@ async fn sessions_and_requests_without_a_right_to_them_are_refused() {
     // Requests.
     let wanted = Wanted {
         ticket: ticket.peek().id,
-        content: published.files[0].blake3,
+        content: published.files[0].content,
         size: SIZE,
         offset: 0,
         length: SIZE,
@@ -271,7 +271,7 @@ async fn sessions_and_requests_without_a_right_to_them_are_refused() {
         Code::NoSession
     );
     let foreign = Wanted {
-        content: elsewhere.files[0].blake3,
+        content: elsewhere.files[0].content,
         ..wanted
     };
     assert_eq!(refusal(&connection, foreign).await, Code::NotInCollection);

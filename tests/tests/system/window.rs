@@ -28,7 +28,7 @@ async fn who_does_not_sign_gets_a_window_and_no_more() {
     assert_eq!(session.window, WINDOW);
     let wanted = Wanted {
         ticket: session.ticket.id,
-        content: published.files[0].blake3,
+        content: published.files[0].content,
         size: SIZE,
         offset: 0,
         length: SIZE,
