@@ -7,7 +7,7 @@ use crate::policy;
 use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
-use protocol::{CollectionId, CollectionSummary, ContentHash, Policy};
+use protocol::{CollectionId, ContentHash, Package, Policy};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -121,7 +121,23 @@ struct Shown {
     /// Who may have it; unknown of old versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kind: Vec<Package>,
     files: Vec<ShownFile>,
+    /// Under the same name, oldest first.
+    versions: Vec<ShownVersion>,
+}
+
+#[derive(Serialize)]
+struct ShownVersion {
+    collection: CollectionId,
+    published_at_ms: u64,
+    bytes: u64,
+    files: u32,
+    /// Whether the name stands for it.
+    current: bool,
 }
 
 #[derive(Serialize)]
@@ -137,10 +153,19 @@ struct ShownFile {
 pub(crate) async fn show(args: ShowArgs) -> Result<()> {
     let api = api(args.settings, args.config)?;
     let (collection, manifest) = api.manifest(&args.collection).await?;
-    let named =
-        |one: &CollectionSummary| one.name == args.collection || one.collection == collection;
-    let all = api.collections().await?;
-    let policy = all.into_iter().find(named).map(|one| one.policy);
+    let versions = api.versions(&args.collection).await?;
+    // Of a collection that was published twice, as it was the last time.
+    let shown = versions
+        .iter()
+        .rfind(|one| one.summary.collection == collection);
+    let summary = shown.map(|one| one.summary.clone());
+    let versions = versions.into_iter().map(|one| ShownVersion {
+        collection: one.summary.collection,
+        published_at_ms: one.published_at_ms,
+        bytes: one.summary.bytes,
+        files: one.summary.files,
+        current: one.current,
+    });
     let files = manifest.entries().iter().map(|entry| ShownFile {
         path: entry.path.clone(),
         size: entry.size,
@@ -150,18 +175,40 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
     let shown = Shown {
         collection,
         bytes: manifest.bytes(),
-        policy,
+        sealed: summary.as_ref().map(|one| one.sealed),
+        kind: summary
+            .as_ref()
+            .map(|one| one.kind.clone())
+            .unwrap_or_default(),
+        policy: summary.map(|one| one.policy),
         files: files.collect(),
+        versions: versions.collect(),
     };
     if args.json {
         return output::print(true, &shown);
     }
-    println!("{collection}  {}", output::bytes(shown.bytes));
+    let sealed = match shown.sealed {
+        Some(true) => "  sealed",
+        _ => "",
+    };
+    println!("{collection}  {}{sealed}", output::bytes(shown.bytes));
+    for package in &shown.kind {
+        println!("{package}");
+    }
     for line in shown.policy.iter().flat_map(policy::lines) {
         println!("{line}");
     }
     for file in &shown.files {
         println!("{:>12}  {}  {}", file.size, file.path, file.media_type);
+    }
+    println!("versions, oldest first:");
+    for one in &shown.versions {
+        let current = if one.current { "  current" } else { "" };
+        let (time, size) = (output::time(one.published_at_ms), output::bytes(one.bytes));
+        println!(
+            "{time}  {}  {} files, {size}{current}",
+            one.collection, one.files
+        );
     }
     Ok(())
 }

@@ -1,16 +1,19 @@
 //! `quittance publish`: hash a file or directory, sealed, upload what the control plane lacks, name it.
 
 mod files;
+mod package;
 
 use crate::admin;
 use crate::output;
 use crate::policy::PolicyArgs;
 use crate::settings::{load, settings};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use client::ControlApi;
 use files::{Source, find, hash_all};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Address, CollectionId, ContentHash, Manifest, PublishRequest, SealKeyRequest};
+use protocol::{
+    Address, CollectionId, ContentHash, Manifest, Package, PublishRequest, SealKeyRequest,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +44,9 @@ pub(crate) struct Args {
     /// Let nodes hold it as it is. Otherwise they hold it sealed, and only who gets a ticket gets the key.
     #[arg(long)]
     open: bool,
+    /// Publish a streaming package though its playlists name files that aren't there.
+    #[arg(long)]
+    incomplete: bool,
     /// Seal it with a key of its own. Otherwise a name keeps its key, and nodes what a version leaves unchanged.
     #[arg(long, conflicts_with = "open")]
     fresh_key: bool,
@@ -63,6 +69,7 @@ struct Published {
     name: String,
     bytes: u64,
     sealed: bool,
+    kind: Vec<Package>,
     files: Vec<PublishedFile>,
 }
 
@@ -86,6 +93,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Some(name) => name,
         None => own_name(&args.path)?,
     };
+    let packages = package::look(&files)?;
+    match packages.missing {
+        Some(missing) if args.incomplete => eprintln!("warning: {missing}"),
+        Some(missing) => {
+            bail!("{missing}; add what is missing, or publish as it is with --incomplete")
+        }
+        None => {}
+    }
+    let kind = packages.found;
     let key = match args.open {
         true => None,
         false => {
@@ -102,6 +118,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         manifest: manifest.to_bytes().into(),
         payer: settings.payer,
         policy,
+        kind,
     };
     let summary = api.publish(&request, &token).await?;
     let published = Published {
@@ -109,6 +126,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         name: summary.name,
         bytes: manifest.bytes(),
         sealed: summary.sealed,
+        kind: summary.kind,
         files: published_files(&manifest, &sources),
     };
     if args.json {
@@ -121,12 +139,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         files: usize,
         size: String,
         sealed: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        kind: Vec<String>,
     }
     let size = output::bytes(published.bytes);
     let Published {
         collection,
         name,
         sealed,
+        kind,
         files,
         ..
     } = published;
@@ -138,6 +159,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             files: files.len(),
             size,
             sealed,
+            kind: kind.iter().map(Package::to_string).collect(),
         },
     )
 }

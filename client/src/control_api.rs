@@ -6,7 +6,7 @@ use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
     NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, Policy,
     PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, SealKey,
-    SealKeyRequest, TICKET_BYTES, TicketId,
+    SealKeyRequest, TICKET_BYTES, TicketId, Version,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use seal::FileSeal;
@@ -228,6 +228,15 @@ impl ControlApi {
             Ok(asked) if asked != actual => Err(ApiError::WrongManifest { asked, actual }),
             _ => Ok((actual, manifest)),
         }
+    }
+
+    /// What was published under a name, oldest first.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::is_not_found`] if nothing is.
+    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, ApiError> {
+        let path = ["collections", name, "versions"];
+        self.json(self.request(Method::GET, &path)).await
     }
 
     /// All collections.

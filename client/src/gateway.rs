@@ -38,6 +38,7 @@ use cache::Cache;
 use cors::Origins;
 use metrics::Metrics;
 use playlist::Orders;
+pub use reference::relative;
 use refusal::Refusal;
 use std::collections::HashMap;
 use std::io;

@@ -66,7 +66,7 @@ fn publish(core: &Arc<Core>, policy: Policy) {
     core.check_policy(&policy).unwrap();
     let published = core
         .catalogue
-        .publish("film", &manifest(), PAYER, Some(policy), 0);
+        .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
     published.unwrap();
 }
 
@@ -158,7 +158,7 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
     let _orders = join(&blind, 1);
     blind
         .catalogue
-        .publish("film", &manifest(), PAYER, Some(deny), 0)
+        .publish("film", &manifest(), PAYER, Some(deny), Vec::new(), 0)
         .unwrap();
     let refused = route(&blind, BERLIN).await.unwrap_err();
     assert_eq!(refused, RouteError::Country(CountryRefused::Unknown));

@@ -6,8 +6,8 @@
 
 use crate::durable::{self, FileError, failed};
 use protocol::{
-    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Policy, SealKeyId,
-    UnixMillis,
+    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Package, Policy, SealKeyId,
+    UnixMillis, Version,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -37,6 +37,8 @@ pub(crate) struct Collection {
     pub(crate) policy: Arc<Policy>,
     /// The key that opens it; none if it is open.
     pub(crate) seal_key: Option<SealKeyId>,
+    /// As its publisher says.
+    pub(crate) kind: Vec<Package>,
 }
 
 impl Collection {
@@ -49,6 +51,7 @@ impl Collection {
             payer: self.payer,
             policy: Policy::clone(&self.policy),
             sealed: self.seal_key.is_some(),
+            kind: self.kind.clone(),
         }
     }
 }
@@ -106,6 +109,23 @@ struct Publication {
     collection: CollectionId,
     payer: Address,
     published_at_ms: UnixMillis,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kind: Vec<Package>,
+}
+
+impl Publication {
+    fn collection(&self, held: Held, policy: Arc<Policy>) -> Collection {
+        Collection {
+            id: self.collection,
+            name: self.name.clone(),
+            payer: self.payer,
+            bytes: held.bytes,
+            files: held.files,
+            seal_key: held.seal_key,
+            kind: self.kind.clone(),
+            policy,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -191,15 +211,8 @@ impl Index {
                 Some(known) => Held::known(known),
                 None => held(&id)?,
             };
-            index.add(Collection {
-                id,
-                name: publication.name.clone(),
-                payer: publication.payer,
-                bytes: held.bytes,
-                files: held.files,
-                seal_key: held.seal_key,
-                policy: policies.get(&publication.name).unwrap_or(&open).clone(),
-            });
+            let policy = policies.get(&publication.name).unwrap_or(&open);
+            index.add(publication.collection(held, policy.clone()));
         }
         Ok(index)
     }
@@ -277,6 +290,7 @@ impl Catalogue {
         manifest: &Manifest,
         payer: Address,
         policy: Option<Policy>,
+        kind: Vec<Package>,
         now: UnixMillis,
     ) -> Result<Arc<Collection>, PublishError> {
         if !name_is_allowed(name) {
@@ -285,16 +299,15 @@ impl Catalogue {
         let bytes = manifest.to_bytes();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = file.policies.get(name).cloned().unwrap_or_default();
-        let held = Held::of(manifest);
-        let collection = Collection {
-            id: manifest.id(),
+        let publication = Publication {
             name: name.to_owned(),
+            collection: manifest.id(),
             payer,
-            bytes: held.bytes,
-            files: held.files,
-            seal_key: held.seal_key,
-            policy: Arc::new(policy.unwrap_or(kept)),
+            published_at_ms: now,
+            kind,
         };
+        let policy = Arc::new(policy.unwrap_or(kept));
+        let collection = publication.collection(Held::of(manifest), policy);
         let current = self.find_name(name);
         if let Some(current) = current.filter(|current| **current == collection) {
             return Ok(current);
@@ -307,12 +320,7 @@ impl Catalogue {
             durable::replace(&path, &bytes)?;
         }
         let mut next = file.clone();
-        next.publications.push(Publication {
-            name: collection.name.clone(),
-            collection: collection.id,
-            payer,
-            published_at_ms: now,
-        });
+        next.publications.push(publication);
         next.set_policy(name, Policy::clone(&collection.policy));
         self.replace(&mut file, next, Some(&collection))?;
         Ok(self.find_name(name).expect("it was put there"))
@@ -357,6 +365,30 @@ impl Catalogue {
         *index = known;
         *file = next;
         Ok(())
+    }
+
+    /// What was published under a name, oldest first; the last is what it stands for.
+    pub(crate) fn versions(&self, name: &str) -> Vec<Version> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_name = |one: &&Publication| one.name == name;
+        let published: Vec<_> = file.publications.iter().filter(of_name).cloned().collect();
+        let policy = file.policies.get(name).cloned().unwrap_or_default();
+        drop(file);
+        let policy = Arc::new(policy);
+        let known = published.iter().filter_map(|one| {
+            // One that was unpublished this moment is gone.
+            let held = Held::known(&*self.find_id(&one.collection)?);
+            Some(Version {
+                summary: one.collection(held, policy.clone()).summary(),
+                published_at_ms: one.published_at_ms,
+                current: false,
+            })
+        });
+        let mut versions: Vec<_> = known.collect();
+        if let Some(last) = versions.last_mut() {
+            last.current = true;
+        }
+        versions
     }
 
     /// What stands under a domain name below the DNS zone: its labels in lower case, the last one first, with

@@ -18,11 +18,19 @@ fn the_latest_version_under_a_name_wins_and_stays() {
     let dir = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(dir.path()).unwrap();
     let (old, new) = (manifest(1), manifest(2));
-    catalogue.publish("film", &old, PAYER, None, 10).unwrap();
-    catalogue.publish("film", &new, PAYER, None, 20).unwrap();
-    catalogue.publish("film", &new, PAYER, None, 30).unwrap();
+    catalogue
+        .publish("film", &old, PAYER, None, Vec::new(), 10)
+        .unwrap();
+    catalogue
+        .publish("film", &new, PAYER, None, Vec::new(), 20)
+        .unwrap();
+    catalogue
+        .publish("film", &new, PAYER, None, Vec::new(), 30)
+        .unwrap();
     let other = Address::repeat_byte(2);
-    catalogue.publish("copy", &old, other, None, 40).unwrap();
+    catalogue
+        .publish("copy", &old, other, None, Vec::new(), 40)
+        .unwrap();
 
     let reopened = Catalogue::open(dir.path()).unwrap();
     for catalogue in [catalogue, reopened] {
@@ -48,7 +56,7 @@ fn policies_are_of_names_and_of_all_their_versions() {
     };
     let (old, new, newest) = (manifest(1), manifest(2), manifest(3));
     let publish = |name, manifest, policy| {
-        let published = catalogue.publish(name, manifest, PAYER, policy, 10);
+        let published = catalogue.publish(name, manifest, PAYER, policy, Vec::new(), 10);
         Policy::clone(&published.unwrap().policy)
     };
     assert!(publish("film", &old, None).is_open());
@@ -92,7 +100,7 @@ fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(dir.path()).unwrap();
     catalogue
-        .publish("film", &manifest(1), PAYER, None, 10)
+        .publish("film", &manifest(1), PAYER, None, Vec::new(), 10)
         .unwrap();
     drop(catalogue);
     let half = dir.path().join("publications.json.unfinished");
@@ -110,7 +118,7 @@ fn damage_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(dir.path()).unwrap();
     catalogue
-        .publish("film", &manifest(1), PAYER, None, 10)
+        .publish("film", &manifest(1), PAYER, None, Vec::new(), 10)
         .unwrap();
     let path = manifest_path(dir.path(), &manifest(1).id());
     fs::write(&path, manifest(2).to_bytes()).unwrap();
@@ -126,7 +134,7 @@ fn names_are_found_as_domains_are() {
     let dir = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(dir.path()).unwrap();
     let publish = |name: &str, size| {
-        let published = catalogue.publish(name, &manifest(size), PAYER, None, 10);
+        let published = catalogue.publish(name, &manifest(size), PAYER, None, Vec::new(), 10);
         Named::Collection(published.unwrap().id)
     };
     let trailer = publish("Trailer.Films.v2", 1);

@@ -71,7 +71,7 @@ impl Server {
         let published = self
             .core
             .catalogue
-            .publish("film", &manifest, payer, None, 0);
+            .publish("film", &manifest, payer, None, Vec::new(), 0);
         self.core.replicate(&published.unwrap());
         (manifest.id(), blob.hash())
     }

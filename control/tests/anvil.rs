@@ -168,6 +168,7 @@ async fn publish(http: &reqwest::Client, url: &str) {
         manifest: manifest.unwrap().to_bytes().into(),
         payer: None,
         policy: None,
+        kind: Vec::new(),
     };
     let post = http.post(format!("{url}/v1/collections"));
     let post = post.bearer_auth(TOKEN).json(&request).send().await;

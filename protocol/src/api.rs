@@ -6,8 +6,10 @@ use crate::ticket::SignedTicket;
 use crate::timeline::Timeline;
 use crate::{
     Address, B256, ClientKey, CollectionId, Epoch, IssuerKey, Network, NodeId, RewardTerms,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a request must keep to count as within the service level. SPEC section 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +181,60 @@ pub struct CollectionSummary {
     /// Whether nodes hold it sealed.
     #[serde(default)]
     pub sealed: bool,
+    /// The streaming packages in it, as its publisher found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<Package>,
+}
+
+/// `GET /v1/collections/{name}/versions`, oldest first: what was published under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// What it is.
+    #[serde(flatten)]
+    pub summary: CollectionSummary,
+    /// When it was published, Unix milliseconds.
+    pub published_at_ms: UnixMillis,
+    /// Whether it is what the name stands for now.
+    pub current: bool,
+}
+
+/// A streaming package in a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Which playlists it has.
+    pub format: PackageFormat,
+    /// Media playlists of HLS, representations of DASH.
+    pub renditions: u32,
+    /// Segments of all of them.
+    pub segments: u32,
+}
+
+/// By whose rules a package is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PackageFormat {
+    /// RFC 8216.
+    Hls,
+    /// ISO/IEC 23009-1.
+    Dash,
+}
+
+/// `HLS package, 3 renditions, 120 segments`.
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = match self.format {
+            PackageFormat::Hls => "HLS",
+            PackageFormat::Dash => "DASH",
+        };
+        let counted = |count: u32, what: &str| match count {
+            1 => format!("1 {what}"),
+            count => format!("{count} {what}s"),
+        };
+        let renditions = counted(self.renditions, "rendition");
+        let segments = counted(self.segments, "segment");
+        write!(f, "{format} package, {renditions}, {segments}")
+    }
 }
 
 /// `POST /v1/seal-keys`: the key to seal what will be published under a name.
@@ -206,6 +262,9 @@ pub struct PublishRequest {
     /// Who may have it, in all versions; as it was for that name if absent, everybody if it is new.
     #[serde(default)]
     pub policy: Option<Policy>,
+    /// The streaming packages in it, one of a format at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<Package>,
 }
 
 /// A node in `GET /v1/nodes`.

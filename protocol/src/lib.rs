@@ -35,8 +35,8 @@ mod timeline;
 
 pub use api::{
     CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
-    NodeInfo, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode,
-    SealKeyRequest, ServiceTargets,
+    NodeInfo, Package, PackageFormat, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest,
+    RoutedNode, SealKeyRequest, ServiceTargets, Version,
 };
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;

@@ -7,7 +7,7 @@ use protocol::Manifest;
 pub(super) const PATHS_MAX: usize = Manifest::ENTRIES_MAX as usize;
 
 /// The path in the collection that a reference in the file at `base` means; `None` if it is none of it.
-pub(super) fn relative(base: &str, reference: &str) -> Option<String> {
+pub fn relative(base: &str, reference: &str) -> Option<String> {
     let reference = reference.split(['?', '#']).next().unwrap_or_default();
     let scheme = reference.split(['/', ':']).next().unwrap_or_default();
     if reference.is_empty()

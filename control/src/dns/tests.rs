@@ -453,7 +453,9 @@ fn nodes_are_those_the_decision_names() {
     }])
     .unwrap();
     let payer = testing::PAYER;
-    let published = core.catalogue.publish("film", &manifest, payer, None, 0);
+    let published = core
+        .catalogue
+        .publish("film", &manifest, payer, None, Vec::new(), 0);
     let film = published.unwrap().id;
     let nodes = |family| core.nodes(film, resolver(), family);
     assert_eq!(nodes(Family::V4), Nearby::default(), "nobody is there");

@@ -10,6 +10,7 @@
 //! | `GET /v1/explain?collection=…&from=…` | [`RouteExplanation`](protocol::RouteExplanation) |
 //! | `GET /r/{collection}/{path}` | for ordinary players: 302 to a gateway; playlists, rewritten |
 //! | `GET /v1/steering/{collection}` | Content Steering: which pathway first |
+//! | `GET /v1/collections/{name}/versions` | what was published under the name, `[Version]` |
 //! | `GET /v1/nodes` | `[NodeInfo]` |
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `GET /healthz` | whether it is up |
@@ -77,6 +78,12 @@ fn public_routes() -> Vec<Route<Web>> {
             "/v1/collections/{collection}/manifest",
             Anyone,
             read::manifest,
+        ),
+        Route::new(
+            get.clone(),
+            "/v1/collections/{collection}/versions",
+            Anyone,
+            read::versions,
         ),
         Route::new(get.clone(), "/v1/nodes", Anyone, read::nodes),
         Route::new(

@@ -19,7 +19,7 @@ use bytes::BytesMut;
 use content::{Store, StoreError};
 use futures::StreamExt;
 use protocol::{
-    CollectionSummary, ContentHash, Entry, Manifest, Policy, PublishRequest, SealKey,
+    CollectionSummary, ContentHash, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
     SealKeyRequest, TicketId,
 };
 use serde_json::value::RawValue;
@@ -347,6 +347,7 @@ fn publish(
     let manifest = Manifest::from_bytes(&request.manifest)
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     check_contents(&core.store, &manifest)?;
+    check_kind(&request.kind)?;
     if let Some(policy) = &request.policy {
         check_policy(core, policy)?;
     }
@@ -382,6 +383,7 @@ fn publish(
             &manifest,
             payer,
             request.policy,
+            request.kind,
             (core.clock)(),
         )
         .map_err(|error| match &error {
@@ -430,6 +432,17 @@ pub(super) async fn policy(
         Ok(Json(set.summary()))
     });
     set.await.unwrap_or_else(|_| Err(Refusal::internal()))
+}
+
+/// One package of a format at most.
+fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
+    let formats: HashSet<_> = kind.iter().map(|package| package.format).collect();
+    match formats.len() == kind.len() {
+        true => Ok(()),
+        false => Err(Refusal::bad_request(
+            "a collection is one package of a format at most",
+        )),
+    }
 }
 
 /// Every content is in the store, and as long as the manifest says: tickets are limited by these sizes.

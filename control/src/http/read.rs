@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use protocol::{
     CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, RouteAnswer,
-    RouteExplanation, RouteRequest, TICKET_BYTES, Timeline, UnixMillis,
+    RouteExplanation, RouteRequest, TICKET_BYTES, Timeline, UnixMillis, Version,
 };
 use serde::Deserialize;
 use std::io;
@@ -142,6 +142,23 @@ pub(super) async fn manifest(
         Err(_) => return Err(Refusal::internal()),
     };
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}
+
+/// `GET /v1/collections/{name}/versions`: of a collection's id, those of the name it was published under last.
+pub(super) async fn versions(
+    State(web): State<Web>,
+    Path(wanted): Path<String>,
+) -> Result<Json<Vec<Version>>, Refusal> {
+    let catalogue = &web.core.catalogue;
+    let versions = match catalogue.find(&wanted) {
+        Some(collection) => catalogue.versions(&collection.name),
+        None => Vec::new(),
+    };
+    if versions.is_empty() {
+        let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
+        return Err(Refusal::not_found(error.to_string()));
+    }
+    Ok(Json(versions))
 }
 
 pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {

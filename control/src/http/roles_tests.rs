@@ -120,6 +120,7 @@ impl Server {
             manifest: manifest(name.as_bytes()).to_bytes().into(),
             payer,
             policy: None,
+            kind: Vec::new(),
         };
         self.put(&hash(name.as_bytes()), name.as_bytes()).await;
         let post = self.admin(Method::POST, "/v1/collections");
@@ -154,6 +155,7 @@ async fn an_owner_touches_what_its_account_pays_for() {
         &manifest(b"show"),
         Address::repeat_byte(0xbb),
         None,
+        Vec::new(),
         0,
     );
     let theirs = theirs.unwrap().id;

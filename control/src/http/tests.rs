@@ -98,6 +98,7 @@ impl Server {
             manifest: manifest.to_bytes().into(),
             payer: None,
             policy: None,
+            kind: Vec::new(),
         };
         self.admin(Method::POST, "/v1/collections")
             .bearer_auth(TOKEN)
@@ -282,6 +283,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
             manifest: manifest(bytes).to_bytes().into(),
             payer: Some(poor),
             policy: None,
+            kind: Vec::new(),
         };
         let post = server.admin(Method::POST, "/v1/collections");
         post.bearer_auth(TOKEN).json(&request).send().await.unwrap()
@@ -293,7 +295,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     // Published before it was asked for.
     let catalogue = &server.core.catalogue;
     catalogue
-        .publish("film", &manifest(bytes), poor, None, 0)
+        .publish("film", &manifest(bytes), poor, None, Vec::new(), 0)
         .unwrap();
     let client = protocol::ClientKey::from([3; 32]);
     let request = json!({ "collection": "film", "client": client });
@@ -410,6 +412,7 @@ async fn publications_that_are_refused() {
         manifest: b"QCOL".to_vec().into(),
         payer: Some(Address::ZERO),
         policy: None,
+        kind: Vec::new(),
     };
     let broken = server
         .admin(Method::POST, "/v1/collections")

@@ -14,6 +14,7 @@ mod dns;
 mod gateway;
 mod lies;
 mod orders;
+mod packages;
 mod prove;
 mod quotas;
 mod receipts;
