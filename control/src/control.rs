@@ -28,7 +28,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -322,6 +322,8 @@ impl Control {
             timeline,
             clock.clone(),
         );
+        let published = opened.catalogue.list();
+        funds.watch(published.iter().map(|collection| collection.payer));
         funds.watch([config.payer]);
         funds.read(&mut source).await?;
 
@@ -373,6 +375,7 @@ impl Control {
             store: opened.store,
             seal_keys: opened.seal_keys,
             members: Members::new(members, opened.overlay),
+            holders: Mutex::default(),
             orders: opened.orders.clone(),
             nodes: registry.clone(),
             ticket_ttl_ms,

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::explain::{explain, reasons};
 use crate::funds::Funds;
 use crate::gateways::Gateways;
+use crate::holders::Holders;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
@@ -23,7 +24,7 @@ use protocol::{
 };
 use routing::Why;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// The control plane's state; one per process.
@@ -43,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) seal_keys: Arc<SealKeys>,
     pub(crate) members: Members,
+    /// Who has what.
+    pub(crate) holders: Mutex<Holders>,
     pub(crate) orders: Arc<Orders>,
     /// The nodes that are registered.
     pub(crate) nodes: Arc<Registry<NodeId>>,
@@ -372,6 +375,9 @@ impl Core {
         let nodes = self.ordered(&order, &request.nodes, &request.zones)?;
         let id = self.orders.give(&order, &nodes, account)?;
         self.members.hold(self.orders.held(), Instant::now());
+        if let Order::Purge { collection, .. } = &order {
+            self.unheld(collection);
+        }
         tracing::info!(id, ?order, nodes = nodes.len(), "an order is given");
         let status = self.orders.status(id, None);
         Ok(status.expect("the newest order is kept"))
@@ -430,6 +436,7 @@ impl Core {
         gone.iter()
             .map(|collection| {
                 let id = self.orders.give(&purge_all(*collection), &nodes, account)?;
+                self.unheld(collection);
                 let status = self.orders.status(id, None);
                 Ok(status.expect("the newest order is kept").summary)
             })

@@ -16,8 +16,9 @@ use crate::promises::PromiseError;
 use crate::reasons::{self, Reason, Reasons};
 use crate::ticket_log::{self, ClosedLog, Head, LogError, OpenLog, Seal};
 use protocol::{
-    Address, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Network, NodeId,
-    SignedTicket, SigningKey, Ticket, TicketId, Timeline, UnixMillis,
+    Address, ClientKey, CollectionId, DeliveryMass, Epoch, FillGrant, Mass, NO_VIEWER_TOKEN,
+    Network, NodeId, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId, Timeline,
+    UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -224,6 +225,11 @@ impl Issuer {
             .into_iter()
             .map(|ticket| ticket.sign(&self.key))
             .collect())
+    }
+
+    /// Signs a fill grant.
+    pub(crate) fn grant_fill(&self, grant: FillGrant) -> SignedFillGrant {
+        grant.sign(&self.key)
     }
 
     /// Closes all epochs up to this one, for good. Harmless to repeat. Cancel safe: it may still happen.

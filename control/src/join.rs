@@ -10,6 +10,7 @@ use crate::registry::{Registry, Standing};
 use content::{check_range, send_body};
 use protocol::{
     Code, CollectionId, ContentHash, ControlRequest, FetchReply, MemberFrame, NodeId, OrderFrame,
+    SourcesReply,
 };
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use serde::Serialize;
@@ -208,6 +209,10 @@ async fn serve_stream(
                 let code = code.to_u16();
                 reply(send, &OrderFrame::Refused { code, detail }).await?;
             }
+            ControlRequest::Sources { .. } => {
+                let code = code.to_u16();
+                reply(send, &SourcesReply::Refused { code, detail }).await?;
+            }
             _ => reply(send, &FetchReply::refused(code, detail)).await?,
         }
         return Err(StreamEnd::Refused);
@@ -226,6 +231,16 @@ async fn serve_stream(
             member(connection, node, version, address, send, recv, shared).await
         }
         ControlRequest::Manifest { collection } => manifest(collection, send, &shared.core).await,
+        ControlRequest::Sources { collection } => {
+            let answer = match shared.core.fill_sources(node, collection) {
+                Some(sources) => SourcesReply::Known { sources },
+                None => SourcesReply::Refused {
+                    code: Code::NotFound.to_u16(),
+                    detail: format!("there is no collection {collection} here"),
+                },
+            };
+            reply(send, &answer).await
+        }
         ControlRequest::Fill {
             content,
             offset,
@@ -329,6 +344,7 @@ async fn told(
                 }
             }
             MemberFrame::Done { order } => core.orders.confirm(&node, order),
+            MemberFrame::Filled { collection } => core.filled(node, collection),
             MemberFrame::Failed { order, detail } => core.orders.trouble(&node, order, &detail),
         }
     }

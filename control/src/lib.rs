@@ -20,6 +20,7 @@
 //! | `http` | the public API, and the admin API at an address of its own |
 //! | `admin_tokens` | who may use the latter, and for what |
 //! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
+//! | `holders`, `sources` | who has which collection; where a node fills from |
 //! | `orders` | what nodes are told until they confirm it; who is blocked, draining, revoked |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
@@ -50,6 +51,7 @@ mod explain;
 mod funds;
 mod gateways;
 mod health;
+mod holders;
 mod http;
 mod issuer;
 mod join;
@@ -67,6 +69,7 @@ mod reasons;
 mod registry;
 mod reload;
 mod seal_keys;
+mod sources;
 #[cfg(test)]
 mod testing;
 mod ticket_log;

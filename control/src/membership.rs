@@ -333,6 +333,27 @@ impl Members {
         members.map(|(node, _)| *node).collect()
     }
 
+    /// The zone of a node that is listed.
+    pub(crate) fn zone_of(&self, node: &NodeId) -> Option<ZoneIndex> {
+        self.state().members.get(node).map(|member| member.zone)
+    }
+
+    /// Zone and address of those of some nodes that stand so.
+    pub(crate) fn places(
+        &self,
+        nodes: impl Iterator<Item = NodeId>,
+        standing: Standing,
+        now: Instant,
+    ) -> Vec<(NodeId, ZoneIndex, String)> {
+        let state = self.state();
+        let stands = |member: &&Member| member.standing(now, self.config.timeout).0 == standing;
+        let found = nodes.filter_map(|node| {
+            let member = state.members.get(&node).filter(stands)?;
+            Some((node, member.zone, member.address.clone()))
+        });
+        found.collect()
+    }
+
     /// The connection is gone.
     pub(crate) fn leave(&self, membership: Membership, now: Instant) {
         self.with(membership, now, |member| member.orders = None);

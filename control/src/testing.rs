@@ -135,6 +135,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
             },
             overlay,
         ),
+        holders: Mutex::default(),
         orders: Arc::new(Orders::open(dir, clock.clock()).unwrap()),
         nodes: Arc::new(Registry::new()),
         ticket_ttl_ms: issuer_config().ttl_ms,

@@ -1,12 +1,15 @@
 //! The cache: manifests, whole blobs, and blobs that are being filled.
 //!
 //! Requests for the same content collapse into one fill, and are served from it as far as it has come
-//! (RFC 9211: `collapsed`). A fill comes from the control plane's store, verified group by group.
+//! (RFC 9211: `collapsed`). A fill comes from the nodes that the control plane names, the nearest first, and at last
+//! from its own store; it goes on where the one before broke off. All is verified group by group.
 
 use crate::member::{ControlLink, LinkError};
-use content::{Blob, Body, Fill, FillError, RangeError, Store, StoreError};
+use crate::peers::{PeerError, Peers};
+use content::{Blob, Body, BodyError, Fill, FillError, RangeError, Store, StoreError};
 use protocol::{
-    CollectionId, ContentHash, ControlRequest, FetchReply, Manifest, ManifestError, Paths,
+    CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, Manifest, ManifestError,
+    NodeId, Paths,
 };
 use quinn::RecvStream;
 use std::collections::{HashMap, HashSet};
@@ -28,6 +31,8 @@ const FILL_TRIES: u32 = 5;
 const FILL_PAUSE: Duration = Duration::from_millis(300);
 /// A source that sends nothing for so long has failed.
 const FILL_STALL: Duration = Duration::from_secs(30);
+/// A node that brings less than [`Fill`] writes at a time, 1 MiB, in so long is left for the next source.
+const CRAWL: Duration = Duration::from_secs(5);
 
 /// Why content isn't to be had.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +57,10 @@ pub(crate) enum CacheError {
     Read(#[from] quinn::ReadToEndError),
     #[error("nothing came for {} s", FILL_STALL.as_secs())]
     Stalled,
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error("too little came in {} s", CRAWL.as_secs())]
+    Crawls,
     #[error("the folder of manifests can't be used: {0}")]
     Manifests(std::io::Error),
     #[error("too many fills are under way")]
@@ -89,6 +98,15 @@ impl Source {
             .map(drop)
             .map_err(|_| CacheError::Failed)
     }
+
+    /// Waits until all of it is durable, which it is a little after the last byte came.
+    async fn kept(&self) -> Result<(), CacheError> {
+        self.ready(self.size()).await?;
+        if let Some(mut progress) = self.progress.clone() {
+            while progress.changed().await.is_ok() {}
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -101,6 +119,7 @@ pub(crate) struct Cache {
     purged: Mutex<HashSet<ContentHash>>,
     permits: Arc<Semaphore>,
     link: ControlLink,
+    peers: Peers,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,7 +132,12 @@ fn read_manifest(path: &Path) -> Option<Manifest> {
 }
 
 impl Cache {
-    pub(crate) fn new(store: Store, manifests_dir: PathBuf, link: ControlLink) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        manifests_dir: PathBuf,
+        link: ControlLink,
+        peers: Peers,
+    ) -> Self {
         Self {
             store,
             manifests_dir,
@@ -122,6 +146,7 @@ impl Cache {
             purged: Mutex::default(),
             permits: Arc::new(Semaphore::new(FILLS)),
             link,
+            peers,
         }
     }
 
@@ -163,6 +188,7 @@ impl Cache {
     /// whose manifest is here, names too. Who reads it reads on. How many contents went; repeating it
     /// does no harm. Blocking.
     pub(crate) fn purge(&self, id: CollectionId, paths: &Paths) -> Result<usize, CacheError> {
+        self.peers.purged(&id);
         let path = self.manifest_path(&id);
         // A collection whose manifest never came here has no content here.
         let Some(manifest) = read_manifest(&path).filter(|manifest| manifest.id() == id) else {
@@ -233,9 +259,10 @@ impl Cache {
         }
     }
 
-    /// Content to serve from. If it isn't here, a fill begins, or the one under way is joined.
+    /// Content of a collection to serve from. If it isn't here, a fill begins, or the one under way is joined.
     pub(crate) fn source(
         self: &Arc<Self>,
+        collection: CollectionId,
         content: ContentHash,
         size: u64,
     ) -> Result<Source, CacheError> {
@@ -269,7 +296,7 @@ impl Cache {
             progress: Some(fill.progress()),
         };
         fills.insert(content, source.clone());
-        tokio::spawn(self.clone().fill_task(fill, content));
+        tokio::spawn(self.clone().fill_task(fill, collection, content));
         Ok(source)
     }
 
@@ -277,17 +304,20 @@ impl Cache {
     pub(crate) async fn prefetch(self: &Arc<Self>, id: CollectionId) -> Result<(), CacheError> {
         let manifest = self.manifest(id).await?;
         for entry in manifest.entries() {
-            self.source(entry.content, entry.size)?
-                .ready(entry.size)
-                .await?;
+            self.source(id, entry.content, entry.size)?.kept().await?;
         }
         Ok(())
     }
 
-    async fn fill_task(self: Arc<Self>, fill: Fill, content: ContentHash) {
+    async fn fill_task(
+        self: Arc<Self>,
+        fill: Fill,
+        collection: CollectionId,
+        content: ContentHash,
+    ) {
         let _permit = self.permits.acquire().await;
         let size = fill.blob().size();
-        let outcome = self.fill(fill).await;
+        let outcome = self.fill(fill, collection).await;
         // Under the lock of `source`, so that nobody finds it neither here nor in the store.
         {
             let mut fills = lock(&self.fills);
@@ -299,12 +329,34 @@ impl Cache {
             }
         }
         match outcome {
-            Ok(()) => tracing::info!(%content, size, "filled"),
+            Ok(Some(node)) => tracing::info!(%content, size, %node, "filled from a node"),
+            Ok(None) => tracing::info!(%content, size, "filled from the control plane"),
             Err(error) => tracing::warn!(%content, size, %error, "fill failed"),
         }
     }
 
-    async fn fill(&self, mut fill: Fill) -> Result<(), CacheError> {
+    /// Gives the node that the last of it came from; `None` for the control plane.
+    async fn fill(
+        &self,
+        mut fill: Fill,
+        collection: CollectionId,
+    ) -> Result<Option<NodeId>, CacheError> {
+        let sources = match fill.blob().size() {
+            0 => Vec::new(),
+            _ => self.peers.sources(&self.link, collection).await,
+        };
+        for source in sources {
+            match self.fill_from(&mut fill, &source).await {
+                Ok(()) => {
+                    fill.finish().await?;
+                    return Ok(Some(source.node));
+                }
+                Err(error) => {
+                    let (node, content) = (source.node, fill.blob().hash());
+                    tracing::info!(%content, %node, %error, "a node is left for the next source");
+                }
+            }
+        }
         let mut tries = 0;
         while let Err(error) = self.fill_once(&mut fill).await {
             tries += 1;
@@ -315,7 +367,41 @@ impl Cache {
             tokio::time::sleep(FILL_PAUSE * tries).await;
         }
         fill.finish().await?;
-        Ok(())
+        Ok(None)
+    }
+
+    async fn fill_from(&self, fill: &mut Fill, source: &FillSource) -> Result<(), CacheError> {
+        let (content, size) = (fill.blob().hash(), fill.blob().size());
+        let progress = fill.progress();
+        let offset = *progress.borrow();
+        if offset == size {
+            return Ok(());
+        }
+        let recv = self.peers.ask(source, content, size, offset).await?;
+        let body = Body::new(recv, content, size, offset, size - offset)?;
+        let crawls = async {
+            let mut there = offset;
+            loop {
+                tokio::time::sleep(CRAWL).await;
+                let now = *progress.borrow();
+                if now == there {
+                    return;
+                }
+                there = now;
+            }
+        };
+        let taken = tokio::select! {
+            taken = fill.take(body) => taken.map_err(CacheError::from),
+            () = crawls => Err(CacheError::Crawls),
+        };
+        match &taken {
+            Err(CacheError::Fill(FillError::Body(BodyError::Corrupt(_)))) => {
+                self.peers.lied(source.node);
+            }
+            Err(_) => self.peers.failed(source.node),
+            Ok(()) => {}
+        }
+        taken
     }
 
     async fn fill_once(&self, fill: &mut Fill) -> Result<(), CacheError> {
@@ -391,7 +477,11 @@ mod tests {
             .iter()
             .map(|files| Manifest::new(files.iter().map(entry).collect()).unwrap())
             .collect();
-        let cache = Cache::new(store, manifests_dir, ControlLink::new().1);
+        let peers = Peers::new(
+            transport::client_endpoint().unwrap(),
+            protocol::SigningKey::from_bytes(&[1; 32]),
+        );
+        let cache = Cache::new(store, manifests_dir, ControlLink::new().1, peers);
         for manifest in &manifests {
             let manifest: &Manifest = manifest;
             fs::write(cache.manifest_path(&manifest.id()), manifest.to_bytes()).unwrap();
@@ -406,8 +496,8 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn a_purge_takes_what_nobody_else_names() {
+    #[tokio::test]
+    async fn a_purge_takes_what_nobody_else_names() {
         let dir = tempfile::tempdir().unwrap();
         let film = [("a", "one"), ("b", "two"), ("c/d", "two"), ("e", "shared")];
         let (cache, manifests) = cache(dir.path(), &[&film, &[("x", "shared")]]);

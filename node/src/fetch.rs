@@ -90,7 +90,7 @@ async fn find(
         .map_err(|error| Refusal(Code::BadRange, error.to_string()))?;
     let source = shared
         .cache
-        .source(content, entry.size)
+        .source(collection, content, entry.size)
         .map_err(cache_error)?;
     Ok((source, range))
 }

@@ -146,6 +146,7 @@ async fn member(
     link.send_replace(Some(connection.clone()));
 
     let (mut work, mut said) = Orders::new(shared.clone());
+    let filled = work.said();
     let beats = async {
         let mut ticks = interval(HEARTBEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -194,11 +195,15 @@ async fn member(
                         tracing::warn!(%collection, "too many fills ordered");
                         continue;
                     };
-                    let cache = shared.cache.clone();
+                    let (cache, said) = (shared.cache.clone(), filled.clone());
                     tokio::spawn(async move {
                         let _permit = permit;
                         match cache.prefetch(collection).await {
-                            Ok(()) => tracing::info!(%collection, "fill order done"),
+                            Ok(()) => {
+                                tracing::info!(%collection, "fill order done");
+                                // Fails when the connection is gone; then nobody needs to know.
+                                let _ = said.send(MemberFrame::Filled { collection }).await;
+                            }
                             Err(error) => tracing::warn!(%collection, %error, "fill order failed"),
                         }
                     });

@@ -39,6 +39,11 @@ impl Orders {
         (orders, queue)
     }
 
+    /// Where what was done is told.
+    pub(crate) fn said(&self) -> mpsc::Sender<MemberFrame> {
+        self.said.clone()
+    }
+
     /// Does an order, or in the case of a push begins to. Orders are taken one after the other, so that
     /// each undoes those before it.
     pub(crate) async fn take(&mut self, id: OrderId, order: Order) {
@@ -103,6 +108,10 @@ impl Orders {
                 let done = shared.cache.prefetch(collection).await;
                 let failed = done.is_err();
                 let done = done.map_err(|error| error.to_string());
+                if !failed {
+                    // First, so that whoever knows that the order is done can fill from here.
+                    let _ = said_by.send(MemberFrame::Filled { collection }).await;
+                }
                 if said_by.send(said(id, done)).await.is_err() || !failed {
                     return;
                 }

@@ -2,7 +2,9 @@
 
 use crate::cache::Cache;
 use crate::epoch::Segments;
+use crate::give::{self, Asked, Budget};
 use crate::member::{self, ControlLink};
+use crate::peers::Peers;
 use crate::receipt_log::{LogError, ReceiptLog};
 use crate::refused::RefusedTickets;
 use crate::session::{self, Refusal};
@@ -192,6 +194,7 @@ impl Node {
             .map_err(|error| StartError::Control(error.to_string()))?;
         let issuers = Issuers::ask(&chain).await?;
         let (link, control_link) = ControlLink::new();
+        let peers = Peers::new(endpoint.clone(), config.key.clone());
         let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
             let path = config.data_dir.join(crate::refused::FILE);
             StartError::Dir { path, source }
@@ -208,7 +211,7 @@ impl Node {
             receipt_interval: interval,
             public_address,
             control,
-            cache: Arc::new(Cache::new(store, manifests, control_link)),
+            cache: Arc::new(Cache::new(store, manifests, control_link, peers)),
             log,
             tickets: Tickets::default(),
             segments,
@@ -221,6 +224,7 @@ impl Node {
             sessions_max: config.sessions_max,
             bandwidth_mbps: config.bandwidth_mbps,
             receipts: AtomicU64::new(0),
+            gives: Budget::new(config.bandwidth_mbps),
         };
         Ok(Self {
             lock,
@@ -490,6 +494,22 @@ async fn serve_request(
                 refuse_fetch(send, Code::NoSession, "open a session for the ticket first").await
             }
         },
+        Request::Fill {
+            grant,
+            binding,
+            content,
+            offset,
+            length,
+        } => {
+            let asked = Asked {
+                grant: *grant,
+                binding,
+                content,
+                offset,
+                length,
+            };
+            give::serve(shared, connection, asked, send).await
+        }
         Request::Segment { epoch } => serve_segment(shared, epoch, send).await,
     }
 }

@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::clock::now_ms;
 use crate::epoch::Segments;
+use crate::give::Budget;
 use crate::receipt_log::ReceiptLog;
 use crate::refused::RefusedTickets;
 use crate::standing::Standing;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) sessions_max: u32,
     pub(crate) bandwidth_mbps: u32,
     pub(crate) receipts: AtomicU64,
+    /// What other nodes' fills may take.
+    pub(crate) gives: Budget,
 }
 
 /// The keys that issuers' tickets are signed with, as the chain states them.

@@ -61,6 +61,8 @@ codes! {
     SegmentFull = 25, "segment_full";
     /// The ticket's byte limit is reached.
     TicketSpent = 26, "ticket_spent";
+    /// The grant that a fill from a node needs isn't good, or isn't for this time.
+    BadGrant = 27, "bad_grant";
     /// Nothing of that name.
     NotFound = 30, "not_found";
     /// The ticket's collection doesn't hold that content.

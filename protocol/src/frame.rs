@@ -4,11 +4,12 @@
 //! first frame says which. Order of variants and fields is the wire format: append, never reorder.
 
 use crate::code::Code;
+use crate::fill_grant::SignedFillGrant;
 use crate::orders::{Order, OrderId};
 use crate::record::UnverifiedReceipt;
 use crate::signature::Signature;
 use crate::ticket::SignedTicket;
-use crate::{CollectionId, ContentHash, Epoch, TicketId};
+use crate::{CollectionId, ContentHash, Epoch, NodeId, TicketId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,20 @@ pub enum Request {
     Segment {
         /// Which.
         epoch: Epoch,
+    },
+    /// Content for another node's cache, answered by [`FetchReply`] and a body as for a fetch. Nothing of it is
+    /// receipted.
+    Fill {
+        /// That it may have it.
+        grant: Box<SignedFillGrant>,
+        /// The filling node's signature over grant and connection.
+        binding: Signature,
+        /// What.
+        content: ContentHash,
+        /// First byte, a multiple of 16 KiB.
+        offset: u64,
+        /// How many: a multiple of 16 KiB, or up to the content's end.
+        length: u64,
     },
 }
 
@@ -143,6 +158,39 @@ pub enum ControlRequest {
         /// How many: a multiple of 16 KiB, or up to the content's end.
         length: u64,
     },
+    /// Which nodes to fill a collection from, answered by [`SourcesReply`]. The control plane is the last source.
+    Sources {
+        /// Which.
+        collection: CollectionId,
+    },
+}
+
+/// A node to fill from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillSource {
+    /// Which.
+    pub node: NodeId,
+    /// `host:port` at which it serves.
+    pub address: String,
+    /// What lets the asker fill from it.
+    pub grant: SignedFillGrant,
+}
+
+/// Where a node may fill from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourcesReply {
+    /// Nodes that have the collection, or will have it before the asker: the best first.
+    Known {
+        /// They; none if only the control plane has it.
+        sources: Vec<FillSource>,
+    },
+    /// No.
+    Refused {
+        /// From the table of codes.
+        code: u16,
+        /// For people.
+        detail: String,
+    },
 }
 
 /// A member's state, about once a second.
@@ -178,6 +226,11 @@ pub enum MemberFrame {
         order: OrderId,
         /// Why, for the operator.
         detail: String,
+    },
+    /// All of a collection is in the node's cache.
+    Filled {
+        /// Which.
+        collection: CollectionId,
     },
 }
 
@@ -301,6 +354,7 @@ mod tests {
             let _ = decode_frame::<ControlRequest>(&bytes);
             let _ = decode_frame::<OrderFrame>(&bytes);
             let _ = decode_frame::<MemberFrame>(&bytes);
+            let _ = decode_frame::<SourcesReply>(&bytes);
         }
     }
 }

@@ -14,6 +14,7 @@ mod code;
 pub mod decimal;
 mod elements;
 mod epoch_tree;
+mod fill_grant;
 mod frame;
 mod ids;
 mod inclusion;
@@ -45,9 +46,14 @@ pub use epoch_tree::{
     BILL_LEAF_BYTES, BillLeaf, BillTree, CHARGE_LEAF_BYTES, ChargeLeaf, ChargeTree, EpochLeaf,
     EpochTree, EpochTrees, NODE_LEAF_BYTES, NodeLeaf, NodeTree,
 };
+pub use fill_grant::{
+    FILL_GRANT_BYTES, FILL_GRANT_MS_MAX, FillGrant, FillGrantInvalid, SignedFillGrant,
+    VerifiedFillGrant,
+};
 pub use frame::{
-    ControlRequest, FRAME_BYTES_MAX, FetchReply, FrameError, GROUP_BYTES, Heartbeat, MemberFrame,
-    OrderFrame, ReceiptFrame, Request, SLICE_BYTES, SessionReply, decode_frame, encode_frame,
+    ControlRequest, FRAME_BYTES_MAX, FetchReply, FillSource, FrameError, GROUP_BYTES, Heartbeat,
+    MemberFrame, OrderFrame, ReceiptFrame, Request, SLICE_BYTES, SessionReply, SourcesReply,
+    decode_frame, encode_frame,
 };
 pub use ids::{
     ClientKey, CollectionId, ContentHash, Epoch, IdError, IssuerKey, Network, NodeId, SealKeyId,

@@ -23,6 +23,8 @@ pub enum Tag {
     Binding,
     /// A node shows its operator that it has the key being registered.
     Registration,
+    /// An issuer lets a node fill its cache from another.
+    FillGrant,
 }
 
 impl Tag {
@@ -32,6 +34,7 @@ impl Tag {
             Tag::Receipt => b"quittance/rcpt1",
             Tag::Binding => b"quittance/bind1",
             Tag::Registration => b"quittance/node1",
+            Tag::FillGrant => b"quittance/fill1",
         }
     }
 }

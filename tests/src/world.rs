@@ -184,6 +184,22 @@ impl World {
         .await
     }
 
+    /// A figure of the control plane's.
+    ///
+    /// # Panics
+    /// If it isn't to be had.
+    pub async fn control_metric(&self, name: &str) -> u64 {
+        let token = self.config.dir.join("control/admin.token");
+        let token = fs::read_to_string(token).expect("`control init` wrote it");
+        let url = format!("{}/metrics", self.admin_url);
+        let asked = reqwest::Client::new().get(url).bearer_auth(token.trim());
+        let answer = asked.send().await.expect("it answers");
+        let text = answer.text().await.expect("text");
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        let found = text.lines().find_map(value);
+        found.unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
     /// Writes files into a folder and publishes it, sealed.
     ///
     /// # Panics

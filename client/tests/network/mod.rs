@@ -167,7 +167,7 @@ impl Node {
                 self.body(&connection, &session, &blob, offset..offset + length, send)
                     .await;
             }
-            Request::Segment { .. } => panic!("nobody asks for segments here"),
+            Request::Segment { .. } | Request::Fill { .. } => panic!("nobody asks for that here"),
         }
     }
 

@@ -11,6 +11,7 @@ mod cookbook;
 mod crash;
 mod delivery;
 mod dns;
+mod fills;
 mod gateway;
 mod lies;
 mod orders;

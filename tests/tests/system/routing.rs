@@ -302,19 +302,9 @@ async fn zone_files_that_are_wrong_are_refused_by_name() {
 
 /// How often the control plane took a changed map up, and how often it refused one.
 async fn maps(world: &World) -> (u64, u64) {
-    let url = format!("{}/metrics", world.control_url);
-    let text = reqwest::get(url).await.expect("it answers");
-    let text = text.text().await.expect("text");
-    let value = |name: &str| {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.expect("it is counted").parse().expect("a number")
-    };
-    (
-        value("quittance_control_maps_total"),
-        value("quittance_control_maps_refused_total"),
-    )
+    let taken_up = world.control_metric("quittance_control_maps_total").await;
+    let refused = world.control_metric("quittance_control_maps_refused_total");
+    (taken_up, refused.await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
