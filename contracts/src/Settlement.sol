@@ -26,6 +26,8 @@ contract Settlement is ISettlement, Bonds {
         uint8 quorum;
         /// The total of the newest attestation.
         uint96 total;
+        /// When the newest attestation is active: none is before the one it follows from.
+        uint40 activeAt;
     }
 
     /// @inheritdoc ISettlement
@@ -37,7 +39,7 @@ contract Settlement is ISettlement, Bonds {
     /// @inheritdoc ISettlement
     IEd25519 public immutable ed25519;
 
-    Head private _head = Head({next: 0, ballot: 1, quorum: 1, total: 0});
+    Head private _head = Head({next: 0, ballot: 1, quorum: 1, total: 0, activeAt: 0});
 
     /// @dev A ring: what newer attestations supersede is overwritten, so that a new one costs no new storage.
     Attestation[HISTORY] private _ring;
@@ -121,19 +123,18 @@ contract Settlement is ISettlement, Bonds {
             }
         }
         _requireRoom(s.epoch);
-        // Epochs take seconds, so there are fewer than 2^40 to come, and ballots.
+        // Epochs take seconds, so there are fewer than 2^40 to come, and ballots. Windows have 32 bits.
         unchecked {
             head.next += 1;
             head.ballot += 1;
+            uint40 activeAt = uint40(block.timestamp + version.parameters.challengeWindow);
+            // Those before may have longer windows.
+            if (activeAt > head.activeAt) head.activeAt = activeAt;
         }
         head.total = s.total;
         _head = head;
         _ring[s.epoch % HISTORY] = Attestation({
-            digest: digest,
-            total: s.total,
-            activeAt: uint40(block.timestamp + version.parameters.challengeWindow),
-            epoch: uint40(s.epoch),
-            signers: signers
+            digest: digest, total: s.total, activeAt: head.activeAt, epoch: uint40(s.epoch), signers: signers
         });
         emit EpochAttested(s.epoch, msg.sender, roots, s.nodesTop, s.nodes, s.payers, s.charges, s.total);
     }
@@ -151,7 +152,11 @@ contract Settlement is ISettlement, Bonds {
         // It was attested, so it fits.
         // forge-lint: disable-next-line(unsafe-typecast)
         head.next = uint40(epoch);
-        head.total = epoch == 0 ? 0 : _ring[(epoch - 1) % HISTORY].total;
+        (head.total, head.activeAt) = (0, 0);
+        if (epoch != 0) {
+            Attestation storage before = _ring[(epoch - 1) % HISTORY];
+            (head.total, head.activeAt) = (before.total, before.activeAt);
+        }
         head.ballot += 1;
         _head = head;
         emit EpochsOverturned(epoch, last, challenger);
@@ -213,6 +218,13 @@ contract Settlement is ISettlement, Bonds {
     }
 
     // ---- Inside ----
+
+    /// @dev None is active before the one it follows from.
+    function _isSettled(uint64 epoch) internal view override returns (bool) {
+        if (epoch >= _head.next) return false;
+        Attestation storage entry = _ring[epoch % HISTORY];
+        return entry.epoch != epoch || block.timestamp >= entry.activeAt;
+    }
 
     function _openBallot() internal override {
         _head.ballot += 1;

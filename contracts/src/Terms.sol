@@ -99,9 +99,20 @@ abstract contract Terms is ITerms, Ownable2Step {
     }
 
     /// @inheritdoc ITerms
-    function unbonding() public view returns (uint256) {
-        Parameters memory p = _versionAt(block.timestamp).parameters;
-        return uint256(p.epochLength) + p.ticketTail + p.forceWindow + 2 * uint256(p.challengeWindow);
+    /// @dev Of the version that holds now and of those before it, back to the one whose epochs are all settled, the
+    /// longest: whoever leaves may have acted in any of them.
+    function unbonding() public view returns (uint256 longest) {
+        uint256 i = _earlier.length;
+        Version storage version = _newest;
+        while (i != 0 && version.start > block.timestamp) {
+            version = _earlier[--i];
+        }
+        while (true) {
+            uint256 settling = _settlingTime(version.parameters);
+            if (settling > longest) longest = settling;
+            if (i == 0 || _isSettled(version.firstEpoch - 1)) return longest;
+            version = _earlier[--i];
+        }
     }
 
     /// @inheritdoc ITerms
@@ -121,6 +132,13 @@ abstract contract Terms is ITerms, Ownable2Step {
     }
 
     // ---- Inside ----
+
+    /// @dev Whether an epoch, and so every one before it, is attested for good.
+    function _isSettled(uint64 epoch) internal view virtual returns (bool);
+
+    function _settlingTime(Parameters memory p) private pure returns (uint256) {
+        return uint256(p.epochLength) + p.ticketTail + p.forceWindow + 2 * uint256(p.challengeWindow);
+    }
 
     /// @dev From the newest on: what is asked for is mostly now.
     function _versionOf(uint64 epoch) internal view returns (Version storage version) {

@@ -160,7 +160,7 @@ contract TermsTest is Network {
         vm.assertEq(settlement.unbonding(), 3600 + 300 + 900 + 2 * 7200);
         vm.warp(GENESIS + 36_000);
         vm.assertEq(settlement.nodeStake(), 31e18);
-        vm.assertEq(settlement.unbonding(), 1800 + 300 + 900 + 2 * 7200);
+        vm.assertEq(settlement.unbonding(), 3600 + 300 + 900 + 2 * 7200, "none of before is settled");
     }
 
     /// Before the genesis the first version holds.
