@@ -89,7 +89,7 @@ pub use signature::{
 };
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
 pub use ticket_log::{LOG_HEADER_BYTES, LogHeader, TicketLog, TicketLogError};
-pub use timeline::Timeline;
+pub use timeline::{OutOfOrder, Timeline, Windows};
 
 pub use alloy_primitives::{Address, B256, FixedBytes, keccak256};
 /// The secret half of a node's, client's or issuer's key.

@@ -276,7 +276,7 @@ pub struct RecordContext<'a> {
     /// The node whose segment it is.
     pub node: NodeId,
     /// When the network's epochs are.
-    pub timeline: Timeline,
+    pub timeline: &'a Timeline,
     /// The committed logs of the epoch.
     pub logs: &'a [TicketLog],
     /// The payers registered before the epoch's end.
@@ -293,7 +293,7 @@ pub struct RecordPlace<'a> {
     /// The node whose segment it is.
     pub node: NodeId,
     /// When the network's epochs are.
-    pub timeline: Timeline,
+    pub timeline: &'a Timeline,
     /// The payers registered before the epoch's end.
     pub payers: &'a Payers,
 }
@@ -393,7 +393,7 @@ impl Record {
         if ticket.node != place.node {
             return Err(Rejection::WrongNode);
         }
-        if ticket.check_form(&place.timeline).is_err() {
+        if ticket.check_form(place.timeline).is_err() {
             return Err(Rejection::MalformedTicket);
         }
         let payer = place.payers.index_of(&ticket.payer);

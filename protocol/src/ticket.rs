@@ -209,6 +209,7 @@ impl VerifiedTicket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Windows;
     use proptest::prelude::*;
 
     proptest! {
@@ -217,7 +218,8 @@ mod tests {
             let bytes: [u8; TICKET_BYTES] = parts.concat().try_into().unwrap();
             let ticket = Ticket::from_bytes(&bytes);
             prop_assert_eq!(ticket.to_bytes(), bytes);
-            let timeline = Timeline { genesis, epoch_length, ticket_tail, commit_window: 0, force_window: 0, challenge_window: 0 };
+            let windows = Windows { epoch_length, ticket_tail, commit_window: 0, force_window: 0, challenge_window: 0 };
+            let timeline = Timeline::fixed(genesis, windows);
             // Times near the end of time saturate.
             let _ = ticket.check_form(&timeline);
             let _ = ticket.leaf();

@@ -48,6 +48,10 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
+fn timeline(vectors: &Value) -> Timeline {
+    serde_json::from_value(vectors["timeline"].clone()).unwrap()
+}
+
 fn network(value: &Value) -> Network {
     Network {
         chain_id: value["chain_id"].as_u64().unwrap(),
@@ -357,7 +361,7 @@ fn a_whole_epochs_records() {
             network: segment.network(),
             epoch: segment.epoch(),
             node: leaf.node,
-            timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
+            timeline: &timeline(vectors),
             logs: std::slice::from_ref(&log),
             payers: &payers,
         };
@@ -389,7 +393,7 @@ fn a_whole_epochs_records() {
 #[test]
 fn tickets() {
     let vectors = load("ticket");
-    let timeline: Timeline = serde_json::from_value(vectors["timeline"].clone()).unwrap();
+    let timeline = timeline(&vectors);
     for case in list(&vectors["accepted"]) {
         let fields = &case["fields"];
         let ticket = Ticket {
@@ -455,7 +459,7 @@ fn receipts() {
         network: network(&vectors["network"]),
         epoch: vectors["epoch"].as_u64().unwrap(),
         node: NodeId::from(array::<32>(&vectors["node"])),
-        timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
+        timeline: &timeline(&vectors),
         logs: &logs,
         payers: &payers,
     };
@@ -510,7 +514,7 @@ fn receipts() {
 fn newer_receipts() {
     let vectors = load("receipt");
     let tickets = load("ticket");
-    let timeline: Timeline = serde_json::from_value(tickets["timeline"].clone()).unwrap();
+    let timeline = timeline(&tickets);
     let issuer = SigningKey::from_bytes(&array(&tickets["accepted"][0]["issuer_seed"]));
     let key = IssuerKey::from(issuer.verifying_key().to_bytes());
     let log = TicketLog::from_bytes(&bytes(&vectors["log"])).unwrap();
@@ -556,7 +560,7 @@ fn a_whole_segment() {
         network: segment.network(),
         epoch: segment.epoch(),
         node: segment.node(),
-        timeline: serde_json::from_value(vectors["timeline"].clone()).unwrap(),
+        timeline: &timeline(&vectors),
         logs: &[log],
         payers: &payers(&vectors),
     };
@@ -612,5 +616,27 @@ fn manifests() {
     for case in list(&vectors["refused_encodings"]) {
         let manifest = Manifest::from_bytes(&bytes(&case["encoding"]));
         assert!(manifest.is_err(), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn epochs_of_several_versions() {
+    let vectors = load("timeline");
+    let timeline = timeline(&vectors);
+    for case in list(&vectors["epochs"]) {
+        let number = |name: &str| case[name].as_u64().unwrap();
+        let epoch = number("epoch");
+        assert_eq!(timeline.start(epoch), number("start"));
+        assert_eq!(timeline.end(epoch), number("end"));
+        let forced = number("tickets_end")..number("forced_end");
+        assert_eq!(timeline.force_window(epoch), forced);
+        assert_eq!(timeline.commit_until(epoch), number("commit_until"));
+        assert_eq!(timeline.attest_from(epoch), number("attest_from"));
+        let window = u64::from(timeline.challenge_window_max(epoch));
+        assert_eq!(window, number("challenge_window_max"));
+    }
+    for moment in list(&vectors["moments"]) {
+        let time = moment["time"].as_u64().unwrap();
+        assert_eq!(timeline.epoch_at_ms(time * 1000), moment["epoch"].as_u64());
     }
 }

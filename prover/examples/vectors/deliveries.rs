@@ -4,21 +4,21 @@ use crate::{hex, network, seed};
 use protocol::{
     Address, B256, ClientKey, CollectionId, IssuerKey, Mass, Network, NodeId, Payers, Receipt,
     Record, RecordContext, Rejection, Signature, SigningKey, Tag, Ticket, TicketId, TicketLog,
-    Timeline, sign,
+    Timeline, Windows, sign,
 };
 use quittance_prover::{OpenEpoch, SumTree};
 use serde_json::{Value, json};
 
 pub(crate) const EPOCH: u64 = 7;
 pub(crate) const ISSUER: u32 = 1;
-const TIMELINE: Timeline = Timeline {
-    genesis: 1_700_000_000,
+pub(crate) const WINDOWS: Windows = Windows {
     epoch_length: 3_600,
     ticket_tail: 300,
     commit_window: 900,
     force_window: 1_800,
     challenge_window: 86_400,
 };
+static TIMELINE: Timeline = Timeline::fixed(1_700_000_000, WINDOWS);
 
 pub(crate) fn key(name: &str) -> SigningKey {
     SigningKey::from_bytes(&seed(name))
@@ -70,14 +70,7 @@ pub(crate) fn account(name: &str) -> Address {
 }
 
 pub(crate) fn timeline_json() -> Value {
-    json!({
-        "genesis": TIMELINE.genesis,
-        "epoch_length": TIMELINE.epoch_length,
-        "ticket_tail": TIMELINE.ticket_tail,
-        "commit_window": TIMELINE.commit_window,
-        "force_window": TIMELINE.force_window,
-        "challenge_window": TIMELINE.challenge_window,
-    })
+    serde_json::to_value(&TIMELINE).expect("numbers are JSON")
 }
 
 pub(crate) fn network_json(network: &Network) -> Value {
@@ -252,7 +245,7 @@ pub(crate) fn receipt() -> Value {
         network: network(),
         epoch: EPOCH,
         node: node(),
-        timeline: TIMELINE,
+        timeline: &TIMELINE,
         logs: &logs,
         payers: &Payers::new(payers),
     };

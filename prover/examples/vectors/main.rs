@@ -9,6 +9,7 @@ mod epoch;
 mod leaves;
 mod manifests;
 mod seals;
+mod times;
 mod trees;
 
 use serde_json::Value;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         }
     };
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let files: [(&str, Value); 12] = [
+    let files: [(&str, Value); 13] = [
         ("merkle", trees::merkle()),
         ("node_leaf", leaves::node_leaf()),
         ("bill_leaf", leaves::bill_leaf()),
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ("segment", deliveries::segment()),
         ("manifest", manifests::manifest()),
         ("seal", seals::seal()),
+        ("timeline", times::timeline()),
     ];
     let mut failed = false;
     for (name, value) in files {
