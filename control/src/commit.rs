@@ -10,8 +10,9 @@ use crate::issuer::{CloseError, Issuer};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::ticket_log::Seal;
+use contracts::Agreed;
 use contracts::ChainError;
-use protocol::{B256, Epoch, MassOverflow, Timeline};
+use protocol::{B256, Epoch, MassOverflow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub(crate) struct Committer<L> {
     pub(crate) ledger: L,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) seat: Seat,
-    pub(crate) timeline: Timeline,
+    pub(crate) agreed: Agreed,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
     outcomes: BTreeMap<Epoch, Outcome>,
@@ -77,7 +78,7 @@ impl<L: Ledger> Committer<L> {
         ledger: L,
         issuer: Arc<Issuer>,
         seat: Seat,
-        timeline: Timeline,
+        agreed: Agreed,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -85,7 +86,7 @@ impl<L: Ledger> Committer<L> {
             ledger,
             issuer,
             seat,
-            timeline,
+            agreed,
             clock,
             metrics,
             outcomes: BTreeMap::new(),
@@ -120,11 +121,12 @@ impl<L: Ledger> Committer<L> {
     /// Time until there may be something to do.
     fn pause(&self) -> Duration {
         let now = (self.clock)();
-        let end = match self.timeline.epoch_at_ms(now) {
+        let timeline = self.agreed.timeline();
+        let end = match timeline.epoch_at_ms(now) {
             // The epoch that has just ended by the clock may not have by the chain.
             Some(epoch) if self.is_waiting(epoch) => return LOOK_INTERVAL_MIN,
-            Some(epoch) => self.timeline.end(epoch),
-            None => self.timeline.genesis,
+            Some(epoch) => timeline.end(epoch),
+            None => timeline.genesis(),
         };
         let left = Duration::from_millis(end.saturating_mul(1000).saturating_sub(now));
         left.clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL_MAX)
@@ -165,7 +167,8 @@ impl<L: Ledger> Committer<L> {
 
     /// The last epoch that had ended at a time, Unix seconds.
     fn last_over(&self, now: u64) -> Option<Epoch> {
-        self.timeline
+        self.agreed
+            .timeline()
             .epoch_at_ms(now.saturating_mul(1000))?
             .checked_sub(1)
     }
@@ -173,7 +176,7 @@ impl<L: Ledger> Committer<L> {
     /// The first epoch that we answer for: the one that hadn't ended when we were added.
     fn first_answered(&self) -> Epoch {
         let added_ms = self.seat.added_at.saturating_mul(1000);
-        self.timeline.epoch_at_ms(added_ms).unwrap_or(0)
+        self.agreed.timeline().epoch_at_ms(added_ms).unwrap_or(0)
     }
 
     async fn settle(&mut self, epoch: Epoch, chain_now: u64) -> Result<(), CommitError> {
@@ -215,8 +218,7 @@ impl<L: Ledger> Committer<L> {
     }
 
     fn deadline(&self, epoch: Epoch) -> u64 {
-        let window = u64::from(self.timeline.commit_window);
-        self.timeline.end(epoch).saturating_add(window)
+        self.agreed.timeline().commit_until(epoch)
     }
 
     fn found(&mut self, epoch: Epoch, ours: B256, root: B256, chain_now: u64) {

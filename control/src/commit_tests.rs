@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::Core;
 use crate::issuer::Grant;
-use crate::testing::{FakeLedger, PAYER, TIMELINE, TestClock, core};
+use crate::testing::{FakeLedger, PAYER, TestClock, agreed, core};
 use protocol::{ClientKey, CollectionId, NodeId, TicketLog};
 
 struct World {
@@ -42,7 +42,7 @@ impl World {
             self.ledger.clone(),
             issuer,
             seat,
-            TIMELINE,
+            agreed(),
             self.clock.clock(),
             metrics,
         )

@@ -197,6 +197,7 @@ struct Tasks {
     registry: Task,
     payers: Task,
     funds: Task,
+    agreed: Task,
     dial_back: Task,
     gateways: Task,
     map: Task,
@@ -256,9 +257,6 @@ impl Control {
             chain_id,
             settlement,
         };
-        let parameters = chain.parameters();
-        let (timeline, terms, targets) =
-            (chain.timeline(), parameters.terms(), parameters.targets());
         let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
         let seat = find_seat(&chain, issuer_key, config.key.address()).await?;
         let registry = Arc::new(Registry::new());
@@ -282,7 +280,7 @@ impl Control {
         let issuer_config = IssuerConfig {
             network,
             issuer: seat.index,
-            timeline,
+            agreed: chain.agreed().clone(),
             ttl_ms: whole_ms(&config.ticket_ttl),
             tickets_max: RECORDS_MAX,
         };
@@ -319,7 +317,7 @@ impl Control {
             chain.clone(),
             opened.issuer.clone(),
             Bills::new(config.bills_from),
-            timeline,
+            chain.agreed().clone(),
             clock.clone(),
         );
         let published = opened.catalogue.list();
@@ -364,9 +362,7 @@ impl Control {
             join_address: config
                 .public_join_address
                 .unwrap_or_else(|| join_addr.to_string()),
-            timeline,
-            terms,
-            targets,
+            agreed: chain.agreed().clone(),
             payer: config.payer,
             tickets_per_route: config.tickets_per_route,
             replicas: config.replicas,
@@ -393,11 +389,12 @@ impl Control {
             chain.clone(),
             opened.issuer.clone(),
             seat,
-            timeline,
+            chain.agreed().clone(),
             clock,
             metrics,
         );
         let (following, payers_chain) = (registry.clone(), chain.clone());
+        let agreed_chain = chain.clone();
         let admin = AdminConfig {
             gate: Arc::new(gate),
             blob_bytes_max: config.blob_bytes_max,
@@ -407,6 +404,9 @@ impl Control {
             registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
             payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
             funds: Task::spawn(|stop| async move { funds.follow(source, stop).await }),
+            agreed: Task::spawn(|stop| async move {
+                let _ = stop.run_until_cancelled(agreed_chain.follow()).await;
+            }),
             commit: Task::spawn(|stop| committer.run(stop)),
             orders: Task::spawn(|stop| opened.orders.run(stop)),
             gateways: Task::spawn({
@@ -465,7 +465,7 @@ impl Control {
     /// 2. Nodes: connections close with `shutting_down`; they serve on with the tickets that are out.
     ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
-    /// 4. The mirrors of registry, payers and their funds.
+    /// 4. The mirrors of registry, payers, their funds and parameters.
     /// 5. The ticket log: what is queued becomes durable, the thread ends.
     /// 6. The data directory is free.
     pub async fn run_until(mut self, shutdown: CancellationToken) {
@@ -483,6 +483,7 @@ impl Control {
             _ = &mut tasks.map.handle => tracing::error!("watching the zone file has failed; shutting down"),
             _ = &mut tasks.orders.handle => tracing::error!("keeping orders has failed; shutting down"),
             _ = &mut tasks.registry.handle => tracing::error!("the registry's mirror has failed; shutting down"),
+            _ = &mut tasks.agreed.handle => tracing::error!("following the parameters has failed; shutting down"),
             _ = &mut tasks.payers.handle => tracing::error!("the payers' mirror has failed; shutting down"),
             _ = &mut tasks.funds.handle => tracing::error!("reading payers' funds has failed; shutting down"),
         }
@@ -498,6 +499,7 @@ impl Control {
         tasks.registry.end("registry", JOIN_GRACE).await;
         tasks.payers.end("payers", JOIN_GRACE).await;
         tasks.funds.end("funds", JOIN_GRACE).await;
+        tasks.agreed.end("agreed", JOIN_GRACE).await;
         let issuer = self.issuer.clone();
         let stopping = tokio::task::spawn_blocking(move || issuer.stop());
         if stopping.await.is_err() {

@@ -17,10 +17,11 @@ use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
 use crate::seal_keys::SealKeys;
 use content::Store;
+use contracts::Agreed;
 use protocol::{
-    Address, ClientKey, CollectionId, CountryRefused, IssuerKey, Network, NodeId, Order, OrderAsk,
-    OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RewardTerms, RouteAnswer,
-    RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets, Timeline, keccak256,
+    Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, Network, NodeId, Order,
+    OrderAsk, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RouteAnswer,
+    RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets, keccak256,
 };
 use routing::Why;
 use std::net::IpAddr;
@@ -33,9 +34,7 @@ pub(crate) struct Core {
     pub(crate) issuer_key: IssuerKey,
     pub(crate) issuer_index: u32,
     pub(crate) join_address: String,
-    pub(crate) timeline: Timeline,
-    pub(crate) terms: RewardTerms,
-    pub(crate) targets: ServiceTargets,
+    pub(crate) agreed: Agreed,
     pub(crate) payer: Address,
     pub(crate) tickets_per_route: usize,
     pub(crate) replicas: usize,
@@ -202,6 +201,16 @@ impl Core {
         Ok(explained)
     }
 
+    /// The epoch by the clock; `None` before the genesis.
+    pub(crate) fn epoch_now(&self) -> Option<Epoch> {
+        self.agreed.timeline().epoch_at_ms((self.clock)())
+    }
+
+    /// The service level of the epoch now.
+    pub(crate) fn targets(&self) -> ServiceTargets {
+        self.agreed.targets(self.epoch_now().unwrap_or_default())
+    }
+
     /// Chooses nodes for a client at an address and issues a ticket for each. Cancel safe.
     pub(crate) async fn route(
         &self,
@@ -215,7 +224,7 @@ impl Core {
         };
         check()?;
         self.check_country(&collection, from)?;
-        let Some(epoch) = self.timeline.epoch_at_ms((self.clock)()) else {
+        let Some(epoch) = self.epoch_now() else {
             return Err(IssueError::BeforeGenesis.into());
         };
         self.check_payer(collection.payer).await?;
@@ -263,7 +272,7 @@ impl Core {
         let nodes = chosen.nodes.into_iter().zip(tickets);
         Ok(RouteAnswer {
             collection: collection.id,
-            targets: self.targets,
+            targets: self.targets(),
             nodes: nodes
                 .map(|((node, address), ticket)| RoutedNode {
                     node,

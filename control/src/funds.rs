@@ -11,8 +11,9 @@ use crate::ledger::Ledger;
 use crate::promises::{ByPayer, PromiseError, Promised, Promises, Reading};
 use crate::quota::PayerQuota;
 use crate::ticket_log::LogError;
+use contracts::Agreed;
 use contracts::ChainError;
-use protocol::{Address, Epoch, Timeline};
+use protocol::{Address, Epoch};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,7 +117,11 @@ impl Funds {
         // First of all: what is attested after this counts twice for a moment, and not for nothing.
         let next = ledger.next_epoch().await?;
         self.hold_closed(next, &source.issuer).await?;
-        let now = source.timeline.epoch_at_ms((source.clock)()).unwrap_or(0);
+        let now = source
+            .agreed
+            .timeline()
+            .epoch_at_ms((source.clock)())
+            .unwrap_or(0);
         let mut prices = BTreeMap::new();
         let oldest = self.promises().oldest().unwrap_or(now);
         for epoch in (oldest.min(now)..=now.saturating_add(1))
@@ -207,7 +212,7 @@ pub(crate) struct Source<L> {
     ledger: L,
     issuer: Arc<Issuer>,
     bills: Bills,
-    timeline: Timeline,
+    agreed: Agreed,
     clock: Clock,
     prices: BTreeMap<Epoch, u128>,
 }
@@ -217,14 +222,14 @@ impl<L> Source<L> {
         ledger: L,
         issuer: Arc<Issuer>,
         bills: Bills,
-        timeline: Timeline,
+        agreed: Agreed,
         clock: Clock,
     ) -> Self {
         Self {
             ledger,
             issuer,
             bills,
-            timeline,
+            agreed,
             clock,
             prices: BTreeMap::new(),
         }

@@ -38,14 +38,8 @@ async fn start(dir: &Path, clock: &TestClock, ledger: &FakeLedger, bills: Bills)
         funds.clone(),
     );
     let issuer = Arc::new(issuer.unwrap());
-    let timeline = issuer_config().timeline;
-    let mut source = Source::new(
-        ledger.clone(),
-        issuer.clone(),
-        bills,
-        timeline,
-        clock.clock(),
-    );
+    let agreed = issuer_config().agreed;
+    let mut source = Source::new(ledger.clone(), issuer.clone(), bills, agreed, clock.clock());
     funds.watch([PAYER, OTHER]);
     funds.read(&mut source).await.unwrap();
     Fixture {

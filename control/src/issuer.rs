@@ -15,6 +15,7 @@ use crate::funds::Funds;
 use crate::promises::PromiseError;
 use crate::reasons::{self, Reason, Reasons};
 use crate::ticket_log::{self, ClosedLog, Head, LogError, OpenLog, Seal};
+use contracts::Agreed;
 use protocol::{
     Address, ClientKey, CollectionId, DeliveryMass, Epoch, FillGrant, Mass, NO_VIEWER_TOKEN,
     Network, NodeId, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId, Timeline,
@@ -36,12 +37,12 @@ const QUEUE_REQUESTS_MAX: usize = 4096;
 const BATCH_TICKETS_MAX: usize = 4096;
 
 /// What a log folder is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct IssuerConfig {
     pub(crate) network: Network,
     /// Our index in the settlement contract.
     pub(crate) issuer: u32,
-    pub(crate) timeline: Timeline,
+    pub(crate) agreed: Agreed,
     /// How long a ticket may be used, milliseconds; at least 1.
     pub(crate) ttl_ms: u64,
     /// Most tickets of an epoch, at most [`protocol::RECORDS_MAX`].
@@ -177,7 +178,7 @@ impl Issuer {
         }
         let mut worker = Worker {
             dir: dir.to_owned(),
-            config,
+            config: config.clone(),
             clock,
             funds,
             logs: BTreeMap::new(),
@@ -407,13 +408,10 @@ impl Worker {
         batch: &[(Vec<Grant>, oneshot::Sender<Issued>)],
         answers: &mut Vec<Issued>,
     ) -> Result<(), IssueError> {
-        let config = self.config;
+        let (config, timeline) = (self.config.clone(), self.config.agreed.timeline());
         // An error, too, has one answer per request.
         answers.resize_with(batch.len(), || Ok(Vec::new()));
-        let epoch = config
-            .timeline
-            .epoch_at_ms(now)
-            .ok_or(IssueError::BeforeGenesis)?;
+        let epoch = timeline.epoch_at_ms(now).ok_or(IssueError::BeforeGenesis)?;
         if lock(&self.closed).through >= Some(epoch) {
             return Err(IssueError::Closed(epoch));
         }
@@ -422,7 +420,7 @@ impl Worker {
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
         for ((grants, _), answer) in batch.iter().zip(answers.iter_mut()) {
-            let numbered = number(&config, epoch, now, grants, next, mass);
+            let numbered = number(&config, &timeline, epoch, now, grants, next, mass);
             *answer = numbered.and_then(|(tickets, sum)| {
                 let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
                 funds.promise(epoch, promised)?;
@@ -467,7 +465,7 @@ impl Worker {
     }
 
     fn close(&mut self, through: Epoch) -> Result<(), CloseError> {
-        if (self.clock)() / 1000 < self.config.timeline.end(through) {
+        if (self.clock)() / 1000 < self.config.agreed.timeline().end(through) {
             return Err(CloseError::NotOver(through));
         }
         self.seal_logs(through)?;
@@ -488,6 +486,7 @@ fn report(error: LogError) -> IssueError {
 /// The tickets of one request from index `first` on, and the sum of limits with them.
 fn number(
     config: &IssuerConfig,
+    timeline: &Timeline,
     epoch: Epoch,
     now: UnixMillis,
     grants: &[Grant],
@@ -496,7 +495,7 @@ fn number(
 ) -> Result<(Vec<Ticket>, DeliveryMass), IssueError> {
     let expires_at = now
         .saturating_add(config.ttl_ms)
-        .min(config.timeline.tickets_end_ms(epoch));
+        .min(timeline.tickets_end_ms(epoch));
     if grants.len() > config.tickets_max.saturating_sub(first) as usize {
         return Err(IssueError::Full(epoch));
     }
@@ -518,9 +517,7 @@ fn number(
             issued_at: now,
             expires_at,
         };
-        ticket
-            .check_form(&config.timeline)
-            .map_err(|_| IssueError::Form)?;
+        ticket.check_form(timeline).map_err(|_| IssueError::Form)?;
         let leaf = ticket.leaf().map_err(|_| IssueError::Form)?;
         mass = mass
             .checked_add(leaf.mass)

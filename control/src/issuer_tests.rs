@@ -1,18 +1,10 @@
 //! Numbers without gaps, epochs that stay closed, limits that hold.
 
 use super::*;
+use crate::testing::{TIMELINE, agreed};
 use protocol::IssuerKey;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-const TIMELINE: Timeline = Timeline {
-    genesis: 1000,
-    epoch_length: 10,
-    ticket_tail: 2,
-    commit_window: 5,
-    force_window: 3,
-    challenge_window: 5,
-};
 
 fn config() -> IssuerConfig {
     IssuerConfig {
@@ -21,7 +13,7 @@ fn config() -> IssuerConfig {
             settlement: Address::repeat_byte(9),
         },
         issuer: 4,
-        timeline: TIMELINE,
+        agreed: agreed(),
         ttl_ms: 60_000,
         tickets_max: 1000,
     }

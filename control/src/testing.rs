@@ -20,10 +20,9 @@ use crate::registry::Registry;
 use crate::seal_keys::SealKeys;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
-use contracts::{ChainError, Revert};
+use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use protocol::{
-    AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, RewardTerms, ServiceTargets,
-    SigningKey, Timeline,
+    AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,14 +30,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-pub(crate) const TIMELINE: Timeline = Timeline {
-    genesis: 1000,
+const WINDOWS: Windows = Windows {
     epoch_length: 10,
     ticket_tail: 2,
     commit_window: 5,
     force_window: 3,
     challenge_window: 5,
 };
+pub(crate) static TIMELINE: Timeline = Timeline::fixed(1000, WINDOWS);
 pub(crate) const NETWORK: Network = Network {
     chain_id: 31_337,
     settlement: Address::repeat_byte(9),
@@ -69,11 +68,35 @@ impl TestClock {
     }
 }
 
+/// One version, by [`TIMELINE`].
+pub(crate) fn agreed() -> Agreed {
+    let parameters = Parameters {
+        epoch_length: WINDOWS.epoch_length,
+        ticket_tail: WINDOWS.ticket_tail,
+        commit_window: WINDOWS.commit_window,
+        force_window: WINDOWS.force_window,
+        challenge_window: WINDOWS.challenge_window,
+        sla_floor_ppm: 0,
+        ttfb_ms_max: 500,
+        throughput_min: 1,
+        price_per_gib: 1,
+        verifier_bond: 0,
+        issuer_bond: 0,
+        node_stake: 0,
+    };
+    let first = Version {
+        first_epoch: 0,
+        start: TIMELINE.genesis(),
+        parameters,
+    };
+    Agreed::new(vec![first]).unwrap()
+}
+
 pub(crate) fn issuer_config() -> IssuerConfig {
     IssuerConfig {
         network: NETWORK,
         issuer: 4,
-        timeline: TIMELINE,
+        agreed: agreed(),
         ttl_ms: 60_000,
         tickets_max: 1000,
     }
@@ -110,15 +133,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
         issuer_index: 4,
         join_address: "join.test:4433".into(),
-        timeline: TIMELINE,
-        terms: RewardTerms {
-            price_per_gib: 1,
-            sla_floor_ppm: 0,
-        },
-        targets: ServiceTargets {
-            ttfb_ms_max: 500,
-            throughput_min: 1,
-        },
+        agreed: agreed(),
         payer: PAYER,
         tickets_per_route: 3,
         replicas: 2,
@@ -229,7 +244,7 @@ impl Ledger for FakeLedger {
             if state.now < end {
                 return Err(reverted("EpochNotOver"));
             }
-            if state.now > end + u64::from(TIMELINE.commit_window) {
+            if state.now > end + u64::from(WINDOWS.commit_window) {
                 return Err(reverted("CommitWindowOver"));
             }
             if state.logs.contains_key(&epoch) {

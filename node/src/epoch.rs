@@ -2,7 +2,8 @@
 
 use crate::clock::now_ms;
 use crate::receipt_log::{LogError, ReceiptLog};
-use protocol::{Epoch, Network, NodeId, Record, Timeline};
+use contracts::Agreed;
+use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -33,7 +34,7 @@ pub(crate) struct Segments {
     dir: PathBuf,
     network: Network,
     node: NodeId,
-    timeline: Timeline,
+    agreed: Agreed,
     sealed: Mutex<BTreeSet<Epoch>>,
     /// Time of the chain's latest block, seconds, when it was last asked.
     chain_time: AtomicU64,
@@ -56,7 +57,7 @@ impl Segments {
         dir: PathBuf,
         network: Network,
         node: NodeId,
-        timeline: Timeline,
+        agreed: Agreed,
     ) -> Result<Self, SegmentsError> {
         let io_error = |source| SegmentsError::Io {
             path: dir.clone(),
@@ -71,7 +72,7 @@ impl Segments {
             dir,
             network,
             node,
-            timeline,
+            agreed,
             sealed: Mutex::new(sealed),
             chain_time: AtomicU64::new(0),
             sealing: tokio::sync::Mutex::default(),
@@ -90,18 +91,16 @@ impl Segments {
     /// by the chain's, for a clock that jumped must not close an epoch that goes on.
     pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
         let chain_ms = self.chain_time.load(Ordering::Relaxed).saturating_mul(1000);
-        self.is_over_here(epoch) && chain_ms >= self.timeline.tickets_end_ms(epoch)
+        self.is_over_here(epoch) && chain_ms >= self.agreed.timeline().tickets_end_ms(epoch)
     }
 
     /// Whether the chain should be asked for its time: our clock is past an epoch's end, and the chain's
     /// wasn't when it was last asked.
     pub(crate) fn wants_chain_time(&self) -> bool {
-        let tail_ms = u64::from(self.timeline.ticket_tail) * 1000 + SEAL_GRACE.as_millis() as u64;
-        let before = self
-            .timeline
-            .epoch_at_ms(now_ms().saturating_sub(tail_ms))
-            .and_then(|epoch| epoch.checked_sub(1));
-        before.is_some_and(|epoch| self.is_over_here(epoch) && !self.is_due(epoch))
+        let timeline = self.agreed.timeline();
+        let before = now_ms().saturating_sub(SEAL_GRACE.as_millis() as u64);
+        let mut expired = timeline.expired_at_ms(before);
+        expired.any(|epoch| self.is_over_here(epoch) && !self.is_due(epoch))
     }
 
     /// The chain was asked.
@@ -110,11 +109,8 @@ impl Segments {
     }
 
     fn is_over_here(&self, epoch: Epoch) -> bool {
-        let due = self
-            .timeline
-            .tickets_end_ms(epoch)
-            .saturating_add(SEAL_GRACE.as_millis() as u64);
-        now_ms() >= due
+        let tickets_end = self.agreed.timeline().tickets_end_ms(epoch);
+        now_ms() >= tickets_end.saturating_add(SEAL_GRACE.as_millis() as u64)
     }
 
     fn path(&self, epoch: Epoch) -> PathBuf {

@@ -127,7 +127,7 @@ async fn find(
         let why = "the fill grant names another node";
         return Err(Refusal(Code::WrongNode, why.into()));
     }
-    let epoch = shared.timeline.epoch_at_ms(said.issued_at);
+    let epoch = shared.timeline().epoch_at_ms(said.issued_at);
     let issuer = shared.issuer(said.issuer, epoch.unwrap_or_default()).await;
     let Some(issuer) = issuer else {
         let why = format!("issuer {} is not on the chain", said.issuer);

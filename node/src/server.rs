@@ -163,7 +163,6 @@ impl Node {
             return Err(StartError::NotRegistered(id));
         }
         let network = chain.network_id();
-        let timeline = chain.timeline();
         let endpoint = server_endpoint(
             config.listen,
             &config.key,
@@ -181,7 +180,7 @@ impl Node {
             OnDamage::Discard,
         )?;
         let segments_dir = config.data_dir.join("segments");
-        let segments = Segments::open(segments_dir, network, id, timeline)
+        let segments = Segments::open(segments_dir, network, id, chain.agreed().clone())
             .map_err(|error| StartError::Segments(error.to_string()))?;
         let log = ReceiptLog::open(&config.data_dir.join("receipts"), |epoch| {
             segments.is_sealed(epoch)
@@ -206,7 +205,6 @@ impl Node {
         let shared = Shared {
             id,
             network,
-            timeline,
             window,
             receipt_interval: interval,
             public_address,
@@ -265,6 +263,10 @@ impl Node {
             key,
             stop.clone(),
         ));
+        let (chain, stopping) = (shared.chain.clone(), stop.clone());
+        tasks.spawn(async move {
+            let _ = stopping.run_until_cancelled(chain.follow()).await;
+        });
         let sealing = tokio::spawn(seal_task(shared.clone(), stop.clone()));
 
         let connections = Arc::new(Semaphore::new(CONNECTIONS));

@@ -75,7 +75,7 @@ async fn check(
         );
     };
     let ticket = signed
-        .verify(&issuer, &shared.timeline)
+        .verify(&issuer, &shared.timeline())
         .map_err(|invalid| {
             let is_signed = || signed.is_signed_by(&issuer);
             if invalid != TicketInvalid::Signature && is_signed() {

@@ -26,7 +26,6 @@ const EPOCHS_KEPT: usize = 4;
 pub(crate) struct Shared {
     pub(crate) id: NodeId,
     pub(crate) network: Network,
-    pub(crate) timeline: Timeline,
     pub(crate) window: u64,
     pub(crate) receipt_interval: u64,
     pub(crate) public_address: String,
@@ -94,6 +93,15 @@ fn epoch_now(timeline: &Timeline) -> Epoch {
 }
 
 impl Shared {
+    /// When the network's epochs are.
+    pub(crate) fn timeline(&self) -> Timeline {
+        self.chain.timeline()
+    }
+
+    fn epoch_now(&self) -> Epoch {
+        epoch_now(&self.timeline())
+    }
+
     pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {
         self.segments.is_sealed(epoch) || self.segments.is_due(epoch)
     }
@@ -114,7 +122,7 @@ impl Shared {
     /// an epoch, and now and then about an issuer it didn't know. While it can't be asked, or is being asked, the
     /// key of the epoch before is taken: few issuers ever rotate theirs.
     pub(crate) async fn issuer(&self, index: u32, epoch: Epoch) -> Option<IssuerKey> {
-        let now = epoch_now(&self.timeline);
+        let now = self.epoch_now();
         {
             let mut issuers = self.issuers();
             if let Some(key) = issuers.of(epoch, index) {
@@ -139,7 +147,7 @@ impl Shared {
 
     /// The key of an issuer now.
     pub(crate) async fn issuer_now(&self, index: u32) -> Option<IssuerKey> {
-        self.issuer(index, epoch_now(&self.timeline)).await
+        self.issuer(index, self.epoch_now()).await
     }
 }
 

@@ -224,21 +224,21 @@ mod tests {
     use super::*;
     use protocol::{
         Address, B256, ClientKey, CollectionId, IssuerKey, Network, NodeId, SigningKey, Ticket,
-        Timeline,
+        Timeline, Windows,
     };
 
     const WINDOW: u64 = 100;
 
     fn state(bytes_max: u64) -> Arc<TicketState> {
         let issuer = SigningKey::from_bytes(&[1; 32]);
-        let timeline = Timeline {
-            genesis: 0,
+        let windows = Windows {
             epoch_length: 10,
             ticket_tail: 0,
             commit_window: 0,
             force_window: 0,
             challenge_window: 0,
         };
+        let timeline = Timeline::fixed(0, windows);
         let ticket = Ticket {
             network: Network {
                 chain_id: 1,

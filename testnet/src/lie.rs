@@ -332,7 +332,7 @@ async fn lie_and_settle(
             .await?;
     }
     steps.step("it is true, and its challenge window is open");
-    let active = now_s() + u64::from(chain.timeline().challenge_window);
+    let active = now_s() + u64::from(chain.timeline().challenge_window_max(epoch));
     until("the challenge window to close", active, async || {
         network.check()?;
         Ok(matches!(

@@ -343,7 +343,7 @@ async fn first_epoch(timeline: &Timeline, steps: &Steps) -> Result<Epoch> {
         .epoch_at_ms(now_ms())
         .context("the network's genesis is in the future")?;
     let left = (timeline.end(epoch) * 1000).saturating_sub(now_ms());
-    if left * 2 >= u64::from(timeline.epoch_length) * 1000 {
+    if left * 2 >= u64::from(timeline.windows(epoch).epoch_length) * 1000 {
         return Ok(epoch);
     }
     steps.step(&format!("waiting for epoch {}", epoch + 1));
@@ -359,7 +359,7 @@ async fn settle(
     last: Epoch,
     steps: &Steps,
 ) -> Result<()> {
-    let window = Duration::from_secs(timeline.challenge_window.into());
+    let window = Duration::from_secs(timeline.challenge_window_max(last).into());
     let due = Duration::from_millis(timeline.tickets_end_ms(last)) + ATTEST + window;
     let mut pending = false;
     loop {

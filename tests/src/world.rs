@@ -67,7 +67,6 @@ impl Drop for Scratch {
 pub struct World {
     network: Network,
     chain: Chain,
-    timeline: Timeline,
     scratch: Scratch,
     _turn: SemaphorePermit<'static>,
 }
@@ -136,11 +135,9 @@ impl World {
             .await
             .unwrap_or_else(|error| panic!("the network doesn't start: {error:#}"));
         let chain = network.chain().await.expect("anvil answers");
-        let timeline = chain.timeline();
         Self {
             network,
             chain,
-            timeline,
             scratch,
             _turn: turn,
         }
@@ -152,8 +149,8 @@ impl World {
     }
 
     /// The network's clock.
-    pub fn timeline(&self) -> &Timeline {
-        &self.timeline
+    pub fn timeline(&self) -> Timeline {
+        self.chain.timeline()
     }
 
     /// A folder in the scratch folder, for the test's own files.
@@ -171,7 +168,7 @@ impl World {
     /// # Panics
     /// Before the genesis.
     pub fn epoch(&self) -> Epoch {
-        let epoch = self.timeline.epoch_at_ms(now_ms());
+        let epoch = self.timeline().epoch_at_ms(now_ms());
         epoch.expect("the genesis has been")
     }
 
@@ -179,7 +176,7 @@ impl World {
     pub async fn epoch_with(&self, seconds: u64) -> Epoch {
         eventually("an epoch with time left", async || {
             let epoch = self.epoch();
-            (self.timeline.end(epoch) * 1000 >= now_ms() + seconds * 1000).then_some(epoch)
+            (self.timeline().end(epoch) * 1000 >= now_ms() + seconds * 1000).then_some(epoch)
         })
         .await
     }

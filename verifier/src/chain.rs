@@ -16,7 +16,7 @@ pub struct EpochFacts {
     pub network: Network,
     /// The epoch.
     pub epoch: Epoch,
-    /// When the network's epochs are.
+    /// When the epochs are, as far as this one depends on it.
     pub timeline: Timeline,
     /// Price and score floor.
     pub terms: RewardTerms,
@@ -83,7 +83,7 @@ async fn payers(chain: &Chain, end: u64) -> Result<Vec<Payer>, ChainError> {
 /// # Errors
 /// If the chain can't be asked.
 pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, ChainError> {
-    let timeline = chain.timeline();
+    let timeline = chain.timeline().through(epoch);
     let (start, end) = (timeline.start(epoch), timeline.end(epoch));
     let previous = match epoch.checked_sub(1) {
         Some(before) => chain.attestation_tx(before).await?,

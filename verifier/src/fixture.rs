@@ -5,7 +5,7 @@ use crate::judge::{EpochInputs, Judgement, Payer, Previous, ProbeCount, judge};
 use protocol::{
     Address, B256, ClientKey, CollectionId, Epoch, EpochTree, EpochTrees, Network, NodeId, Receipt,
     Record, RewardTerms, Roots, Segment, SigningKey, Ticket, TicketId, TicketLog, Timeline,
-    keccak256,
+    Windows, keccak256,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,14 +28,16 @@ pub(crate) fn client(issuer: u32, index: u32) -> SigningKey {
 }
 
 /// Epochs of 100 s from the beginning of time.
-pub(crate) const TIMELINE: Timeline = Timeline {
-    genesis: 0,
-    epoch_length: 100,
-    ticket_tail: 10,
-    commit_window: 10,
-    force_window: 20,
-    challenge_window: 10,
-};
+pub(crate) static TIMELINE: Timeline = Timeline::fixed(
+    0,
+    Windows {
+        epoch_length: 100,
+        ticket_tail: 10,
+        commit_window: 10,
+        force_window: 20,
+        challenge_window: 10,
+    },
+);
 
 pub(crate) fn payer(index: u32) -> Address {
     Address::from_slice(&keccak256(format!("payer {index}"))[12..])
@@ -170,7 +172,7 @@ impl World {
         EpochInputs {
             network: network(),
             epoch: self.epoch,
-            timeline: TIMELINE,
+            timeline: &TIMELINE,
             terms: self.terms,
             nodes: &self.nodes,
             payers: &self.payers,
@@ -272,7 +274,7 @@ impl Golden {
         let inputs = EpochInputs {
             network: self.trees.nodes.network,
             epoch: self.trees.nodes.epoch,
-            timeline: self.timeline,
+            timeline: &self.timeline,
             terms: self.terms,
             nodes: &nodes,
             payers: &self.payers,

@@ -67,7 +67,7 @@ pub struct EpochInputs<'a> {
     /// The epoch.
     pub epoch: Epoch,
     /// When the network's epochs are.
-    pub timeline: Timeline,
+    pub timeline: &'a Timeline,
     /// Price and score floor.
     pub terms: RewardTerms,
     /// The nodes registered before the epoch's end, by registry index, by their keys in the epoch.

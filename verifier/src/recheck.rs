@@ -52,7 +52,7 @@ pub(crate) fn check(facts: &EpochFacts, evidence: &Evidence) -> Checked {
     let inputs = EpochInputs {
         network: facts.network,
         epoch: facts.epoch,
-        timeline: facts.timeline,
+        timeline: &facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         payers: &facts.payers,
@@ -135,7 +135,7 @@ fn wrong_refusals(facts: &EpochFacts, evidence: &Evidence, judgement: &Judgement
                     network: facts.network,
                     epoch: facts.epoch,
                     node: *node,
-                    timeline: facts.timeline,
+                    timeline: &facts.timeline,
                     logs: &evidence.logs,
                     payers: &payers,
                 };

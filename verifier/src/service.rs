@@ -299,6 +299,8 @@ impl Service {
     /// Not cancel safe in one point, which is harmless: a transaction may be on its way, and the next turn
     /// finds it on chain.
     async fn turn(&mut self) -> Result<Turn, TurnError> {
+        // Whatever begins before the next turn was announced before this one.
+        self.chain.refresh().await?;
         let epoch = self.chain.next_epoch().await?;
         self.note_attested(epoch).await?;
         if self

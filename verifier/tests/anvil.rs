@@ -295,7 +295,7 @@ async fn two_epochs_a_restart_and_audits() {
     contracts::install_crypto_provider();
     let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = network(&anvil).await;
-    let genesis = chain.timeline().genesis;
+    let genesis = chain.timeline().genesis();
     let (chain_id, settlement) = chain.network();
     let network = Network {
         chain_id,

@@ -118,8 +118,9 @@ pub(crate) async fn challenge(
         }
         let mut sending = Sending::new(lie.against, challenge.kind());
         let deadline = Instant::now() + patience;
-        let since =
-            open_until.map(|until| until.saturating_sub(chain.timeline().challenge_window.into()));
+        // No attestation was made earlier that is open so long.
+        let window = u64::from(chain.timeline().challenge_window_max(Epoch::MAX));
+        let since = open_until.map(|until| until.saturating_sub(window));
         let sent = send(chain, call.to, challenge, since, deadline, &mut sending).await;
         if let Err(error) = sent {
             sending.error = Some(error.to_string());

@@ -1,4 +1,5 @@
-//! `quittance contracts schedule`: another price, service level or bonds, from a later epoch on.
+//! `quittance contracts schedule`: another price, service level or bonds, other epochs or
+//! windows, from a later epoch on.
 
 use super::refused::advised;
 use super::{AdminSettings, Transaction, admin_args, connect};
@@ -16,6 +17,22 @@ admin_args!(
         /// The first epoch they hold for [default: the first that leaves enough notice, with one epoch to spare].
         #[arg(long, value_name = "EPOCH")]
         from_epoch: Option<Epoch>,
+        /// Seconds an epoch lasts. Every node, control plane and verifier follows by itself.
+        #[arg(long, value_name = "SECONDS")]
+        epoch_length: Option<u32>,
+        /// Seconds after its epoch's end that a ticket may still be used.
+        #[arg(long, value_name = "SECONDS")]
+        ticket_tail: Option<u32>,
+        /// Seconds after an epoch's end to commit ticket logs in.
+        #[arg(long, value_name = "SECONDS")]
+        commit_window: Option<u32>,
+        /// Seconds after the ticket tail in which nodes may force receipts, and nobody attests; with the tail at
+        /// least the commit window.
+        #[arg(long, value_name = "SECONDS")]
+        force_window: Option<u32>,
+        /// Seconds an attestation stands open to challenge. No epoch is active before the one it follows.
+        #[arg(long, value_name = "SECONDS")]
+        challenge_window: Option<u32>,
         /// Price of a GiB at full score, in the token's smallest unit.
         #[arg(long, value_name = "UNITS")]
         price_per_gib: Option<Units>,
@@ -55,6 +72,11 @@ impl ScheduleArgs {
     fn change(&self, newest: &Parameters) -> Parameters {
         let units = |given: Option<Units>, kept| given.map_or(kept, |Units(units)| units);
         Parameters {
+            epoch_length: self.epoch_length.unwrap_or(newest.epoch_length),
+            ticket_tail: self.ticket_tail.unwrap_or(newest.ticket_tail),
+            commit_window: self.commit_window.unwrap_or(newest.commit_window),
+            force_window: self.force_window.unwrap_or(newest.force_window),
+            challenge_window: self.challenge_window.unwrap_or(newest.challenge_window),
             price_per_gib: units(self.price_per_gib, newest.price_per_gib),
             sla_floor_ppm: self.sla_floor_ppm.unwrap_or(newest.sla_floor_ppm),
             ttfb_ms_max: self.ttfb_ms_max.unwrap_or(newest.ttfb_ms_max),
@@ -62,28 +84,27 @@ impl ScheduleArgs {
             verifier_bond: units(self.verifier_bond, newest.verifier_bond),
             issuer_bond: units(self.issuer_bond, newest.issuer_bond),
             node_stake: units(self.node_stake, newest.node_stake),
-            ..newest.clone()
         }
     }
 }
 
 /// The first epoch for which there is notice enough if this is mined within the epoch.
 async fn soonest(chain: &Chain, newest: &Version) -> Result<Epoch> {
-    let timeline = chain.timeline();
-    let notice = u64::from(chain.change_delay().await?) + u64::from(timeline.epoch_length);
-    let from = chain.now().await?.saturating_add(notice);
-    let from_start = from.saturating_sub(timeline.genesis);
-    let epoch = from_start.div_ceil(u64::from(timeline.epoch_length));
+    let (timeline, now) = (chain.timeline(), chain.now().await?);
+    let epoch_at = |seconds: u64| timeline.epoch_at_ms(seconds.saturating_mul(1000));
+    let running = timeline.windows(epoch_at(now).unwrap_or_default());
+    let notice = u64::from(chain.change_delay().await?) + u64::from(running.epoch_length);
+    // The first that doesn't start earlier than that.
+    let before = epoch_at(now.saturating_add(notice).saturating_sub(1));
+    let epoch = before.map_or(0, |epoch| epoch.saturating_add(1));
     Ok(epoch.max(newest.first_epoch.saturating_add(1)))
 }
 
 pub(super) async fn schedule(args: ScheduleArgs) -> Result<()> {
     let settings = load(args.settings.clone(), args.config.as_deref())?;
     let chain = connect(&settings, true).await?;
-    let newest = chain
-        .versions()
-        .last()
-        .context("a network has parameters")?;
+    let versions = chain.versions();
+    let newest = versions.last().context("a network has parameters")?;
     let parameters = args.change(&newest.parameters);
     ensure!(
         parameters != newest.parameters,

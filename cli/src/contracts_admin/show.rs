@@ -106,7 +106,7 @@ pub(super) async fn show(args: ShowArgs) -> Result<()> {
     let chain = connect(&settings, false).await?;
     let network = chain.network_id();
     let now = chain.now().await?;
-    let later = chain.versions().iter().skip(1);
+    let later = chain.versions().into_iter().skip(1);
     let issuers = chain.issuers().await?.into_iter().map(|issuer| Issuer {
         index: issuer.index,
         key: issuer.issuer_key(),
@@ -133,11 +133,11 @@ pub(super) async fn show(args: ShowArgs) -> Result<()> {
         owner: chain.owner().await?,
         pending_owner: chain.pending_owner().await?,
         treasury: chain.treasury().await?,
-        genesis: chain.timeline().genesis,
+        genesis: chain.timeline().genesis(),
         change_delay: chain.change_delay().await?,
         unbonding: chain.unbonding().await?,
         parameters: chain.parameters().clone(),
-        scheduled: later.filter(|one| one.start > now).cloned().collect(),
+        scheduled: later.filter(|one| one.start > now).collect(),
         issuers: issuers.collect(),
         verifiers: verifiers.collect(),
         quorum: chain.quorum().await?,

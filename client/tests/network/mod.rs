@@ -16,7 +16,7 @@ use protocol::{
     ALPN_NODE, Address, B256, Code, CollectionId, ContentHash, Entry, FetchReply, IssuerKey,
     Manifest, Network, NodeId, ReceiptFrame, Request, RouteAnswer, RouteRequest, RoutedNode,
     SealKey, ServiceTargets, SessionReply, SigningKey, Tag, Ticket, TicketId, Timeline,
-    VerifiedReceipt, VerifiedTicket, exporter_binding, verify,
+    VerifiedReceipt, VerifiedTicket, Windows, exporter_binding, verify,
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use seal::{FileSeal, NonceHasher};
@@ -30,14 +30,16 @@ use transport::{PeerAuth, exporter, read_frame, server_endpoint, write_frame};
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const INTERVAL: u64 = 256 << 10;
 const WINDOW: u64 = 4 * MIB;
-const TIMELINE: Timeline = Timeline {
-    genesis: 0,
-    epoch_length: u32::MAX,
-    ticket_tail: 60,
-    commit_window: 60,
-    force_window: 60,
-    challenge_window: 60,
-};
+static TIMELINE: Timeline = Timeline::fixed(
+    0,
+    Windows {
+        epoch_length: u32::MAX,
+        ticket_tail: 60,
+        commit_window: 60,
+        force_window: 60,
+        challenge_window: 60,
+    },
+);
 
 /// What a node does wrong; each from the given byte of a content on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

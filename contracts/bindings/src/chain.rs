@@ -38,7 +38,6 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolCall;
-use protocol::Timeline;
 
 pub use admin::{Announced, Change, NoChange};
 pub use bonds::Verifier;
@@ -56,6 +55,7 @@ pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};
 pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Settled, Version};
 pub use verify::{Finding, Found, Verification, Verified, verify};
 
+use crate::Agreed;
 use crate::abi::Settlement;
 use rpc::Rpc;
 
@@ -76,10 +76,9 @@ struct Inner {
     registry: Address,
     vault: Address,
     token: Address,
-    timeline: Timeline,
-    versions: Vec<Version>,
-    /// Which of them had begun last when connecting.
-    current: usize,
+    agreed: Agreed,
+    /// Those of the version that had begun last when connecting.
+    parameters: Parameters,
 }
 
 impl Chain {
@@ -106,20 +105,10 @@ impl Chain {
         let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
         let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
         let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
-        let genesis = rpc.view(settlement, Settlement::genesisCall {}).await?;
         let versions = versions::read(&rpc, settlement).await?;
-        // The constructor makes the first version.
-        let Some(first) = versions.first() else {
-            return Err(ChainError::NoContract {
-                address: settlement,
-                chain_id,
-            });
-        };
-        let timeline = first.parameters.timeline(genesis);
-        for version in &versions {
-            versions::follows(&timeline, version)?;
-        }
+        let agreed = Agreed::new(versions.clone())?;
         let now = rpc.latest_block().await?.timestamp;
+        let current = versions::newest_begun(&versions, now);
         let inner = Inner {
             rpc,
             chain_id,
@@ -127,9 +116,8 @@ impl Chain {
             registry,
             vault,
             token,
-            timeline,
-            current: versions::newest_begun(&versions, now),
-            versions,
+            agreed,
+            parameters: versions[current].parameters.clone(),
         };
         Ok(Self {
             inner: Arc::new(inner),

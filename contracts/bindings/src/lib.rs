@@ -4,11 +4,13 @@
 //! Everything above asks a [`Chain`]; nothing above builds a transaction or decodes an answer itself.
 
 pub mod abi;
+mod agreed;
 mod artifact;
 pub mod chain;
 pub mod challenge;
 mod rules;
 
+pub use agreed::{Agreed, Incoherent};
 pub use alloy::primitives::{Address, B256, Bytes, U256};
 pub use alloy::signers::local::PrivateKeySigner;
 pub use chain::{

@@ -1,40 +1,8 @@
 //! Between the chain's types and the protocol's: the same numbers under both names.
 
-use protocol::{
-    IssuerKey, Network, NodeId, RewardTerms, Root, ServiceTargets, Timeline, ValueMass,
-};
+use protocol::{IssuerKey, Network, NodeId, Root, ValueMass};
 
-use crate::{Chain, Issuer, Node, Parameters, Statement};
-
-impl Parameters {
-    /// Epochs and windows of a network that begins with `genesis`, Unix seconds.
-    pub fn timeline(&self, genesis: u64) -> Timeline {
-        Timeline {
-            genesis,
-            epoch_length: self.epoch_length,
-            ticket_tail: self.ticket_tail,
-            commit_window: self.commit_window,
-            force_window: self.force_window,
-            challenge_window: self.challenge_window,
-        }
-    }
-
-    /// What is paid for.
-    pub fn terms(&self) -> RewardTerms {
-        RewardTerms {
-            price_per_gib: self.price_per_gib,
-            sla_floor_ppm: self.sla_floor_ppm,
-        }
-    }
-
-    /// The service level.
-    pub fn targets(&self) -> ServiceTargets {
-        ServiceTargets {
-            ttfb_ms_max: self.ttfb_ms_max,
-            throughput_min: self.throughput_min,
-        }
-    }
-}
+use crate::{Chain, Issuer, Node, Statement};
 
 impl Chain {
     /// The network's name: chain and contract.

@@ -36,15 +36,16 @@ const LOG_CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
     let core = &web.core;
+    let epoch = core.epoch_now();
     Json(NetworkInfo {
         network: core.network,
         issuer: core.issuer_key,
         issuer_index: core.issuer_index,
         join_address: core.join_address.clone(),
-        epoch: core.timeline.epoch_at_ms((core.clock)()),
-        timeline: core.timeline,
-        terms: core.terms,
-        targets: core.targets,
+        epoch,
+        timeline: core.agreed.timeline(),
+        terms: core.agreed.terms(epoch.unwrap_or_default()),
+        targets: core.targets(),
     })
 }
 
@@ -56,10 +57,10 @@ fn seconds_until(at: u64, now: UnixMillis) -> u64 {
 fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> Refusal {
     let next = timeline
         .epoch_at_ms(now)
-        .map_or(timeline.genesis, |epoch| timeline.end(epoch));
+        .map_or(timeline.genesis(), |epoch| timeline.end(epoch));
     Refusal::route(
         error,
-        seconds_until(timeline.genesis, now),
+        seconds_until(timeline.genesis(), now),
         seconds_until(next, now),
     )
 }
@@ -88,7 +89,7 @@ pub(super) async fn route(
         }
         Err(error) => {
             core.metrics.routes_refused.add(1);
-            Err(refusal(&error, &core.timeline, (core.clock)()))
+            Err(refusal(&error, &core.agreed.timeline(), (core.clock)()))
         }
     }
 }
@@ -114,7 +115,8 @@ pub(super) async fn explain(
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
     let explained = core.explain(&asked.collection, from);
-    let explained = explained.map_err(|error| refusal(&error, &core.timeline, (core.clock)()))?;
+    let explained =
+        explained.map_err(|error| refusal(&error, &core.agreed.timeline(), (core.clock)()))?;
     Ok(Json(explained))
 }
 
@@ -173,7 +175,7 @@ pub(super) async fn tickets(
     let Path(epoch) =
         epoch.map_err(|_| Refusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
     let Some(seal) = core.issuer.seal(epoch) else {
-        let left = seconds_until(core.timeline.end(epoch), (core.clock)());
+        let left = seconds_until(core.agreed.timeline().end(epoch), (core.clock)());
         let error = match left {
             0 => format!("epoch {epoch} is over, and its log is about to be closed"),
             _ => format!("epoch {epoch} is not over; its log can still grow"),

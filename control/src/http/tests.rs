@@ -4,7 +4,7 @@ use super::*;
 use crate::admin_tokens::{Gate, TokenFile};
 use crate::bills::Bills;
 use crate::funds::Source;
-use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, core, issuer_key};
+use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
 use protocol::{
     Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
     NodeId, NodeInfo, OrderFrame, PublishRequest, RouteAnswer, TicketLog,
@@ -268,7 +268,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
         ledger.clone(),
         server.core.issuer.clone(),
         Bills::new(Vec::new()),
-        TIMELINE,
+        agreed(),
         server.core.clock.clone(),
     );
     let (funds, stopped) = (server.core.funds.clone(), stop.clone());

@@ -16,6 +16,7 @@ mod gateway;
 mod lies;
 mod orders;
 mod packages;
+mod parameters;
 mod prove;
 mod quotas;
 mod receipts;

@@ -94,7 +94,7 @@ pub(super) fn own_fault(audited: &Audited, forced: &Forced) -> Option<Rejection>
                 network: facts.network,
                 epoch: facts.epoch,
                 node: *facts.nodes.get(forced.node as usize)?,
-                timeline: facts.timeline,
+                timeline: &facts.timeline,
                 payers: &payers,
             };
             forced.record().verify_with(&ticket, &place).err()

@@ -109,10 +109,7 @@ async fn check(
     let text = |error: ChainError| error.to_string();
     progress.begin("chain", 0);
     let timeline = chain.timeline();
-    let deadline = timeline
-        .end(epoch)
-        .saturating_add(timeline.commit_window.into());
-    let is_over = chain.now().await.map_err(text)? > deadline;
+    let is_over = chain.now().await.map_err(text)? > timeline.commit_until(epoch);
     let committed = chain.committed_logs(epoch).await.map_err(text)?;
     let mut issuers = BTreeMap::new();
     for issuer in chain.issuers().await.map_err(text)? {

@@ -64,7 +64,7 @@ pub(super) fn recompute(
     let inputs = EpochInputs {
         network: facts.network,
         epoch: facts.epoch,
-        timeline: facts.timeline,
+        timeline: &facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         payers: &facts.payers,

@@ -122,7 +122,7 @@ impl<'a> Checkers<'a> {
             network: facts.epoch.network,
             epoch: facts.attested.epoch,
             node: *facts.epoch.nodes.get(node as usize)?,
-            timeline: facts.epoch.timeline,
+            timeline: &facts.epoch.timeline,
             payers: &self.payers,
         };
         Some(Checker::new(place, audited.tickets(), self.progress))

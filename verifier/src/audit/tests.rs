@@ -81,7 +81,7 @@ pub(super) fn facts(world: &World, evidence: &Evidence) -> AuditFacts {
         epoch: EpochFacts {
             network: network(),
             epoch: world.epoch,
-            timeline: TIMELINE,
+            timeline: TIMELINE.clone(),
             terms: world.terms,
             nodes: world.nodes.clone(),
             payers: world.payers.clone(),

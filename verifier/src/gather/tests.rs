@@ -17,7 +17,7 @@ fn facts(world: &World) -> EpochFacts {
     EpochFacts {
         network: network(),
         epoch: EPOCH,
-        timeline: crate::fixture::TIMELINE,
+        timeline: crate::fixture::TIMELINE.clone(),
         terms: RewardTerms {
             price_per_gib: 1,
             sla_floor_ppm: 0,

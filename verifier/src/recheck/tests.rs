@@ -6,7 +6,7 @@ fn facts(world: &World) -> EpochFacts {
     EpochFacts {
         network: network(),
         epoch: world.epoch,
-        timeline: crate::fixture::TIMELINE,
+        timeline: crate::fixture::TIMELINE.clone(),
         terms: world.terms,
         nodes: world.nodes.clone(),
         payers: world.payers.clone(),

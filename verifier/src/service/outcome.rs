@@ -20,7 +20,7 @@ pub(super) fn judge_and_write(
     let inputs = EpochInputs {
         network: facts.network,
         epoch,
-        timeline: facts.timeline,
+        timeline: &facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         payers: &facts.payers,

@@ -72,7 +72,7 @@ fn what_is_written_is_what_an_auditor_confirms() {
     let facts = EpochFacts {
         network: crate::fixture::network(),
         epoch: world.epoch,
-        timeline: crate::fixture::TIMELINE,
+        timeline: crate::fixture::TIMELINE.clone(),
         terms: world.terms,
         nodes: world.nodes.clone(),
         payers: world.payers.clone(),

@@ -131,7 +131,7 @@ async fn who_holds_what_an_issuer_signed_can_show_what_it_did() {
         "{:?}",
         report.reasons
     );
-    let committed = u64::from(timeline.commit_window) + 1;
+    let committed = u64::from(timeline.windows(EPOCH).commit_window) + 1;
     warp(&anvil, end + committed).await;
 
     let honest: Vec<_> = signed(&chain, HONEST);

@@ -338,7 +338,7 @@ fn judged(
     let inputs = EpochInputs {
         network: facts.network,
         epoch: facts.epoch,
-        timeline: facts.timeline,
+        timeline: &facts.timeline,
         terms: facts.terms,
         nodes: &facts.nodes,
         payers: &facts.payers,

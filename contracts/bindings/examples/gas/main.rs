@@ -183,7 +183,7 @@ impl World {
     async fn fill_history(&self) -> Result<()> {
         // All epochs that are attested here have ended long ago.
         self.anvil
-            .warp(self.chain.timeline().genesis + 4 * HISTORY)
+            .warp(self.chain.timeline().genesis() + 4 * HISTORY)
             .await?;
         let word = |epoch: u64, what: u8| keccak256([&epoch.to_be_bytes()[..], &[what]].concat());
         let nothing = |epoch| Statement {

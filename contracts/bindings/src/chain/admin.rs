@@ -137,9 +137,7 @@ impl Chain {
             .address(self.inner.settlement)
             .event_signature(Settlement::ChangeAnnounced::SIGNATURE_HASH);
         // Before the genesis changes are made at once.
-        let logs = self
-            .logs_since(self.inner.timeline.genesis, &filter)
-            .await?;
+        let logs = self.logs_since(self.timeline().genesis(), &filter).await?;
         let changes: BTreeSet<_> = logs
             .iter()
             .filter_map(|log| {

@@ -162,14 +162,9 @@ pub enum ChainError {
         /// The amount.
         amount: u128,
     },
-    /// A change of the network that this release can't follow.
-    #[error(
-        "from epoch {first_epoch} on the network changes the length of its epochs or its windows, which this release doesn't follow; use a newer one"
-    )]
-    TimelineChanges {
-        /// The first epoch of that version.
-        first_epoch: u64,
-    },
+    /// Versions of the parameters that no contract of ours has.
+    #[error(transparent)]
+    Incoherent(#[from] crate::Incoherent),
     /// A contract was deployed at another address than the others were told.
     #[error(
         "{contract} is at {found} and not at {expected}: the account sent something else meanwhile; deploy again"

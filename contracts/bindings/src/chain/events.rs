@@ -74,9 +74,8 @@ pub struct Overturn {
 impl Chain {
     /// What issuers committed for an epoch, by issuer, from the events. Cancel-safe.
     pub async fn committed_logs(&self, epoch: u64) -> Result<Vec<CommittedLog>, ChainError> {
-        let timeline = &self.inner.timeline;
-        let end = timeline.end(epoch);
-        let last = end.saturating_add(timeline.commit_window.into());
+        let timeline = self.timeline();
+        let (end, last) = (timeline.end(epoch), timeline.commit_until(epoch));
         let rpc = &self.inner.rpc;
         let head = rpc.latest_block().await?;
         let mut from = self.first_block_since(end, head.number).await?;
@@ -144,13 +143,13 @@ impl Chain {
     /// The transaction by which an epoch stands attested, from its event; `None` if it isn't attested. Finds
     /// those too that the contract has let go of. Cancel-safe.
     pub async fn attestation_tx(&self, epoch: u64) -> Result<Option<AttestationTx>, ChainError> {
+        let timeline = self.timeline();
+        let challenge_window = u64::from(timeline.challenge_window_max(epoch));
         let since = match self.status(epoch).await? {
             Status::None => return Ok(None),
-            Status::Archived => self.inner.timeline.attest_from(epoch),
+            Status::Archived => timeline.attest_from(epoch),
             Status::Pending | Status::Active => match self.attestation(epoch).await? {
-                Some(attestation) => {
-                    attestation.active_at - u64::from(self.inner.timeline.challenge_window)
-                }
+                Some(attestation) => attestation.active_at.saturating_sub(challenge_window),
                 // Overturned a moment ago.
                 None => return Ok(None),
             },
@@ -179,7 +178,7 @@ impl Chain {
             }
             // Once active it can't be overturned.
             if let Some((_, attested_at)) = &found {
-                let active_at = attested_at + u64::from(self.inner.timeline.challenge_window);
+                let active_at = attested_at + challenge_window;
                 let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
                 if reached.timestamp >= active_at {
                     break;

@@ -42,7 +42,7 @@ impl Chain {
     /// The chunks that nodes forced for an epoch so far, each node's in their order. Cancel-safe.
     pub async fn forced_chunks(&self, epoch: u64) -> Result<Vec<ForcedChunk>, ChainError> {
         let mut forced = Vec::new();
-        let window = self.inner.timeline.force_window(epoch);
+        let window = self.timeline().force_window(epoch);
         let head = self.inner.rpc.latest_block().await?;
         if window.is_empty() || head.timestamp < window.start {
             return Ok(forced);

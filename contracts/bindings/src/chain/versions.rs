@@ -1,133 +1,120 @@
-//! What the network agrees on, and from when.
-//!
-//! Price, service level and bonds may change from version to version: an epoch's are asked for when it is
-//! dealt with. Epochs and windows must stay: this release counts epochs from the genesis alone.
+//! What the network agrees on, and from when: read when connecting, and again by whoever runs for long.
+
+use std::convert::Infallible;
+use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
-use protocol::Timeline;
+use protocol::{Epoch, Timeline};
 
 use super::rpc::Rpc;
 use super::{Chain, ChainError, Parameters, Version};
+use crate::Agreed;
 use crate::abi::Settlement;
 
+/// So often in the time between a change's announcement and its effect the versions are read.
+const READS_PER_DELAY: u32 = 4;
+/// A change that is announced months ahead is still seen soon.
+const FOLLOW_MAX: Duration = Duration::from_secs(300);
+/// However short the notice is.
+const FOLLOW_MIN: Duration = Duration::from_secs(1);
+
 impl Chain {
-    /// All versions there were when connecting, those too that haven't begun; never empty.
-    pub fn versions(&self) -> &[Version] {
-        &self.inner.versions
+    /// What is agreed on, by epoch, as last read. It goes on being kept up to date by [`Self::follow`].
+    pub fn agreed(&self) -> &Agreed {
+        &self.inner.agreed
+    }
+
+    /// All versions that are known, those too that haven't begun; never empty.
+    pub fn versions(&self) -> Vec<Version> {
+        self.inner.agreed.versions()
     }
 
     /// What was agreed on when connecting: the parameters of the newest version that had begun, or of the
     /// first. An epoch is judged by [`Self::parameters_at`].
     pub fn parameters(&self) -> &Parameters {
-        &self.inner.versions[self.inner.current].parameters
+        &self.inner.parameters
     }
 
-    /// When the network's epochs are; it never changes.
+    /// When the network's epochs are, as far as it is known.
     pub fn timeline(&self) -> Timeline {
-        self.inner.timeline
+        self.inner.agreed.timeline()
     }
 
     /// What is agreed on for an epoch, by the newest word of the chain: a version that was scheduled after
     /// connecting counts too. For an epoch that has begun the answer stays. Cancel-safe.
-    pub async fn parameters_at(&self, epoch: u64) -> Result<Parameters, ChainError> {
+    pub async fn parameters_at(&self, epoch: Epoch) -> Result<Parameters, ChainError> {
         let version = self
             .settlement(Settlement::parametersAtCall { epoch })
             .await?;
-        let version = Version::from(version);
-        follows(&self.inner.timeline, &version)?;
-        Ok(version.parameters)
+        Ok(Version::from(version).parameters)
+    }
+
+    /// Reads the versions that may be new. Cancel-safe.
+    pub async fn refresh(&self) -> Result<(), ChainError> {
+        let inner = &self.inner;
+        let now = inner.rpc.latest_block().await?.timestamp;
+        // One that has begun was announced so long ago that no reorganisation takes it back.
+        let mut versions = inner.agreed.versions();
+        let begun = versions.partition_point(|version| version.start <= now);
+        versions.truncate(begun);
+        read_on(&inner.rpc, inner.settlement, &mut versions).await?;
+        let newest = versions.last().map_or(0, |version| version.first_epoch);
+        if inner.agreed.update(versions)? {
+            tracing::info!(from_epoch = newest, "the network changes its parameters");
+        }
+        Ok(())
+    }
+
+    /// Reads new versions now and then, so that each is known before it begins; while the chain can't be asked,
+    /// what is known goes on. Runs until it is dropped.
+    pub async fn follow(&self) -> Infallible {
+        let mut pause = FOLLOW_MIN;
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.follow_once().await {
+                Ok(next) => pause = next,
+                Err(error) => {
+                    tracing::warn!(%error, "can't read whether the network changes its parameters");
+                    pause = (pause * 2).min(FOLLOW_MAX);
+                }
+            }
+        }
+    }
+
+    async fn follow_once(&self) -> Result<Duration, ChainError> {
+        self.refresh().await?;
+        let delay = Duration::from_secs(self.change_delay().await?.into());
+        Ok((delay / READS_PER_DELAY).clamp(FOLLOW_MIN, FOLLOW_MAX))
     }
 }
 
 /// Reads all versions.
 pub(super) async fn read(rpc: &Rpc, settlement: Address) -> Result<Vec<Version>, ChainError> {
+    let mut versions = Vec::new();
+    read_on(rpc, settlement, &mut versions).await?;
+    Ok(versions)
+}
+
+/// Reads those after the ones that are there.
+async fn read_on(
+    rpc: &Rpc,
+    settlement: Address,
+    versions: &mut Vec<Version>,
+) -> Result<(), ChainError> {
     let count = rpc
         .view(settlement, Settlement::versionCountCall {})
         .await?;
-    let mut versions = Vec::new();
-    let mut index = U256::ZERO;
+    let mut index = U256::from(versions.len());
     while index < U256::from(count) {
         let version = Settlement::versionAtCall { index };
         versions.push(Version::from(rpc.view(settlement, version).await?));
         index += U256::ONE;
     }
-    Ok(versions)
-}
-
-/// Whether a version keeps the network's epochs and windows.
-pub(super) fn follows(timeline: &Timeline, version: &Version) -> Result<(), ChainError> {
-    if version.parameters.timeline(timeline.genesis) == *timeline {
-        Ok(())
-    } else {
-        Err(ChainError::TimelineChanges {
-            first_epoch: version.first_epoch,
-        })
-    }
+    Ok(())
 }
 
 /// The newest of the versions that has begun at `now`, or the first.
 pub(super) fn newest_begun(versions: &[Version], now: u64) -> usize {
     let begun = versions.iter().rposition(|version| version.start <= now);
     begun.unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn version(first_epoch: u64, start: u64) -> Version {
-        Version {
-            first_epoch,
-            start,
-            parameters: Parameters {
-                epoch_length: 10,
-                ticket_tail: 1,
-                commit_window: 2,
-                force_window: 3,
-                challenge_window: 4,
-                sla_floor_ppm: 5,
-                ttfb_ms_max: 6,
-                throughput_min: 7,
-                price_per_gib: 8,
-                verifier_bond: 9,
-                issuer_bond: 10,
-                node_stake: 11,
-            },
-        }
-    }
-
-    #[test]
-    fn the_newest_version_that_has_begun_counts() {
-        let versions = [version(0, 100), version(5, 150), version(9, 190)];
-        for (now, newest) in [(0, 0), (100, 0), (149, 0), (150, 1), (189, 1), (190, 2)] {
-            assert_eq!(newest_begun(&versions, now), newest, "at {now}");
-        }
-    }
-
-    #[test]
-    fn money_may_change_and_times_may_not() {
-        let first = version(0, 100);
-        let timeline = first.parameters.timeline(100);
-        let mut dearer = version(5, 150);
-        dearer.parameters.price_per_gib += 1;
-        dearer.parameters.node_stake += 1;
-        assert!(follows(&timeline, &dearer).is_ok());
-        type Field = fn(&mut Parameters) -> &mut u32;
-        let times: [Field; 5] = [
-            |p| &mut p.epoch_length,
-            |p| &mut p.ticket_tail,
-            |p| &mut p.commit_window,
-            |p| &mut p.force_window,
-            |p| &mut p.challenge_window,
-        ];
-        for field in times {
-            let mut other = dearer.clone();
-            *field(&mut other.parameters) += 1;
-            let error = follows(&timeline, &other).unwrap_err();
-            assert!(
-                error.to_string().contains("from epoch 5 on") && !error.is_retryable(),
-                "{error}"
-            );
-        }
-    }
 }

@@ -134,7 +134,7 @@ pub(crate) async fn network(anvil: &Anvil) -> (Deployment, Chain) {
     assert_eq!(chain.versions().len(), 1);
     assert_eq!(
         chain.timeline(),
-        parameters().timeline(manifest.config.genesis)
+        protocol::Timeline::fixed(manifest.config.genesis, parameters().windows())
     );
     (deployment, chain)
 }

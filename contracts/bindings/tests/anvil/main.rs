@@ -111,7 +111,7 @@ async fn an_epoch_runs_its_course() {
         (nodes.len(), nodes[0].id(), nodes[0].payout, nodes[0].stake),
         (1, proof.node, payout, STAKE)
     );
-    let start = chain.timeline().genesis;
+    let start = chain.timeline().genesis();
     assert_eq!(chain.key_at(0, start).await.unwrap(), proof.node.0);
     assert_eq!(chain.node_count().await.unwrap(), 1);
     assert!(chain.nodes_from(1).await.unwrap().is_empty());
