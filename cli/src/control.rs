@@ -1,5 +1,6 @@
 //! `quittance control`: make a control plane, run it, look after it.
 
+mod status;
 mod token;
 
 use crate::admin::AdminSettings;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Serve.
     Run(Box<RunArgs>),
+    // What it does is said beside its flags, at length.
+    Status(status::Args),
     /// Make, list and remove tokens of the admin API.
     #[command(subcommand)]
     Token(token::Command),
@@ -205,6 +208,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Init(args) => init(args),
         Command::Run(args) => serve(*args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Token(command) => token::run(command),
         Command::Why(args) => why(args).await,
     }

@@ -229,7 +229,7 @@ fn print(status: &OrderStatus) {
     }
 }
 
-fn sentence(summary: &protocol::OrderSummary) -> String {
+pub(crate) fn sentence(summary: &protocol::OrderSummary) -> String {
     let what = match &summary.order {
         Order::Push { collection } => format!("push {collection}"),
         Order::Purge { collection, paths } => match paths {

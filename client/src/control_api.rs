@@ -1,5 +1,7 @@
 //! The control plane's HTTP API, asked from outside.
 
+mod status;
+
 use crate::opening::applied;
 use futures::StreamExt;
 use protocol::{

@@ -270,6 +270,7 @@ fn name_is_allowed(name: &str) -> bool {
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
+    hash: blake3::Hash,
     /// The token's name.
     pub(crate) name: Arc<str>,
     pub(crate) role: Role,
@@ -288,12 +289,6 @@ impl Caller {
     }
 }
 
-#[derive(Debug)]
-struct Known {
-    hash: blake3::Hash,
-    caller: Caller,
-}
-
 /// By which one version of the file is told from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -307,8 +302,8 @@ struct Stamp {
 #[derive(Debug)]
 pub(crate) struct Gate {
     file: TokenFile,
-    first: Known,
-    read: Mutex<(Option<Stamp>, Arc<[Known]>)>,
+    first: Caller,
+    read: Mutex<(Option<Stamp>, Arc<[Caller]>)>,
 }
 
 impl Gate {
@@ -319,13 +314,11 @@ impl Gate {
     pub(crate) fn open(data_dir: &Path, first: &str) -> Result<Self, TokensError> {
         let gate = Self {
             file: TokenFile::of(data_dir),
-            first: Known {
+            first: Caller {
                 hash: blake3::hash(first.as_bytes()),
-                caller: Caller {
-                    name: FIRST.into(),
-                    role: Role::Operator,
-                    account: None,
-                },
+                name: FIRST.into(),
+                role: Role::Operator,
+                account: None,
             },
             read: Mutex::new((None, Arc::new([]))),
         };
@@ -335,20 +328,28 @@ impl Gate {
 
     /// Whose token that is. Cancel safe.
     pub(crate) async fn find(&self, token: &[u8]) -> Option<Caller> {
-        let given = blake3::hash(token);
+        self.find_hash(blake3::hash(token)).await
+    }
+
+    /// Whether whoever was let through would be let through again. Cancel safe.
+    pub(crate) async fn is_good(&self, caller: &Caller) -> bool {
+        self.find_hash(caller.hash).await.as_ref() == Some(caller)
+    }
+
+    async fn find_hash(&self, given: blake3::Hash) -> Option<Caller> {
         let named = self.named().await;
         // Each comparison takes constant time, and all are made.
         let mut found = None;
         for known in std::iter::once(&self.first).chain(named.iter()) {
             if known.hash == given {
-                found = Some(known.caller.clone());
+                found = Some(known.clone());
             }
         }
         found
     }
 
     /// What the file says now. Whoever damages it locks out all but the first token.
-    async fn named(&self) -> Arc<[Known]> {
+    async fn named(&self) -> Arc<[Caller]> {
         let stamp = tokio::fs::metadata(self.file.path()).await.ok();
         let stamp = stamp.map(|meta| Stamp {
             inode: meta.ino(),
@@ -373,16 +374,14 @@ impl Gate {
             Err(_) => Vec::new(),
         };
         let known = listed.into_iter().filter_map(|token| {
-            Some(Known {
+            Some(Caller {
                 hash: blake3::Hash::from_hex(&token.blake3).ok()?,
-                caller: Caller {
-                    name: token.name.into(),
-                    role: token.role,
-                    account: token.account,
-                },
+                name: token.name.into(),
+                role: token.role,
+                account: token.account,
             })
         });
-        let known: Arc<[Known]> = known.collect();
+        let known: Arc<[Caller]> = known.collect();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         *read = (stamp, known.clone());
         known

@@ -15,6 +15,7 @@ use contracts::ChainError;
 use protocol::{B256, Epoch, MassOverflow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,21 @@ enum Outcome {
     Lost,
 }
 
+/// How far committing has come, for whoever asks meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    attested_below: AtomicU64,
+    committed_below: AtomicU64,
+}
+
+impl Progress {
+    /// Below which epoch all are attested, and below which our log of all is on chain or has missed its window.
+    pub(crate) fn below(&self) -> (Epoch, Epoch) {
+        let load = |epoch: &AtomicU64| epoch.load(Ordering::Relaxed);
+        (load(&self.attested_below), load(&self.committed_below))
+    }
+}
+
 /// Our place among the issuers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seat {
@@ -71,6 +87,7 @@ pub(crate) struct Committer<L> {
     outcomes: BTreeMap<Epoch, Outcome>,
     /// All epochs below are attested.
     attested_below: Epoch,
+    progress: Arc<Progress>,
 }
 
 impl<L: Ledger> Committer<L> {
@@ -91,7 +108,13 @@ impl<L: Ledger> Committer<L> {
             metrics,
             outcomes: BTreeMap::new(),
             attested_below: 0,
+            progress: Arc::default(),
         }
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
     }
 
     /// Runs until told to stop; a commitment under way is finished first.
@@ -162,7 +185,22 @@ impl<L: Ledger> Committer<L> {
         for epoch in urgent.into_iter().chain(late).take(EPOCHS_PER_ROUND) {
             self.settle(epoch, chain_now).await?;
         }
+        self.tell(first);
         Ok(())
+    }
+
+    /// Makes known how far it has come; `first` is the first epoch that was looked at.
+    fn tell(&self, first: Epoch) {
+        let mut below = first;
+        while self.outcomes.contains_key(&below) {
+            below += 1;
+        }
+        let Progress {
+            attested_below,
+            committed_below,
+        } = &*self.progress;
+        attested_below.store(self.attested_below, Ordering::Relaxed);
+        committed_below.store(below, Ordering::Relaxed);
     }
 
     /// The last epoch that had ended at a time, Unix seconds.

@@ -19,6 +19,7 @@ use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
 use crate::reload::{self, MapFiles};
 use crate::seal_keys::{SealKeys, SealKeysError};
+use crate::status::Board;
 use crate::ticket_log::LogError;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store, StoreError};
@@ -191,6 +192,7 @@ pub struct Control {
 struct Tasks {
     http: Task,
     admin: Task,
+    status: Task,
     dns: Task,
     join: Task,
     commit: Task,
@@ -393,10 +395,12 @@ impl Control {
             clock,
             metrics,
         );
+        let board = Arc::new(Board::new(core.clone(), committer.progress()));
         let (following, payers_chain) = (registry.clone(), chain.clone());
         let agreed_chain = chain.clone();
         let admin = AdminConfig {
             gate: Arc::new(gate),
+            board: board.clone(),
             blob_bytes_max: config.blob_bytes_max,
         };
         let admin = http::admin(core.clone(), admin);
@@ -431,6 +435,7 @@ impl Control {
                 }
             }),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
+            status: Task::spawn(|stop| board.run(stop)),
             admin: Task::spawn(|stop| http::serve(admin_listener, admin, stop)),
             http: Task::spawn({
                 let public = http::public(core, config.trusted_proxies);
@@ -475,6 +480,7 @@ impl Control {
             () = shutdown.cancelled() => tracing::info!("shutting down"),
             _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
             _ = &mut tasks.admin.handle => tracing::error!("the admin API's server has failed; shutting down"),
+            _ = &mut tasks.status.handle => tracing::error!("the status has failed; shutting down"),
             _ = &mut tasks.dns.handle => tracing::error!("the DNS server has failed; shutting down"),
             _ = &mut tasks.join.handle => tracing::error!("the join server has failed; shutting down"),
             _ = &mut tasks.commit.handle => tracing::error!("committing has failed; shutting down"),
@@ -488,6 +494,8 @@ impl Control {
             _ = &mut tasks.funds.handle => tracing::error!("reading payers' funds has failed; shutting down"),
         }
         tasks.dns.end("dns", JOIN_GRACE).await;
+        // Whoever watches would else be waited for.
+        tasks.status.end("status", JOIN_GRACE).await;
         tasks.admin.end("admin", HTTP_GRACE).await;
         tasks.http.end("http", HTTP_GRACE).await;
         tasks.dial_back.end("dial_back", JOIN_GRACE).await;

@@ -106,6 +106,11 @@ impl Funds {
         watched.extend(payers);
     }
 
+    /// What a payer has left, if the chain was asked, and how much of it must cover the tickets that are out.
+    pub(crate) fn of(&self, payer: Address) -> (Option<u128>, u128) {
+        self.promises().of(payer)
+    }
+
     /// The chain says this.
     pub(crate) fn learn(&self, reading: Reading) {
         self.promises().learn(reading);

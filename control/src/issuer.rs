@@ -123,6 +123,8 @@ struct Closed {
     through: Option<Epoch>,
     /// Epochs without an entry had no tickets.
     seals: BTreeMap<Epoch, Seal>,
+    /// Tickets in logs that aren't closed.
+    open: BTreeMap<Epoch, u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,7 +189,8 @@ impl Issuer {
         };
         for epoch in logs {
             if !lock(&worker.closed).seals.contains_key(&epoch) {
-                worker.log(epoch)?;
+                let count = worker.log(epoch)?.count();
+                lock(&worker.closed).open.insert(epoch, count);
             }
         }
         // A closed log whose seal was removed gets it again before anybody takes it for an empty one.
@@ -256,6 +259,14 @@ impl Issuer {
         let seals = closed.seals.range(first..);
         let some = seals.filter(|(_, seal)| seal.count > 0);
         some.map(|(epoch, _)| *epoch).collect()
+    }
+
+    /// How many tickets of an epoch were issued, and whether its log is closed.
+    pub(crate) fn issued(&self, epoch: Epoch) -> (u32, bool) {
+        let closed = lock(&self.closed);
+        let seal = closed.seals.get(&epoch).map(|seal| seal.count);
+        let count = seal.or_else(|| closed.open.get(&epoch).copied());
+        (count.unwrap_or_default(), closed.through >= Some(epoch))
     }
 
     /// A closed epoch's tickets, to read in order; `None` if there are none. Blocking.
@@ -439,6 +450,8 @@ impl Worker {
             funds.hold(epoch, log.promised().clone());
             return Err(report(error));
         }
+        let count = log.count();
+        lock(&self.closed).open.insert(epoch, count);
         let issued = batch
             .iter()
             .zip(&*answers)
@@ -459,6 +472,7 @@ impl Worker {
             entry.remove();
             let mut closed = lock(&self.closed);
             closed.seals.insert(epoch, seal);
+            closed.open.remove(&epoch);
             closed.through = closed.through.max(Some(epoch));
         }
         Ok(())

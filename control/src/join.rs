@@ -343,6 +343,11 @@ async fn told(
                     return Ok(());
                 }
             }
+            MemberFrame::Counts(counts) => {
+                let epoch = core.agreed.timeline().epoch_at_ms((core.clock)());
+                core.members
+                    .counted(membership, &counts, epoch, Instant::now());
+            }
             MemberFrame::Done { order } => core.orders.confirm(&node, order),
             MemberFrame::Filled { collection } => core.filled(node, collection),
             MemberFrame::Failed { order, detail } => core.orders.trouble(&node, order, &detail),

@@ -26,6 +26,7 @@
 //! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
 //! | `dns` | authoritative DNS |
 //! | `overlay`, `reload`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
+//! | `status` | how the network is, for whoever may see it |
 //! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `quota`, `rate` | how much clients of one network may ask for |
@@ -70,6 +71,7 @@ mod registry;
 mod reload;
 mod seal_keys;
 mod sources;
+mod status;
 #[cfg(test)]
 mod testing;
 mod ticket_log;

@@ -2,6 +2,8 @@
 //!
 //! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
 
+mod status;
+
 use crate::client_network::ClientNetwork;
 use crate::health::{Health, Unfit};
 use crate::measured::Measured;
@@ -11,6 +13,7 @@ use protocol::{CollectionId, Heartbeat, MeasuredNode, NodeId, NodeInfo, OrderFra
 use routing::{
     Decision, How, NodeSpec, Placement, Question, Standing, Table, WEIGHT_MAX, ZoneIndex,
 };
+pub(crate) use status::INTERVAL;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +53,8 @@ struct Member {
     /// The latest, and when it came; `None` before the first.
     heartbeat: Option<(Heartbeat, Instant)>,
     health: Health,
+    /// What it says it did.
+    meter: status::Meter,
     /// What its operators want of it.
     hold: Hold,
     /// When it was last heard of at all.
@@ -105,6 +110,7 @@ struct State {
     /// The map by which the table was made.
     overlay: Arc<Overlay>,
     measured: Measured,
+    traffic: status::Traffic,
     /// Also of nodes that aren't members now.
     held: HashMap<NodeId, Hold>,
 }
@@ -167,6 +173,7 @@ impl Members {
                 table,
                 overlay: Arc::new(overlay),
                 measured: Measured::default(),
+                traffic: status::Traffic::default(),
                 held: HashMap::new(),
             }),
             config,
@@ -228,8 +235,10 @@ impl Members {
         state.generations += 1;
         let generation = state.generations;
         let hold = state.held.get(&node).copied().unwrap_or_default();
+        let known = state.members.remove(&node);
         let member = Member {
             generation,
+            meter: known.map(|known| known.meter).unwrap_or_default(),
             address,
             version,
             place,

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::durable::{self, FileError, failed};
 use protocol::{
     Address, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
-    OrderSummary, OrderedNode, Paths, Revoked, UnixMillis,
+    OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -26,6 +26,9 @@ const TARGETS_MAX: usize = 200_000;
 const REVOKED_MAX: usize = 65_536;
 /// Longest trouble that is kept of what a node says.
 const TROUBLE_CHARS_MAX: usize = 200;
+
+/// Nodes named of those that an order waits for.
+const WAITED_FOR_MAX: usize = 16;
 
 /// The file in the data directory.
 pub(crate) const FILE: &str = "orders.json";
@@ -382,6 +385,29 @@ impl Orders {
         let state = self.state();
         let seen = state.orders.iter().rev().filter(|one| one.is_seen(account));
         seen.map(Kept::summary).collect()
+    }
+
+    /// Orders that some node has yet to confirm: how many of them each node has, how many there are, and the newest,
+    /// with some of the nodes that are waited for.
+    pub(crate) fn overview(
+        &self,
+        most: usize,
+    ) -> (HashMap<NodeId, u32>, u32, Vec<OutstandingOrder>) {
+        let state = self.state();
+        let of = |(node, mine): (&NodeId, &BTreeSet<OrderId>)| (*node, mine.len() as u32);
+        let owed = state.outstanding.iter().map(of).collect();
+        let all: BTreeSet<_> = state.outstanding.values().flatten().copied().collect();
+        let newest = all.iter().rev().filter_map(|id| state.find(*id)).take(most);
+        let waited = |order: &Kept| {
+            let nodes = order.nodes.iter();
+            let waited = nodes.filter(|one| one.state == OrderState::Outstanding);
+            waited.map(|one| one.node).take(WAITED_FOR_MAX).collect()
+        };
+        let newest = newest.map(|order| OutstandingOrder {
+            summary: order.summary(),
+            waiting_for: waited(order),
+        });
+        (owed, all.len() as u32, newest.collect())
     }
 
     /// One order, if an owner that asks gave it.

@@ -117,6 +117,20 @@ impl Promises {
         payers
     }
 
+    /// What a payer has left, if the chain was asked, and how much of it must cover the tickets that are out.
+    pub(crate) fn of(&self, payer: Address) -> (Option<u128>, u128) {
+        let out = self.epochs.range(self.read.next..);
+        let worth = out.filter_map(|(epoch, all)| Some(self.worth(*epoch, *all.get(&payer)?)));
+        let worth = worth.fold(0, u128::saturating_add);
+        (self.read.left.get(&payer).copied(), self.covering(worth))
+    }
+
+    /// How much must be there for tickets of that worth; rounded up, to the nodes' side.
+    fn covering(&self, worth: u128) -> u128 {
+        let share = worth.saturating_mul(self.cover_percent.into());
+        share.div_ceil(100)
+    }
+
     /// Adds a request's tickets, by payer and bytes, to what is promised in an epoch: all or none.
     pub(crate) fn promise(
         &mut self,
@@ -176,10 +190,7 @@ impl Promises {
         let left = *left.ok_or(PromiseError::Unknown(payer))?;
         let worth = self.worth(epoch, promised);
         let worth = worth.saturating_add(self.others(epoch, payer));
-        // Rounded up, to the nodes' side.
-        let needed = worth
-            .saturating_mul(self.cover_percent.into())
-            .div_ceil(100);
+        let needed = self.covering(worth);
         if needed > left {
             return Err(PromiseError::Short {
                 payer,

@@ -6,6 +6,7 @@
 
 use crate::member::{ControlLink, LinkError};
 use crate::peers::{PeerError, Peers};
+use crate::tally::Filled;
 use content::{Blob, Body, BodyError, Fill, FillError, RangeError, Store, StoreError};
 use protocol::{
     CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, Manifest, ManifestError,
@@ -120,6 +121,7 @@ pub(crate) struct Cache {
     permits: Arc<Semaphore>,
     link: ControlLink,
     peers: Peers,
+    filled: Filled,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -147,7 +149,17 @@ impl Cache {
             permits: Arc::new(Semaphore::new(FILLS)),
             link,
             peers,
+            filled: Filled::default(),
         }
+    }
+
+    pub(crate) fn filled(&self) -> &Filled {
+        &self.filled
+    }
+
+    /// Contents on their way in, or waiting for their turn.
+    pub(crate) fn filling(&self) -> u32 {
+        lock(&self.fills).len() as u32
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -329,8 +341,13 @@ impl Cache {
             }
         }
         match outcome {
-            Ok(Some(node)) => tracing::info!(%content, size, %node, "filled from a node"),
-            Ok(None) => tracing::info!(%content, size, "filled from the control plane"),
+            Ok(from) => {
+                self.filled.add(size);
+                match from {
+                    Some(node) => tracing::info!(%content, size, %node, "filled from a node"),
+                    None => tracing::info!(%content, size, "filled from the control plane"),
+                }
+            }
             Err(error) => tracing::warn!(%content, size, %error, "fill failed"),
         }
     }

@@ -38,8 +38,9 @@ pub(crate) async fn serve(
         },
     )
     .await?;
+    shared.tally.answered();
     let sent = tokio::select! {
-        sent = body(state, &source, range, send) => sent,
+        sent = body(shared, state, &source, range, send) => sent,
         () = state.revoked() => Err(Broken::Stop(Stop::Revoked)),
     };
     match sent {
@@ -103,6 +104,7 @@ enum Broken {
 
 /// Sends the range, reading one slice ahead of what the connection takes.
 async fn body(
+    shared: &Shared,
     state: &TicketState,
     source: &Source,
     range: Range<u64>,
@@ -110,6 +112,7 @@ async fn body(
 ) -> Result<(), Broken> {
     let mut ahead: Option<Bytes> = None;
     for range in slices(range) {
+        let bytes = range.end - range.start;
         let next = next_slice(state, source, range);
         let next = match ahead.take() {
             None => next.await?,
@@ -119,6 +122,7 @@ async fn body(
                 next?
             }
         };
+        shared.tally.sent(bytes);
         ahead = Some(next);
     }
     match ahead {

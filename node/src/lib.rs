@@ -25,6 +25,7 @@ mod server;
 mod session;
 mod shared;
 mod standing;
+mod tally;
 mod tickets;
 
 pub use held::{HeldError, held_tickets};

@@ -3,6 +3,7 @@
 use crate::clock::now_ms;
 use crate::orders::Orders;
 use crate::shared::Shared;
+use crate::tally;
 use protocol::{
     ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, NetworkInfo, OrderFrame,
     SigningKey,
@@ -165,9 +166,10 @@ async fn member(
                 bandwidth_mbps: shared.bandwidth_mbps,
             };
             // With what was done comes how the node is after it.
-            for frame in [Some(MemberFrame::Heartbeat(beat)), said]
+            let counts = MemberFrame::Counts(tally::counts(shared));
+            for frame in [MemberFrame::Heartbeat(beat), counts]
                 .into_iter()
-                .flatten()
+                .chain(said)
             {
                 if let Err(error) = write_frame(&mut send, &frame).await {
                     return error;

@@ -10,6 +10,7 @@ use crate::refused::RefusedTickets;
 use crate::session::{self, Refusal};
 use crate::shared::{Issuers, Shared};
 use crate::standing::Standing;
+use crate::tally::Tally;
 use crate::tickets::{TicketState, Tickets};
 use crate::{clock, fetch};
 use client::ControlApi;
@@ -223,6 +224,7 @@ impl Node {
             bandwidth_mbps: config.bandwidth_mbps,
             receipts: AtomicU64::new(0),
             gives: Budget::new(config.bandwidth_mbps),
+            tally: Tally::default(),
         };
         Ok(Self {
             lock,

@@ -7,6 +7,7 @@ use crate::give::Budget;
 use crate::receipt_log::ReceiptLog;
 use crate::refused::RefusedTickets;
 use crate::standing::Standing;
+use crate::tally::Tally;
 use crate::tickets::Tickets;
 use client::ControlApi;
 use contracts::{Chain, ChainError};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) receipts: AtomicU64,
     /// What other nodes' fills may take.
     pub(crate) gives: Budget,
+    pub(crate) tally: Tally,
 }
 
 /// The keys that issuers' tickets are signed with, as the chain states them.

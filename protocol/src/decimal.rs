@@ -3,6 +3,32 @@
 
 use serde::{Deserialize, Deserializer, Serializer};
 
+/// For amounts that may be absent: `#[serde(with = "protocol::decimal::option")]`.
+pub mod option {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the decimal string, or null.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(amount: &Option<u128>, to: S) -> Result<S::Ok, S::Error> {
+        match amount {
+            Some(amount) => super::serialize(amount, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    /// Reads the decimal string, or null.
+    ///
+    /// # Errors
+    /// If it is no number, or above 2^128.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u128>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        let parsed = text.map(|text| text.parse()).transpose();
+        parsed.map_err(serde::de::Error::custom)
+    }
+}
+
 /// Writes the decimal string.
 ///
 /// # Errors

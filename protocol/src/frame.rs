@@ -8,6 +8,7 @@ use crate::fill_grant::SignedFillGrant;
 use crate::orders::{Order, OrderId};
 use crate::record::UnverifiedReceipt;
 use crate::signature::Signature;
+use crate::status::Counts;
 use crate::ticket::SignedTicket;
 use crate::{CollectionId, ContentHash, Epoch, NodeId, TicketId};
 use serde::de::DeserializeOwned;
@@ -232,6 +233,8 @@ pub enum MemberFrame {
         /// Which.
         collection: CollectionId,
     },
+    /// What it has done, with each heartbeat.
+    Counts(Counts),
 }
 
 /// What a control plane tells a member.

@@ -30,6 +30,7 @@ mod record;
 mod seal;
 mod segment;
 mod signature;
+mod status;
 mod ticket;
 mod ticket_log;
 mod timeline;
@@ -86,6 +87,10 @@ pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError, SegmentHeader};
 pub use signature::{
     PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding,
     registration_digest, sign, verify,
+};
+pub use status::{
+    Counts, EpochStatus, FillStatus, NetworkStatus, NodeStatus, OutstandingOrder, PayerStatus,
+    TicketStatus, TrafficPoint, TrafficStatus, ZoneStatus,
 };
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
 pub use ticket_log::{LOG_HEADER_BYTES, LogHeader, TicketLog, TicketLogError};

@@ -11,7 +11,11 @@
 //! | `POST /v1/orders` | [`OrderRequest`](protocol::OrderRequest) → [`OrderStatus`](protocol::OrderStatus) |
 //! | `GET /v1/orders`, `GET /v1/orders/{id}` | `[OrderSummary]`; `OrderStatus`, with `?wait=N` once fewer than `N` are outstanding; of an owner: its own |
 //! | `GET /v1/tickets/{id}/why` | why a ticket names its node |
+//! | `GET /v1/status` | [`NetworkStatus`](protocol::NetworkStatus) |
+//! | `GET /v1/status/events` | the same each second, as server-sent events |
+//! | `GET /v1/openapi.json` | OpenAPI 3.1, of both APIs |
 //! | `GET /metrics` | for Prometheus |
+//! | `GET /`, `GET /page/{file}` | a page that shows the status; no token, but it asks for one |
 //! | `GET /healthz` | whether it is up; no token |
 //!
 //! [`routes`] is the table of who may ask for what; within its routes an owner may touch only what its
@@ -19,9 +23,10 @@
 
 use super::access::{Route, Who, router};
 use super::publish::Publishing;
-use super::{orders, publish, read};
+use super::{openapi, orders, page, publish, read, status};
 use crate::admin_tokens::{Gate, Role};
 use crate::core::Core;
+use crate::status::Board;
 use axum::Router;
 use axum::http::Method;
 use std::sync::Arc;
@@ -30,16 +35,20 @@ use std::sync::Arc;
 pub(super) struct Admin {
     pub(super) core: Arc<Core>,
     pub(super) publishing: Arc<Publishing>,
+    pub(super) board: Arc<Board>,
+    pub(super) gate: Arc<Gate>,
 }
 
 /// What the admin API is told before it serves.
 pub(crate) struct AdminConfig {
     pub(crate) gate: Arc<Gate>,
+    pub(crate) board: Arc<Board>,
     pub(crate) blob_bytes_max: u64,
 }
 
 const CONTENT: Who = Who::These(&[Role::Owner, Role::Operator]);
 const STATUS: Who = Who::These(&[Role::Read, Role::Operator]);
+const ALL: Who = Who::These(&Role::ALL);
 
 pub(super) fn routes() -> Vec<Route<Admin>> {
     let [get, post, put] = [Method::GET, Method::POST, Method::PUT];
@@ -82,7 +91,12 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
             CONTENT,
             publish::ticket_reason,
         ),
+        Route::new(get.clone(), "/v1/status", STATUS, status::status),
+        Route::new(get.clone(), "/v1/status/events", STATUS, status::events).untimed(),
         Route::new(get.clone(), "/metrics", STATUS, read::metrics),
+        Route::new(get.clone(), "/v1/openapi.json", ALL, openapi::description),
+        Route::new(get.clone(), "/", Who::Anyone, page::index),
+        Route::new(get.clone(), "/page/{file}", Who::Anyone, page::file),
         Route::new(get, "/healthz", Who::Anyone, read::health),
     ]
 }
@@ -92,6 +106,8 @@ pub(crate) fn admin(core: Arc<Core>, config: AdminConfig) -> Router {
     let admin = Admin {
         core,
         publishing: Arc::new(Publishing::new(config.blob_bytes_max)),
+        board: config.board,
+        gate: config.gate.clone(),
     };
     router(routes(), Some(config.gate), admin)
 }

@@ -23,10 +23,13 @@ mod admin;
 mod client_address;
 mod error;
 mod listener;
+mod openapi;
 mod orders;
+mod page;
 mod publish;
 mod read;
 mod redirect;
+mod status;
 
 use crate::core::Core;
 use access::{Route, Who, router};

@@ -4,6 +4,7 @@ use super::*;
 use crate::admin_tokens::{Gate, TokenFile};
 use crate::bills::Bills;
 use crate::funds::Source;
+use crate::status::Board;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
 use protocol::{
     Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
@@ -14,10 +15,14 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+#[path = "openapi_tests.rs"]
+mod openapi_of;
 #[path = "roles_tests.rs"]
 mod roles;
 #[path = "seal_tests.rs"]
 mod seals;
+#[path = "status_tests.rs"]
+mod status_of;
 
 const BLOB_BYTES_MAX: u64 = 1 << 20;
 
@@ -29,7 +34,7 @@ struct Server {
     tokens: TokenFile,
     http: reqwest::Client,
     stop: CancellationToken,
-    tasks: [tokio::task::JoinHandle<()>; 2],
+    tasks: Vec<tokio::task::JoinHandle<()>>,
     _dir: tempfile::TempDir,
 }
 
@@ -48,7 +53,9 @@ impl Server {
         let (listener, url) = bind().await;
         let (admin_listener, admin_url) = bind().await;
         let stop = CancellationToken::new();
+        let board = Arc::new(Board::new(core.clone(), Arc::default()));
         let config = AdminConfig {
+            board: board.clone(),
             gate: Arc::new(Gate::open(dir.path(), TOKEN).unwrap()),
             blob_bytes_max: BLOB_BYTES_MAX,
         };
@@ -57,6 +64,8 @@ impl Server {
             (admin_listener, admin(core.clone(), config)),
         ];
         let tasks = apis.map(|(listener, app)| tokio::spawn(serve(listener, app, stop.clone())));
+        let mut tasks = Vec::from(tasks);
+        tasks.push(tokio::spawn(board.run(stop.clone())));
         Self {
             core,
             clock,

@@ -176,6 +176,13 @@ impl Journal {
         open
     }
 
+    /// Tickets with a receipt in each epoch whose database is open.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (Epoch, u64)> {
+        self.epochs
+            .iter()
+            .map(|(epoch, database)| (*epoch, database.count))
+    }
+
     /// Closes the epoch's database; its files stay, they are evidence.
     pub(crate) fn written(&mut self, epoch: Epoch) {
         self.closed.insert(epoch);

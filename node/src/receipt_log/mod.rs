@@ -13,8 +13,10 @@ mod journal;
 pub(crate) use journal::each_kept;
 use journal::{Journal, Stored};
 use protocol::{Epoch, Receipt, Record, SignedTicket, TicketId, VerifiedReceipt, VerifiedTicket};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
@@ -82,6 +84,7 @@ enum Command {
 #[derive(Debug, Clone)]
 pub struct ReceiptLog {
     commands: mpsc::Sender<Command>,
+    counts: Arc<Mutex<BTreeMap<Epoch, u64>>>,
 }
 
 impl ReceiptLog {
@@ -93,10 +96,14 @@ impl ReceiptLog {
     pub fn open(dir: &Path, sealed: impl Fn(Epoch) -> bool) -> Result<Self, LogError> {
         let mut journal = Journal::open(dir, sealed)?;
         let (commands, mut queue) = mpsc::channel(QUEUE);
+        let counts = Arc::new(Mutex::new(journal.counts().collect()));
+        let counted: Arc<Mutex<BTreeMap<Epoch, u64>>> = counts.clone();
         let run = move || {
             let mut group = Vec::with_capacity(GROUP);
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
                 serve(&mut journal, &mut group);
+                let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+                *counted = journal.counts().collect();
             }
         };
         thread::Builder::new()
@@ -107,7 +114,13 @@ impl ReceiptLog {
                 path: dir.into(),
                 source,
             })?;
-        Ok(Self { commands })
+        Ok(Self { commands, counts })
+    }
+
+    /// Tickets with a receipt, of each epoch whose segment isn't written.
+    pub fn counts(&self) -> BTreeMap<Epoch, u64> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.clone()
     }
 
     async fn ask<T>(

@@ -23,5 +23,6 @@ mod receipts;
 mod rotation;
 mod routing;
 mod sealed;
+mod status;
 mod why;
 mod window;

@@ -1,0 +1,361 @@
+//! How members are, for those who watch: what they say they did, as rates, sums and the last minutes.
+
+use super::{Member, Members, Membership};
+use protocol::{
+    Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficPoint, TrafficStatus, UnixMillis,
+    ZoneStatus,
+};
+use routing::Standing;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Time between two points of the history.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+/// Points of the history: ten minutes.
+const POINTS: usize = 120;
+/// Nodes listed; of more, those that get traffic are left out first.
+const NODES_MAX: usize = 4096;
+/// Epochs whose redeemed tickets are remembered.
+const EPOCHS_KEPT: usize = 8;
+/// Shortest time that a rate is taken over: counts come with heartbeats, and now and then in between.
+const RATE_OVER: Duration = Duration::from_millis(900);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    bytes: u64,
+    requests: u64,
+    fills: u64,
+    filled_bytes: u64,
+}
+
+impl From<&Counts> for Sums {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            bytes: counts.sent_bytes,
+            requests: counts.requests,
+            fills: counts.fills,
+            filled_bytes: counts.filled_bytes,
+        }
+    }
+}
+
+impl Sums {
+    fn each(self, other: Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            bytes: join(self.bytes, other.bytes),
+            requests: join(self.requests, other.requests),
+            fills: join(self.fills, other.fills),
+            filled_bytes: join(self.filled_bytes, other.filled_bytes),
+        }
+    }
+
+    /// What came since `before`. Counts that are lower than before are those of a new process.
+    fn since(self, before: Self) -> Self {
+        self.each(before, |now, before| now.checked_sub(before).unwrap_or(now))
+    }
+
+    /// What so much in that time is in a second.
+    fn per_second(self, time: Duration) -> Self {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.each(self, |much, _| much.saturating_mul(1000) / ms)
+    }
+}
+
+/// What one member says it did.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter {
+    counted: Option<Sums>,
+    filling: u32,
+    /// From where the next rate is taken.
+    base: Option<(Sums, Instant)>,
+    rate: Sums,
+}
+
+impl Meter {
+    /// Takes counts in, and gives what is new in them.
+    fn take(&mut self, counts: &Counts, now: Instant) -> Sums {
+        let sums = Sums::from(counts);
+        // What was done before this control plane knew of the node isn't new.
+        let new = self
+            .counted
+            .map_or(Sums::default(), |before| sums.since(before));
+        self.counted = Some(sums);
+        self.filling = counts.filling;
+        match self.base {
+            Some((_, at)) if now.saturating_duration_since(at) < RATE_OVER => {}
+            Some((base, at)) => {
+                let time = now.saturating_duration_since(at);
+                self.rate = sums.since(base).per_second(time);
+                self.base = Some((sums, now));
+            }
+            None => self.base = Some((sums, now)),
+        }
+        new
+    }
+}
+
+/// What all members say they did.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    sums: Sums,
+    /// Sums and tickets at the newest point of the history, and when that was.
+    marked: Option<(Sums, u64, Instant)>,
+    history: VecDeque<TrafficPoint>,
+    redeemed: BTreeMap<Epoch, HashMap<NodeId, u32>>,
+}
+
+impl Traffic {
+    /// Of epochs up to the one now: what is said of others would take their place.
+    fn redeemed(&mut self, node: NodeId, counts: &Counts, now: Option<Epoch>) {
+        let told = counts.redeemed.iter().take(Counts::EPOCHS_MAX);
+        for (epoch, count) in told.filter(|(epoch, _)| Some(*epoch) <= now) {
+            let kept = self.redeemed.entry(*epoch).or_default();
+            let known = kept.entry(node).or_default();
+            *known = (*known).max(*count);
+        }
+        while self.redeemed.len() > EPOCHS_KEPT {
+            self.redeemed.pop_first();
+        }
+    }
+
+    /// Ends an interval of the history.
+    fn mark(&mut self, at: UnixMillis, tickets: u64, now: Instant) {
+        if let Some((sums, before, since)) = self.marked {
+            let time = now.saturating_duration_since(since);
+            let rate = self.sums.since(sums).per_second(time);
+            if self.history.len() >= POINTS {
+                self.history.pop_front();
+            }
+            self.history.push_back(TrafficPoint {
+                at,
+                bytes_per_s: rate.bytes,
+                requests_per_s: rate.requests,
+                tickets: tickets.saturating_sub(before),
+            });
+        }
+        self.marked = Some((self.sums, tickets, now));
+    }
+
+    fn status(&self, sessions: u64) -> TrafficStatus {
+        let newest = self.history.back().copied().unwrap_or_default();
+        TrafficStatus {
+            sessions,
+            bytes_per_s: newest.bytes_per_s,
+            requests_per_s: newest.requests_per_s,
+            bytes: self.sums.bytes,
+            requests: self.sums.requests,
+            interval_ms: INTERVAL.as_millis() as u64,
+            history: self.history.iter().copied().collect(),
+        }
+    }
+}
+
+/// How the members are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MembersStatus {
+    pub(crate) zones: Vec<ZoneStatus>,
+    pub(crate) nodes: Vec<NodeStatus>,
+    pub(crate) nodes_known: u32,
+    pub(crate) nodes_available: u32,
+    pub(crate) traffic: TrafficStatus,
+    pub(crate) fills: FillStatus,
+    /// Tickets with a receipt, by epoch.
+    pub(crate) redeemed: BTreeMap<Epoch, u64>,
+}
+
+impl Members {
+    /// Notes what a member says it did.
+    pub(crate) fn counted(
+        &self,
+        from: Membership,
+        counts: &Counts,
+        epoch: Option<Epoch>,
+        now: Instant,
+    ) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let member = state.members.get_mut(&from.node);
+        let Some(member) = member.filter(|member| member.generation == from.generation) else {
+            return;
+        };
+        let new = member.meter.take(counts, now);
+        let traffic = &mut state.traffic;
+        traffic.sums = traffic.sums.each(new, u64::saturating_add);
+        traffic.redeemed(from.node, counts, epoch);
+    }
+
+    /// Ends an interval of the history, in which tickets came to so many in all.
+    pub(crate) fn mark(&self, at: UnixMillis, tickets: u64, now: Instant) {
+        self.state().traffic.mark(at, tickets, now);
+    }
+
+    /// How all of them are. `outstanding` says how many orders each node has yet to confirm.
+    pub(crate) fn status(&self, outstanding: &HashMap<NodeId, u32>, now: Instant) -> MembersStatus {
+        let state = self.state();
+        let zones = &state.overlay.zones;
+        let mut seen: BTreeMap<_, _> = zones
+            .all()
+            .map(|zone| {
+                let position = zones.position(zone);
+                let status = ZoneStatus {
+                    name: zones.name(zone).to_owned(),
+                    latitude: position.map(|at| at.latitude),
+                    longitude: position.map(|at| at.longitude),
+                    nodes: 0,
+                    available: 0,
+                    load: 0,
+                    bound: 0,
+                    bytes_per_s: 0,
+                };
+                (zone, status)
+            })
+            .collect();
+        let mut nodes = Vec::with_capacity(state.members.len());
+        let (mut available, mut sessions, mut filling) = (0, 0, 0);
+        for (node, member) in &state.members {
+            let bound = state.table.view(node).map_or(0, |view| view.bound);
+            let owed = outstanding.get(node).copied().unwrap_or_default();
+            let zone = zones.name(member.zone);
+            let status = self.node_status(*node, member, zone, (bound, owed), now);
+            let gets_traffic = status.reason.is_none();
+            let zone = seen
+                .get_mut(&member.zone)
+                .expect("zones of members are known");
+            zone.nodes += 1;
+            zone.bytes_per_s = zone.bytes_per_s.saturating_add(status.bytes_per_s);
+            if gets_traffic {
+                available += 1;
+                zone.available += 1;
+                zone.load += u64::from(member.load());
+                zone.bound += u64::from(bound);
+            }
+            sessions += u64::from(status.sessions);
+            filling += u64::from(status.filling);
+            nodes.push(status);
+        }
+        nodes.sort_unstable_by_key(|node| (node.reason.is_none(), node.node));
+        nodes.truncate(NODES_MAX);
+        nodes.sort_unstable_by_key(|node| node.node);
+        let sums = state.traffic.sums;
+        let redeemed = state.traffic.redeemed.iter();
+        let sum = |kept: &HashMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
+        MembersStatus {
+            zones: seen.into_values().collect(),
+            nodes_known: state.members.len() as u32,
+            nodes_available: available,
+            nodes,
+            traffic: state.traffic.status(sessions),
+            fills: FillStatus {
+                running: filling,
+                done: sums.fills,
+                bytes: sums.filled_bytes,
+            },
+            redeemed: redeemed.map(|(epoch, kept)| (*epoch, sum(kept))).collect(),
+        }
+    }
+
+    fn node_status(
+        &self,
+        node: NodeId,
+        member: &Member,
+        zone: &str,
+        (bound, orders_outstanding): (u32, u32),
+        now: Instant,
+    ) -> NodeStatus {
+        let (standing, reason) = member.standing(now, self.config.timeout);
+        let beat = member.heartbeat.map(|(beat, _)| beat);
+        // Who is gone does nothing any more.
+        let here = standing != Standing::Down || member.orders.is_some();
+        let live = |value: u64| if here { value } else { 0 };
+        NodeStatus {
+            node,
+            address: member.address.clone(),
+            standing: standing.name().to_owned(),
+            reason,
+            zone: zone.to_owned(),
+            sessions: beat.filter(|_| here).map_or(0, |beat| beat.sessions),
+            bound,
+            cached_bytes: beat.map_or(0, |beat| beat.cached_bytes),
+            free_bytes: beat.map_or(0, |beat| beat.free_bytes),
+            heartbeat_age_ms: now.saturating_duration_since(member.seen).as_millis() as u64,
+            version: member.version.clone(),
+            bytes_per_s: live(member.meter.rate.bytes),
+            requests_per_s: live(member.meter.rate.requests),
+            filling: live(member.meter.filling.into()) as u32,
+            orders_outstanding,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(sent_bytes: u64, requests: u64) -> Counts {
+        Counts {
+            sent_bytes,
+            requests,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn rates_are_taken_over_a_second_and_new_processes_start_over() {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let mut meter = Meter::default();
+        assert_eq!(meter.take(&counts(5000, 7), at(0)), Sums::default());
+        let new = meter.take(&counts(6000, 9), at(10));
+        assert_eq!((new.bytes, new.requests, meter.rate.bytes), (1000, 2, 0));
+        meter.take(&counts(9000, 9), at(2000));
+        assert_eq!((meter.rate.bytes, meter.rate.requests), (2000, 1));
+        let restarted = meter.take(&counts(300, 1), at(3000));
+        assert_eq!((restarted.bytes, restarted.requests), (300, 1));
+        assert_eq!(meter.rate.bytes, 300);
+        // Whatever a node says, sums don't overflow.
+        meter.take(&counts(u64::MAX, u64::MAX), at(4000));
+        assert_eq!(meter.rate.bytes, u64::MAX / 1000);
+    }
+
+    #[test]
+    fn the_history_is_bounded_and_in_order() {
+        let begin = Instant::now();
+        let mut traffic = Traffic::default();
+        for n in 0..POINTS as u64 + 3 {
+            traffic.sums.bytes += 5000 * n;
+            traffic.mark(n, 2 * n, begin + INTERVAL * n as u32);
+        }
+        let status = traffic.status(0);
+        assert_eq!(status.history.len(), POINTS);
+        let first = status.history[0];
+        assert_eq!((first.at, first.bytes_per_s, first.tickets), (3, 3000, 2));
+        assert_eq!(status.bytes_per_s, 1000 * (POINTS as u64 + 2));
+    }
+
+    #[test]
+    fn redeemed_tickets_never_go_back_and_old_epochs_go() {
+        let mut traffic = Traffic::default();
+        let say = |traffic: &mut Traffic, node: u8, redeemed: &[(Epoch, u32)]| {
+            let counts = Counts {
+                redeemed: redeemed.to_vec(),
+                ..Counts::default()
+            };
+            traffic.redeemed(NodeId::from([node; 32]), &counts, Some(5));
+        };
+        say(&mut traffic, 1, &[(4, 10), (5, 2)]);
+        say(&mut traffic, 2, &[(5, 3)]);
+        say(&mut traffic, 1, &[(5, 1)]);
+        let of = |traffic: &Traffic, epoch| traffic.redeemed[&epoch].values().sum::<u32>();
+        assert_eq!((of(&traffic, 4), of(&traffic, 5)), (10, 5));
+        say(&mut traffic, 1, &[(6, 1), (u64::MAX, 1)]);
+        assert!(!traffic.redeemed.contains_key(&6), "it isn't there yet");
+        for epoch in 10..30 {
+            let counts = Counts {
+                redeemed: vec![(epoch, 1)],
+                ..Counts::default()
+            };
+            traffic.redeemed(NodeId::from([1; 32]), &counts, Some(epoch));
+        }
+        assert_eq!(traffic.redeemed.len(), EPOCHS_KEPT);
+    }
+}
