@@ -1,5 +1,6 @@
 //! `quittance gateway`: HTTP on this machine, so that ordinary players play any collection.
 
+use crate::keys::viewer_token;
 use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Result, ensure};
@@ -26,6 +27,10 @@ settings! {
         /// Origin whose pages may read, as https://host; repeatable [default: all may].
         #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
         allow_origin: Vec<String>,
+        /// File with the viewer's token of requests that have none of their own: whoever reaches the gateway
+        /// watches on it.
+        #[arg(long, env = "QUITTANCE_VIEWER_TOKEN_FILE", value_name = "FILE")]
+        token: PathBuf,
     }
 }
 
@@ -39,7 +44,8 @@ settings! {
 /// same byte, and the player doesn't notice. Requests for the same file share one fetch, and what an HLS or
 /// DASH playlist says comes next is fetched before it is asked for.
 ///
-/// With ?via=NODE after a path, that node is asked first.
+/// With ?via=NODE after a path, that node is asked first. Where a collection's owner asks for a viewer's token, it
+/// is given as ?URISigningPackage=TOKEN, or in the header Authorization: Bearer TOKEN.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -84,6 +90,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         ensure!(files <= 16, "prefetch is at most 16 files");
         config.ahead = files;
     }
+    config.client.viewer_token = settings.token.as_deref().map(viewer_token).transpose()?;
     config.origins = settings.allow_origin.unwrap_or_default();
     for origin in config.origins.iter().filter(|origin| *origin != "*") {
         let host = origin.split_once("://").map(|(_, host)| host);

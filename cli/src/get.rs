@@ -1,5 +1,6 @@
 //! `quittance get`: fetch a file or a whole collection, verified; receipts are signed on the way.
 
+use crate::keys::viewer_token;
 use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result, bail, ensure};
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// Verify and sign for it, and keep nothing: to measure or to probe.
     #[arg(long, conflicts_with = "output")]
     discard: bool,
+    /// File with a viewer's token, or - for standard input, where the collection's owner asks for one.
+    #[arg(long, env = "QUITTANCE_VIEWER_TOKEN_FILE", value_name = "FILE")]
+    token: Option<PathBuf>,
     #[command(flatten)]
     settings: GetSettings,
     /// TOML file with any of these settings.
@@ -91,7 +95,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         !name.is_empty() && path != Some(""),
         "give a collection, or COLLECTION/PATH"
     );
-    let client = Client::new(ClientConfig::new(control))?;
+    let mut config = ClientConfig::new(control);
+    config.viewer_token = args.token.as_deref().map(viewer_token).transpose()?;
+    let client = Client::new(config)?;
     let collection = client.collection(name).await?;
     let entries: Vec<Entry> = match path {
         None => collection.manifest.entries().to_vec(),

@@ -2,12 +2,14 @@
 
 use anyhow::{Context, Result, bail};
 use contracts::PrivateKeySigner;
-use protocol::SigningKey;
+use protocol::{SigningKey, VIEWER_TOKEN_BYTES_MAX, ViewerToken};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+/// A viewer's token, and some blanks.
+const TOKEN_FILE_BYTES_MAX: u64 = VIEWER_TOKEN_BYTES_MAX as u64 + 1024;
 /// Where an Ethereum account's key comes from, if no file names it.
 const ETH_KEY_VARIABLE: &str = "QUITTANCE_ETH_KEY";
 
@@ -40,6 +42,23 @@ pub(crate) fn read_secret(path: &Path) -> Result<String> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read the key file {}", path.display()))?;
     Ok(text.trim().to_owned())
+}
+
+/// A viewer's token: from a file, or from standard input where that is `-`.
+pub(crate) fn viewer_token(path: &Path) -> Result<ViewerToken> {
+    let mut text = String::new();
+    let shown = path.display();
+    let read = match path == Path::new("-") {
+        true => std::io::stdin()
+            .take(TOKEN_FILE_BYTES_MAX)
+            .read_to_string(&mut text),
+        false => File::open(path)
+            .and_then(|file| file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text)),
+    };
+    read.with_context(|| format!("cannot read the viewer's token in {shown}"))?;
+    text.trim()
+        .parse()
+        .with_context(|| format!("what is in {shown}"))
 }
 
 /// An admin token: from a file, else from the environment.

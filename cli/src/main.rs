@@ -19,6 +19,7 @@ mod route;
 mod settings;
 mod settled;
 mod testnet;
+mod token;
 mod verifier;
 mod why;
 
@@ -64,6 +65,9 @@ enum Command {
     Unpublish(catalogue::UnpublishArgs),
     /// Say who may have what is published: viewer tokens, countries, capabilities of nodes.
     Policy(policy::Args),
+    /// Make and inspect viewers' tokens, and the keys that sign them.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Order nodes: push, purge, drain, resume, block, unblock, revoke.
     #[command(subcommand)]
     Order(orders::Command),
@@ -117,6 +121,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Show(args) => done(one_thread()?.block_on(catalogue::show(args))),
         Command::Unpublish(args) => one_thread()?.block_on(catalogue::unpublish(args)),
         Command::Policy(args) => done(one_thread()?.block_on(policy::run(args))),
+        Command::Token(command) => token::run(command),
         Command::Order(command) => one_thread()?.block_on(orders::run(command)),
         Command::Route(args) => done(one_thread()?.block_on(route::run(args))),
         Command::Get(args) => done(one_thread()?.block_on(get::run(args))),

@@ -7,8 +7,8 @@ use clap::Subcommand;
 use client::ControlApi;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{
-    ClientKey, NodeId, Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus, Paths,
-    Revoked, TicketId,
+    B256, ClientKey, NodeId, Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus,
+    Paths, Revoked, TicketId,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +61,7 @@ Examples:
   quittance order purge film --glob 'hls/**.ts'      drop some files everywhere
   quittance order drain --node 0x…                   send no new clients to a node; running ones go on
   quittance order revoke --client 0x…                end what a client key was granted
+  quittance order revoke --token 0x…                 end what was granted on a viewer's token
   quittance order list                               what is outstanding, and what was done")]
 pub(crate) enum Command {
     /// Have nodes fetch a collection into their caches.
@@ -93,7 +94,8 @@ pub(crate) enum Command {
     Block(Several),
     /// Undo a block.
     Unblock(Several),
-    /// End what was granted: running sessions end, new ones are refused, a client key gets no more tickets.
+    /// End what was granted: running sessions end, new ones are refused, a client key or a viewer's
+    /// token gets no more tickets.
     Revoke(RevokeArgs),
     /// List orders, newest first.
     List(Common),
@@ -126,13 +128,17 @@ pub(crate) struct What {
     /// All tickets for a node; it is blocked, too.
     #[arg(long, value_name = "ID")]
     node: Option<NodeId>,
+    /// A viewer's token, by its hash as `quittance token inspect` shows it.
+    #[arg(long, value_name = "HASH")]
+    token: Option<B256>,
 }
 
 impl What {
     fn revoked(self) -> Option<Revoked> {
         let ticket = self.ticket.map(Revoked::Ticket);
         let client = self.client.map(Revoked::Client);
-        ticket.or(client).or(self.node.map(Revoked::Node))
+        let token = self.token.map(Revoked::Token);
+        ticket.or(client).or(self.node.map(Revoked::Node)).or(token)
     }
 }
 
@@ -245,6 +251,7 @@ pub(crate) fn sentence(summary: &protocol::OrderSummary) -> String {
             Revoked::Ticket(id) => format!("revoke ticket {id}"),
             Revoked::Client(client) => format!("revoke client {client}"),
             Revoked::Node(node) => format!("revoke node {node}"),
+            Revoked::Token(hash) => format!("revoke viewer token {hash}"),
         },
     };
     let (id, outstanding) = (summary.id, summary.outstanding);

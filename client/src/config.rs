@@ -1,6 +1,6 @@
 //! What a client can be told.
 
-use protocol::{NodeId, SigningKey};
+use protocol::{NodeId, SigningKey, ViewerToken};
 use std::time::Duration;
 
 /// A node that sends no group for this long has stalled.
@@ -29,6 +29,8 @@ pub struct ClientConfig {
     pub settle_timeout: Duration,
     /// Fetch from this node or fail: for probes.
     pub only_node: Option<NodeId>,
+    /// The viewer's token, for collections that need one, where a fetch has none of its own.
+    pub viewer_token: Option<ViewerToken>,
 }
 
 impl ClientConfig {
@@ -47,6 +49,7 @@ impl ClientConfig {
             connect_timeout: CONNECT_TIMEOUT,
             settle_timeout: SETTLE_TIMEOUT,
             only_node: None,
+            viewer_token: None,
         }
     }
 }

@@ -4,12 +4,12 @@ use crate::config::ClientConfig;
 use crate::control_api::{ApiError, ControlApi};
 use crate::fault::Attempt;
 use crate::opening::Opening;
-use crate::pool::{Pool, Trail};
+use crate::pool::{Pool, Trail, Way};
 use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
 use crate::transfer::{Ending, Order, transfer};
-use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, NodeId};
+use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
@@ -152,6 +152,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     stall_timeout: Duration,
+    viewer_token: Option<ViewerToken>,
     control: ControlApi,
     endpoint: quinn::Endpoint,
     pool: Pool,
@@ -176,6 +177,7 @@ impl Client {
         let statistics = Arc::new(Statistics::default());
         let inner = Inner {
             stall_timeout: config.stall_timeout,
+            viewer_token: config.viewer_token.clone(),
             control: control.clone(),
             endpoint: endpoint.clone(),
             pool: Pool::new(config, control, endpoint, Arc::clone(&statistics)),
@@ -189,6 +191,18 @@ impl Client {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.inner.pool
+    }
+
+    pub(crate) fn own_way(&self) -> Way {
+        Way {
+            prefer: None,
+            token: self.viewer_token().cloned(),
+        }
+    }
+
+    /// The token of fetches that have none of their own.
+    pub fn viewer_token(&self) -> Option<&ViewerToken> {
+        self.inner.viewer_token.as_ref()
     }
 
     /// The control plane it asks.
@@ -271,7 +285,7 @@ impl Client {
     ) -> Result<Fetched, FetchError> {
         let collection = self.collection(collection).await?;
         let entry = collection.entry(path)?;
-        match self.seal(&collection, path, None).await? {
+        match self.seal(&collection, path, &self.own_way()).await? {
             None => self.fetch_entry(collection.id, entry, range, sink).await,
             Some(seal) => {
                 let mut sink = Opening::new(seal, sink);
@@ -293,12 +307,11 @@ impl Client {
         range: Option<Range<u64>>,
         sink: &mut S,
     ) -> Result<Fetched, FetchError> {
-        self.fetch_entry_via(collection, entry, range, None, sink)
+        self.fetch_entry_via(collection, entry, range, &self.own_way(), sink)
             .await
     }
 
-    /// As [`Client::fetch_entry`], from the node `prefer` as long as the control plane routes to it and it
-    /// doesn't fail; then from others.
+    /// As [`Client::fetch_entry`], in a way of its own.
     ///
     /// # Errors
     /// [`FetchError`].
@@ -307,12 +320,12 @@ impl Client {
         collection: CollectionId,
         entry: &Entry,
         range: Option<Range<u64>>,
-        prefer: Option<NodeId>,
+        way: &Way,
         sink: &mut S,
     ) -> Result<Fetched, FetchError> {
         let statistics = &self.inner.statistics;
         statistics.request_began();
-        let fetched = self.go(collection, entry, range, prefer, sink).await;
+        let fetched = self.go(collection, entry, range, way, sink).await;
         if fetched.is_err() {
             statistics.request_failed();
         }
@@ -324,7 +337,7 @@ impl Client {
         collection: CollectionId,
         entry: &Entry,
         range: Option<Range<u64>>,
-        prefer: Option<NodeId>,
+        way: &Way,
         sink: &mut S,
     ) -> Result<Fetched, FetchError> {
         let began = Instant::now();
@@ -341,7 +354,7 @@ impl Client {
         while !whole {
             let session = inner
                 .pool
-                .session(collection, prefer, &order.span, &mut trail)
+                .session(collection, way, &order.span, &mut trail)
                 .await;
             let Ok((session, targets)) = session else {
                 return Err(no_node(entry, &order, trail));
@@ -355,9 +368,9 @@ impl Client {
             match ending {
                 Ending::Whole => whole = true,
                 Ending::Paused => {}
-                Ending::TicketOver => inner.pool.retire(collection, prefer, &session).await,
+                Ending::TicketOver => inner.pool.retire(collection, way, &session).await,
                 Ending::Fault => {
-                    inner.pool.retire(collection, prefer, &session).await;
+                    inner.pool.retire(collection, way, &session).await;
                     if let Some(fault) = &attempt.fault {
                         let node = attempt.node.short();
                         tracing::debug!(%node, %fault, path = entry.path, "leaving a node");

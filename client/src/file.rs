@@ -262,7 +262,7 @@ impl Client {
             .await
             .map_err(FetchError::from)?;
         let entry = collection.entry(path)?;
-        let seal = self.seal(&collection, path, None).await?;
+        let seal = self.seal(&collection, path, &self.own_way()).await?;
         let part_path = part_path(out);
         loop {
             let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());

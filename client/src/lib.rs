@@ -37,6 +37,7 @@ pub use fault::{Attempt, Fault};
 pub use fetch::{Client, Collection, FetchError, Fetched, SetupError};
 pub use file::{FileError, Progress};
 pub use gateway::{Gateway, GatewayConfig, GatewayError, relative};
+pub use pool::Way;
 pub use service_level::keeps_targets;
 pub use sink::{ChannelSink, Discard, Sink, WriterSink};
 pub use summary::{NodeTotals, SessionSummary, Summary};

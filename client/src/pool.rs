@@ -13,7 +13,7 @@ use crate::session::{Link, Session, SessionLimits};
 use crate::statistics::Statistics;
 use protocol::{
     ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode, SealKey,
-    ServiceTargets,
+    ServiceTargets, ViewerToken,
 };
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -60,8 +60,16 @@ struct Exclusion {
     lied: bool,
 }
 
-/// What sessions are shared by: the collection, and the node that is asked for if there is one.
-type SlotKey = (CollectionId, Option<NodeId>);
+/// How content is to be had. Sessions are shared by those who want the same collection in the same way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Way {
+    /// From this node as long as the control plane routes to it and it doesn't fail; then from others.
+    pub prefer: Option<NodeId>,
+    /// On this token, where the collection needs one.
+    pub token: Option<ViewerToken>,
+}
+
+type SlotKey = (CollectionId, Way);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -124,16 +132,15 @@ impl Pool {
         }
     }
 
-    /// A session whose ticket covers the beginning of this range, and what to measure it by. With `prefer`
-    /// it is that node's as long as routes have it and it does not fail. Cancel safe.
+    /// A session whose ticket covers the beginning of this range, and what to measure it by. Cancel safe.
     pub(crate) async fn session(
         &self,
         collection: CollectionId,
-        prefer: Option<NodeId>,
+        way: &Way,
         span: &Range<u64>,
         trail: &mut Trail,
     ) -> Result<(Arc<Session>, ServiceTargets), Exhausted> {
-        let slot = self.slot((collection, prefer));
+        let slot = self.slot((collection, way.clone()));
         let mut slot = slot.lock().await;
         loop {
             if let (Some(session), Some(targets)) = (&slot.session, slot.targets) {
@@ -147,13 +154,13 @@ impl Pool {
             {
                 // Its ticket ended, by no fault of its own. Who comes first now, most likely it, is better
                 // than who came second then, and whoever did is better than none.
-                let routed = self.route((collection, prefer), &mut slot, trail).await;
+                let routed = self.route(collection, way, &mut slot, trail).await;
                 if slot.candidates.is_empty() {
                     routed?;
                 }
             }
             let Some(candidate) = slot.candidates.pop_front() else {
-                self.route((collection, prefer), &mut slot, trail).await?;
+                self.route(collection, way, &mut slot, trail).await?;
                 continue;
             };
             let came = slot.came.unwrap_or_else(Instant::now);
@@ -184,18 +191,18 @@ impl Pool {
     pub(crate) async fn seal_key(
         &self,
         collection: CollectionId,
-        prefer: Option<NodeId>,
+        way: &Way,
         trail: &mut Trail,
     ) -> Result<Option<SealKey>, Exhausted> {
         let known = || locked(&self.keys).get(&collection).cloned();
         if let Some(key) = known() {
             return Ok(Some(key));
         }
-        let slot = self.slot((collection, prefer));
+        let slot = self.slot((collection, way.clone()));
         let mut slot = slot.lock().await;
         // Whoever held it may have had a route.
         while known().is_none() {
-            self.route((collection, prefer), &mut slot, trail).await?;
+            self.route(collection, way, &mut slot, trail).await?;
             if trail.route_error.is_none() {
                 break;
             }
@@ -205,13 +212,8 @@ impl Pool {
 
     /// Lets go of a session that no new request is to use. It settles by itself when the last request
     /// under it has ended.
-    pub(crate) async fn retire(
-        &self,
-        collection: CollectionId,
-        prefer: Option<NodeId>,
-        session: &Arc<Session>,
-    ) {
-        let slot = self.slot((collection, prefer));
+    pub(crate) async fn retire(&self, collection: CollectionId, way: &Way, session: &Arc<Session>) {
+        let slot = self.slot((collection, way.clone()));
         let mut slot = slot.lock().await;
         if slot
             .session
@@ -272,7 +274,7 @@ impl Pool {
                 })
             });
             if slots.len() >= COLLECTIONS_MAX
-                && let Some(some) = slots.keys().next().copied()
+                && let Some(some) = slots.keys().next().cloned()
             {
                 slots.remove(&some);
             }
@@ -282,7 +284,8 @@ impl Pool {
 
     async fn route(
         &self,
-        (collection, prefer): SlotKey,
+        collection: CollectionId,
+        way: &Way,
         slot: &mut Slot,
         trail: &mut Trail,
     ) -> Result<(), Exhausted> {
@@ -296,6 +299,7 @@ impl Pool {
         let request = RouteRequest {
             exclude: self.excluded_nodes(),
             measured: self.measured(),
+            viewer_token: way.token.clone(),
             ..RouteRequest::new(collection.to_string(), self.key)
         };
         let answer = match self.control.route(&request).await {
@@ -335,7 +339,10 @@ impl Pool {
             .filter(ours)
             .take(CANDIDATES_MAX)
             .collect();
-        let preferred = slot.candidates.iter().position(|c| Some(c.node) == prefer);
+        let preferred = slot
+            .candidates
+            .iter()
+            .position(|c| Some(c.node) == way.prefer);
         if let Some(first) = preferred.and_then(|at| slot.candidates.remove(at)) {
             slot.candidates.push_front(first);
         }

@@ -1,8 +1,7 @@
 //! What opens a sealed collection: the key that comes with a route.
 
 use crate::fetch::{Client, Collection, FetchError};
-use crate::pool::Trail;
-use protocol::NodeId;
+use crate::pool::{Trail, Way};
 use seal::FileSeal;
 
 impl Client {
@@ -16,7 +15,7 @@ impl Client {
         &self,
         collection: &Collection,
         path: &str,
-        prefer: Option<NodeId>,
+        way: &Way,
     ) -> Result<Option<FileSeal>, FetchError> {
         let entry = collection.entry(path)?;
         let manifest = &collection.manifest;
@@ -24,10 +23,7 @@ impl Client {
             return Ok(None);
         };
         let mut trail = Trail::default();
-        let key = self
-            .pool()
-            .seal_key(collection.id, prefer, &mut trail)
-            .await;
+        let key = self.pool().seal_key(collection.id, way, &mut trail).await;
         let key = key.map_err(|_| FetchError::NoNode {
             path: entry.path.clone(),
             verified: 0,

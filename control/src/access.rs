@@ -2,8 +2,39 @@
 
 use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
-use protocol::{CountryRefused, Policy, PolicyError};
+use crate::token_usage::Viewer;
+use crate::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Tokens remembered that are for all of a collection.
+const WHOLE_MAX: usize = 65_536;
+/// A token that allows so many bytes gets them in tickets of a sixteenth, within these bounds: what a ticket
+/// allows and nobody fetches is lost to it.
+const CAPPED_TICKETS: u64 = 16;
+const CAPPED_TICKET_BYTES_MIN: u64 = 4 << 20;
+const CAPPED_TICKET_BYTES_MAX: u64 = 64 << 20;
+
+/// Tokens that are for all of a collection, under one of its names: that isn't looked at file by file again.
+#[derive(Debug, Default)]
+pub(crate) struct WholeTokens(Mutex<HashSet<(B256, CollectionId, String)>>);
+
+/// Why a viewer's token gets no ticket.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ViewerRefused {
+    #[error(
+        "the collection's owner asks for a viewer's token: give one with `--token FILE`, `?URISigningPackage=TOKEN`, or as a bearer token"
+    )]
+    Missing,
+    #[error(transparent)]
+    Token(#[from] TokenRefused),
+    #[error("the viewer's token was revoked")]
+    Revoked,
+    #[error("the collection's manifest cannot be read at the moment")]
+    Manifest,
+}
 
 /// Why a collection can't have a policy here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +82,85 @@ impl Core {
         let country = overlay.locate(from).and_then(|found| found.country);
         Ok(policy.check_country(country)?)
     }
+
+    /// Whether a viewer at an address may have a collection, by everything but what its token was used for;
+    /// gives what is to be counted of the token, if there must be one. Cancel safe.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        collection: &Arc<Collection>,
+        token: Option<&ViewerToken>,
+        from: IpAddr,
+    ) -> Result<Option<Viewer>, RouteError> {
+        self.check_country(collection, from)?;
+        if !collection.policy.needs_token() {
+            // One for something else does no harm, and isn't looked at.
+            return Ok(None);
+        }
+        let token = token.ok_or(ViewerRefused::Missing)?;
+        let now = (self.clock)();
+        let keys = &collection.policy.viewer_keys;
+        let verified = UnverifiedToken::read(token.clone())
+            .and_then(|token| token.verify(keys, now / 1000, Some(from)))
+            .map_err(ViewerRefused::from)?;
+        self.check_token(&verified.hash())?;
+        let claims = verified.claims();
+        let viewer = Viewer {
+            hash: verified.hash(),
+            expires_at: claims.expires_at.saturating_mul(1000),
+            bytes: claims.bytes,
+            sessions: claims.sessions,
+        };
+        let key = (viewer.hash, collection.id, collection.name.clone());
+        let known = || self.whole_tokens.0.lock();
+        let is_known = known()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&key);
+        if !is_known {
+            self.check_whole(collection, verified).await?;
+            let mut whole = known().unwrap_or_else(PoisonError::into_inner);
+            if whole.len() >= WHOLE_MAX {
+                whole.clear();
+            }
+            whole.insert(key);
+        }
+        Ok(Some(viewer))
+    }
+
+    /// Whether a token was revoked, by its hash.
+    pub(crate) fn check_token(&self, hash: &B256) -> Result<(), ViewerRefused> {
+        match self.orders.is_token_revoked(hash) {
+            true => Err(ViewerRefused::Revoked),
+            false => Ok(()),
+        }
+    }
+
+    async fn check_whole(
+        self: &Arc<Self>,
+        collection: &Arc<Collection>,
+        token: VerifiedToken,
+    ) -> Result<(), ViewerRefused> {
+        let (core, collection) = (self.clone(), collection.clone());
+        // The manifest may have to be read, and may be long.
+        let checked = tokio::task::spawn_blocking(move || {
+            let manifest = core.catalogue.manifest(&collection.id).map_err(|error| {
+                tracing::error!(%error, "cannot read a manifest");
+                ViewerRefused::Manifest
+            })?;
+            let id = collection.id.to_string();
+            let paths = manifest.entries().iter().map(|entry| &*entry.path);
+            Ok(token.check_paths(&[&collection.name, &id], paths)?)
+        });
+        checked.await.unwrap_or(Err(ViewerRefused::Manifest))
+    }
+}
+
+/// How many bytes one ticket allows.
+pub(crate) fn ticket_bytes(viewer: Option<&Viewer>, whole: u64) -> u64 {
+    let Some(most) = viewer.and_then(|viewer| viewer.bytes) else {
+        return whole;
+    };
+    let part = (most / CAPPED_TICKETS).clamp(CAPPED_TICKET_BYTES_MIN, CAPPED_TICKET_BYTES_MAX);
+    whole.min(part)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 use super::*;
 use crate::overlay::Overlay;
 use crate::testing::{PAYER, TestClock, core, core_with};
+use crate::token_usage::UsageError;
+use crate::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
 use protocol::{
-    ClientKey, ContentHash, Entry, Heartbeat, Manifest, NodeId, RouteAnswer, RouteRequest,
+    ClientKey, ContentHash, Entry, Heartbeat, Manifest, NO_VIEWER_TOKEN, NodeId, OrderAsk,
+    OrderRequest, Revoked, RouteAnswer, RouteRequest,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -57,7 +60,7 @@ fn join(core: &Core, n: u8) -> tokio::sync::mpsc::Receiver<protocol::OrderFrame>
     queue
 }
 
-async fn route(core: &Core, from: &str) -> Result<RouteAnswer, RouteError> {
+async fn route(core: &Arc<Core>, from: &str) -> Result<RouteAnswer, RouteError> {
     let request = RouteRequest::new("film", ClientKey::from([7; 32]));
     core.route(&request, from.parse().unwrap()).await
 }
@@ -92,9 +95,12 @@ async fn viewers_of_other_countries_get_no_ticket() {
     assert_eq!(nowhere, RouteError::Country(CountryRefused::Unknown));
     // The other ways in, and what is said of it.
     let film = core.find("film").unwrap();
-    let pathways = |from: &str| core.pathways(&film, from.parse().unwrap()).unwrap_err();
-    assert_eq!(pathways(SYDNEY), sydney);
-    assert_eq!(pathways(BERLIN), RouteError::NoGateway);
+    let pathways = async |from: &str| {
+        let found = core.pathways(&film, None, from.parse().unwrap()).await;
+        found.unwrap_err()
+    };
+    assert_eq!(pathways(SYDNEY).await, sydney);
+    assert_eq!(pathways(BERLIN).await, RouteError::NoGateway);
     let explained = |from: &str| core.explain("film", from.parse().unwrap()).unwrap().refused;
     assert_eq!(explained(SYDNEY), Some(sydney.to_string()));
     assert_eq!(explained(BERLIN), None);
@@ -162,4 +168,104 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
         .unwrap();
     let refused = route(&blind, BERLIN).await.unwrap_err();
     assert_eq!(refused, RouteError::Country(CountryRefused::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_need_the_owners_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(NOW_MS);
+    let core = core(dir.path(), &clock);
+    let _orders = (join(&core, 1), join(&core, 2));
+    let key = OwnerKey::generate(OwnerKeyKind::P256, None, None).unwrap();
+    publish(
+        &core,
+        Policy {
+            viewer_keys: vec![key.public().clone()],
+            ..Policy::default()
+        },
+    );
+    let claims = Claims {
+        expires_at: NOW_MS / 1000 + 60,
+        container: whole_collection("film"),
+        ..Claims::default()
+    };
+    let ask = async |claims: Option<&Claims>| {
+        let request = RouteRequest {
+            viewer_token: claims.map(|claims| key.sign(claims).unwrap()),
+            ..RouteRequest::new("film", ClientKey::from([7; 32]))
+        };
+        core.route(&request, BERLIN.parse().unwrap()).await
+    };
+    let refused = async |claims: Option<&Claims>| ask(claims).await.unwrap_err();
+    assert_eq!(refused(None).await, ViewerRefused::Missing.into());
+    let other = Claims {
+        container: whole_collection("other"),
+        ..claims.clone()
+    };
+    let path = TokenRefused::Path("a".into());
+    for _ in 0..2 {
+        assert_eq!(
+            refused(Some(&other)).await,
+            ViewerRefused::Token(path.clone()).into()
+        );
+    }
+    let elsewhere = Claims {
+        network: Some("198.51.100.0/24".into()),
+        ..claims.clone()
+    };
+    let network = ViewerRefused::Token(TokenRefused::Network);
+    assert_eq!(refused(Some(&elsewhere)).await, network.into());
+
+    let hash = key.sign(&claims).unwrap().hash();
+    let answer = ask(Some(&claims)).await.unwrap();
+    assert_eq!(answer.nodes.len(), 2);
+    for routed in &answer.nodes {
+        assert_eq!(routed.ticket.peek().viewer_token, hash);
+    }
+    // A cap: one node at a time, and no more bytes than that.
+    let capped = Claims {
+        bytes: Some(15),
+        id: Some("another".into()),
+        ..claims.clone()
+    };
+    for left in [10, 5] {
+        let nodes = ask(Some(&capped)).await.unwrap().nodes;
+        assert_eq!(nodes.len(), 1);
+        assert_eq!(nodes[0].ticket.peek().bytes_max, left);
+    }
+    let used_up = refused(Some(&capped)).await;
+    assert_eq!(used_up, RouteError::Issue(UsageError::Bytes(15).into()));
+
+    let revoke = |hash| OrderRequest {
+        order: OrderAsk::Revoke(Revoked::Token(hash)),
+        nodes: Vec::new(),
+        zones: Vec::new(),
+    };
+    assert!(core.give(&revoke(NO_VIEWER_TOKEN), None).is_err());
+    core.give(&revoke(hash), None).unwrap();
+    assert_eq!(refused(Some(&claims)).await, ViewerRefused::Revoked.into());
+    clock.set(NOW_MS + 60_000);
+    let expired = ViewerRefused::Token(TokenRefused::Expired);
+    assert_eq!(refused(Some(&capped)).await, expired.into());
+    // Open again: a token isn't looked at.
+    publish(&core, Policy::default());
+    let answer = ask(Some(&capped)).await.unwrap();
+    assert_eq!(answer.nodes[0].ticket.peek().viewer_token, NO_VIEWER_TOKEN);
+}
+
+#[test]
+fn capped_tokens_get_small_tickets() {
+    let viewer = |bytes| Viewer {
+        hash: B256::ZERO,
+        expires_at: 0,
+        bytes,
+        sessions: None,
+    };
+    let (mib, gib) = (1 << 20, 1 << 30);
+    assert_eq!(ticket_bytes(None, gib), gib);
+    assert_eq!(ticket_bytes(Some(&viewer(None)), gib), gib);
+    assert_eq!(ticket_bytes(Some(&viewer(Some(10 * gib))), gib), 64 * mib);
+    assert_eq!(ticket_bytes(Some(&viewer(Some(160 * mib))), gib), 10 * mib);
+    assert_eq!(ticket_bytes(Some(&viewer(Some(mib))), gib), 4 * mib);
+    assert_eq!(ticket_bytes(Some(&viewer(Some(gib))), 100), 100);
 }

@@ -55,6 +55,7 @@ impl World {
             collection: CollectionId::from([3; 32]),
             payer: PAYER,
             bytes_max: 10,
+            viewer: None,
             reason: "".into(),
         };
         self.core.issuer.issue(vec![grant; count]).await.unwrap();

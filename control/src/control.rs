@@ -384,6 +384,7 @@ impl Control {
             quotas: NetworkQuotas::new(config.network_quota),
             began: Instant::now(),
             issuer: opened.issuer.clone(),
+            whole_tokens: Default::default(),
             metrics: metrics.clone(),
         });
         core.members.hold(core.orders.held(), Instant::now());

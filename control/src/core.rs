@@ -1,6 +1,7 @@
 //! What HTTP handlers and the join server share, and the two decisions they make with it: where a
 //! client goes, and who fills what.
 
+use crate::access::{ViewerRefused, WholeTokens, ticket_bytes};
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
 use crate::explain::{explain, reasons};
@@ -19,9 +20,10 @@ use crate::seal_keys::SealKeys;
 use content::Store;
 use contracts::Agreed;
 use protocol::{
-    Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, Network, NodeId, Order,
-    OrderAsk, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked, RouteAnswer,
-    RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets, keccak256,
+    Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
+    NodeId, Order, OrderAsk, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked,
+    RouteAnswer, RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets,
+    URI_SIGNING_PACKAGE, ViewerToken, keccak256,
 };
 use routing::Why;
 use std::net::IpAddr;
@@ -59,6 +61,7 @@ pub(crate) struct Core {
     /// From which quotas count their time.
     pub(crate) began: Instant,
     pub(crate) issuer: Arc<Issuer>,
+    pub(crate) whole_tokens: WholeTokens,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -81,6 +84,8 @@ pub(crate) enum RouteError {
     Lacks(Vec<String>),
     #[error(transparent)]
     Country(#[from] CountryRefused),
+    #[error(transparent)]
+    Viewer(#[from] ViewerRefused),
     #[error("client key {0} was revoked")]
     Revoked(ClientKey),
     #[error(transparent)]
@@ -155,12 +160,19 @@ impl Core {
 
     /// Where a client that speaks HTTP takes a collection from: a gateway and the node it prefers, best
     /// first. Nothing is issued or counted; the gateway asks for tickets itself.
-    pub(crate) fn pathways(
-        &self,
-        collection: &Collection,
+    ///
+    /// The gateway has the token's text from the URL: whoever plays what names it there.
+    pub(crate) async fn pathways(
+        self: &Arc<Self>,
+        collection: &Arc<Collection>,
+        token: Option<&ViewerToken>,
         from: IpAddr,
     ) -> Result<Vec<Pathway>, RouteError> {
-        self.check_country(collection, from)?;
+        let viewer = self.admit(collection, token, from).await?;
+        let signed = match (viewer, token) {
+            (Some(_), Some(token)) => format!("/;{URI_SIGNING_PACKAGE}={}", token.as_str()),
+            _ => String::new(),
+        };
         let turn = turn_of_address(from);
         let chosen = self.decide(collection, from, turn, self.tickets_per_route, &[]);
         if chosen.nodes.is_empty() {
@@ -178,7 +190,7 @@ impl Core {
         let of = |(node, _): &(NodeId, String), number: usize| Pathway {
             id: node.short(),
             base: format!(
-                "{}/~{node}/{}/",
+                "{}{signed}/~{node}/{}/",
                 gateways[number % gateways.len()],
                 collection.id
             ),
@@ -213,7 +225,7 @@ impl Core {
 
     /// Chooses nodes for a client at an address and issues a ticket for each. Cancel safe.
     pub(crate) async fn route(
-        &self,
+        self: &Arc<Self>,
         request: &RouteRequest,
         from: IpAddr,
     ) -> Result<RouteAnswer, RouteError> {
@@ -223,7 +235,8 @@ impl Core {
             false => Ok(()),
         };
         check()?;
-        self.check_country(&collection, from)?;
+        let token = request.viewer_token.as_ref();
+        let viewer = self.admit(&collection, token, from).await?;
         let Some(epoch) = self.epoch_now() else {
             return Err(IssueError::BeforeGenesis.into());
         };
@@ -233,13 +246,18 @@ impl Core {
         self.members
             .told(from, &request.exclude, &request.measured, now);
         let turn = turn(&request.client);
-        let count = self.tickets_per_route;
+        // What a second and third node don't deliver would be lost to a token that allows so many bytes.
+        let count = match viewer.is_some_and(|viewer| viewer.bytes.is_some()) {
+            true => 1,
+            false => self.tickets_per_route,
+        };
         let chosen = self.decide(&collection, from, turn, count, &request.exclude);
         if chosen.nodes.is_empty() {
             let excluded = !request.exclude.is_empty();
             return Err(self.no_node(&collection, &chosen, excluded));
         }
-        let (tickets, bytes) = (chosen.nodes.len(), collection.bytes);
+        let bytes = ticket_bytes(viewer.as_ref(), collection.bytes);
+        let tickets = chosen.nodes.len();
         self.quotas
             .take(from, tickets, bytes, now.duration_since(self.began))?;
         let promised = Promised {
@@ -257,13 +275,17 @@ impl Core {
                 client: request.client,
                 collection: collection.id,
                 payer: collection.payer,
-                bytes_max: collection.bytes,
+                bytes_max: bytes,
+                viewer,
                 reason,
             })
             .collect();
         let tickets = self.issuer.issue(grants).await?;
         // Nodes refuse what was issued before the revocation; nothing issued after it may leave.
         check()?;
+        if let Some(viewer) = &viewer {
+            self.check_token(&viewer.hash)?;
+        }
         self.metrics.tickets.add(tickets.len() as u64);
         self.members.note(collection.id, &chosen.decision);
         for (node, _) in &chosen.nodes {
@@ -338,6 +360,8 @@ pub(crate) enum OrderError {
     EmptyZones,
     #[error("say for which nodes or zones the order is")]
     NoNodes,
+    #[error("a token's hash is never zero: that is where no token is needed")]
+    NoToken,
     #[error("a revocation goes to all who may hold such tickets: name no nodes or zones")]
     Nodes,
     #[error("a path or pattern has 1 to {PATTERN_BYTES_MAX} bytes")]
@@ -404,6 +428,7 @@ impl Core {
                 return Err(OrderError::Nodes);
             }
             return match what {
+                Revoked::Token(hash) if *hash == NO_VIEWER_TOKEN => Err(OrderError::NoToken),
                 Revoked::Node(node) if !self.nodes.knows(node) => {
                     Err(OrderError::UnknownNode(*node))
                 }

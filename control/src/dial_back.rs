@@ -128,6 +128,7 @@ async fn deliver(
         collection: collection.id,
         payer: collection.payer,
         bytes_max: collection.bytes,
+        viewer: None,
         reason: r#"{"dial_back":true}"#.into(),
     };
     let Ok(tickets) = core.issuer.issue(vec![grant]).await else {

@@ -16,6 +16,7 @@ fn grant(payer: Address) -> Grant {
         collection: CollectionId::from([0xff; 32]),
         payer,
         bytes_max: GIB,
+        viewer: None,
         reason: "".into(),
     }
 }

@@ -15,6 +15,7 @@ use crate::funds::Funds;
 use crate::promises::PromiseError;
 use crate::reasons::{self, Reason, Reasons};
 use crate::ticket_log::{self, ClosedLog, Head, LogError, OpenLog, Seal};
+use crate::token_usage::{self, ByToken, TokenUsage, UsageError, Viewer};
 use contracts::Agreed;
 use protocol::{
     Address, ClientKey, CollectionId, DeliveryMass, Epoch, FillGrant, Mass, NO_VIEWER_TOKEN,
@@ -23,6 +24,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -57,6 +59,8 @@ pub(crate) struct Grant {
     pub(crate) collection: CollectionId,
     pub(crate) payer: Address,
     pub(crate) bytes_max: u64,
+    /// On whose token, and what that allows.
+    pub(crate) viewer: Option<Viewer>,
     /// Why this node, as JSON; empty if there is nothing to say.
     pub(crate) reason: Reason,
 }
@@ -79,6 +83,9 @@ pub(crate) enum IssueError {
     /// It isn't the payer's to pay.
     #[error(transparent)]
     Promise(#[from] PromiseError),
+    /// The viewer's token doesn't allow it.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     /// Too many are waiting.
     #[error("too many requests are waiting for tickets")]
     Busy,
@@ -178,6 +185,7 @@ impl Issuer {
         for (epoch, seal) in &closed.seals {
             ClosedLog::open(&dir.join(log_name(*epoch)), head(&config, *epoch), seal)?;
         }
+        let usage = TokenUsage::open(dir, closed.through)?;
         let mut worker = Worker {
             dir: dir.to_owned(),
             config: config.clone(),
@@ -185,6 +193,7 @@ impl Issuer {
             funds,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
+            usage,
             closed: Arc::new(Mutex::new(closed)),
         };
         for epoch in logs {
@@ -193,6 +202,7 @@ impl Issuer {
                 lock(&worker.closed).open.insert(epoch, count);
             }
         }
+        worker.count_sealed()?;
         // A closed log whose seal was removed gets it again before anybody takes it for an empty one.
         let through = lock(&worker.closed).through;
         if let Some(through) = through {
@@ -352,6 +362,7 @@ struct Worker {
     funds: Arc<Funds>,
     logs: BTreeMap<Epoch, OpenLog>,
     reasons: Reasons,
+    usage: TokenUsage,
     closed: Arc<Mutex<Closed>>,
 }
 
@@ -384,6 +395,49 @@ impl Worker {
                 Some(Command::Issue(..)) | None => {}
             }
         }
+    }
+
+    /// Closed logs of which the process ended before what they allow on tokens was written.
+    fn count_sealed(&mut self) -> Result<(), LogError> {
+        let seals = lock(&self.closed).seals.clone();
+        for (epoch, seal) in seals {
+            if self.usage.has(epoch) {
+                continue;
+            }
+            let path = self.dir.join(log_name(epoch));
+            let mut log = ClosedLog::open(&path, head(&self.config, epoch), &seal)?;
+            let mut by_token = ByToken::new();
+            while let Some(ticket) = log.next_ticket()? {
+                token_usage::count(&mut by_token, &ticket);
+            }
+            self.usage.seal(epoch, &by_token, (self.clock)())?;
+        }
+        Ok(())
+    }
+
+    /// The grants of one request, as far as their tokens allow them.
+    fn allowed<'a>(
+        &mut self,
+        grants: &'a [Grant],
+        pending: &ByToken,
+        now: UnixMillis,
+    ) -> Result<Cow<'a, [Grant]>, UsageError> {
+        let mut allowed = Cow::Borrowed(grants);
+        for (number, grant) in grants.iter().enumerate() {
+            let Some(viewer) = &grant.viewer else {
+                continue;
+            };
+            let open = self.logs.values().map(OpenLog::by_token);
+            let open = open.chain([pending]);
+            let wanted = grant.bytes_max;
+            let bytes = self
+                .usage
+                .allowed(viewer, grant.client, wanted, open, now)?;
+            if bytes < wanted {
+                allowed.to_mut()[number].bytes_max = bytes;
+            }
+        }
+        Ok(allowed)
     }
 
     fn log(&mut self, epoch: Epoch) -> Result<&mut OpenLog, LogError> {
@@ -430,20 +484,33 @@ impl Worker {
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
+        // What those before in the batch get on tokens.
+        let mut pending = ByToken::new();
         for ((grants, _), answer) in batch.iter().zip(answers.iter_mut()) {
-            let numbered = number(&config, &timeline, epoch, now, grants, next, mass);
+            let grants = match self.allowed(grants, &pending, now) {
+                Ok(grants) => grants,
+                Err(refused) => {
+                    *answer = Err(refused.into());
+                    continue;
+                }
+            };
+            let numbered = number(&config, &timeline, epoch, now, &grants, next, mass);
             *answer = numbered.and_then(|(tickets, sum)| {
                 let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
                 funds.promise(epoch, promised)?;
                 next += tickets.len() as u32;
                 mass = sum;
                 all.extend_from_slice(&tickets);
+                for ticket in &tickets {
+                    token_usage::count(&mut pending, ticket);
+                }
                 Ok(tickets)
             });
         }
         if all.is_empty() {
             return Ok(());
         }
+        let log = self.log(epoch).map_err(report)?;
         let first = log.count();
         if let Err(error) = log.append(&all) {
             // None of them leaves.
@@ -469,7 +536,8 @@ impl Worker {
             let path = self.dir.join(format!("epoch-{epoch}.seal"));
             let bytes = serde_json::to_vec(&seal).expect("numbers and hashes are JSON");
             durable::replace(&path, &bytes)?;
-            entry.remove();
+            let log = entry.remove();
+            self.usage.seal(epoch, log.by_token(), (self.clock)())?;
             let mut closed = lock(&self.closed);
             closed.seals.insert(epoch, seal);
             closed.open.remove(&epoch);
@@ -526,7 +594,7 @@ fn number(
             client: grant.client,
             collection: grant.collection,
             payer: grant.payer,
-            viewer_token: NO_VIEWER_TOKEN,
+            viewer_token: grant.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
             bytes_max: grant.bytes_max,
             issued_at: now,
             expires_at,

@@ -26,6 +26,7 @@ fn grant(bytes_max: u64) -> Grant {
         collection: CollectionId::from([0xff; 32]),
         payer: Address::repeat_byte(4),
         bytes_max,
+        viewer: None,
         reason: "".into(),
     }
 }

@@ -32,7 +32,7 @@
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
 //! | `catalogue`, `durable` | names, policies and manifests on disk |
-//! | `access` | whether a viewer may have a collection |
+//! | `access`, `viewer_tokens`, `token_usage` | whether a viewer may have a collection, and how much |
 //! | `seal_keys` | keys to sealed content |
 
 mod access;
@@ -75,6 +75,8 @@ mod status;
 #[cfg(test)]
 mod testing;
 mod ticket_log;
+mod token_usage;
+pub mod viewer_tokens;
 
 pub use admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use catalogue::CatalogueError;

@@ -7,7 +7,7 @@
 use crate::clock::Clock;
 use crate::durable::{self, FileError, failed};
 use protocol::{
-    Address, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
+    Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
     OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 const ORDERS_MAX: usize = 4096;
 /// Most nodes of all orders together: some 20 MB of JSON.
 const TARGETS_MAX: usize = 200_000;
-/// Most client keys that get no tickets.
+/// Most client keys, and most viewers' tokens, that get no tickets.
 const REVOKED_MAX: usize = 65_536;
 /// Longest trouble that is kept of what a node says.
 const TROUBLE_CHARS_MAX: usize = 200;
@@ -54,7 +54,7 @@ pub enum OrdersError {
     )]
     Full,
     /// No room for another key.
-    #[error("{REVOKED_MAX} client keys are revoked; no more fit")]
+    #[error("{REVOKED_MAX} client keys, or viewers' tokens, are revoked; no more fit")]
     RevokedFull,
 }
 
@@ -112,6 +112,8 @@ struct State {
     blocked: BTreeSet<NodeId>,
     draining: BTreeSet<NodeId>,
     revoked_clients: BTreeSet<ClientKey>,
+    #[serde(default)]
+    revoked_tokens: BTreeSet<B256>,
     /// What each node has yet to do.
     #[serde(skip)]
     outstanding: HashMap<NodeId, BTreeSet<OrderId>>,
@@ -203,6 +205,12 @@ impl State {
                         return Err(OrdersError::RevokedFull);
                     }
                     self.revoked_clients.insert(*client);
+                }
+                Revoked::Token(hash) => {
+                    if self.revoked_tokens.len() >= REVOKED_MAX {
+                        return Err(OrdersError::RevokedFull);
+                    }
+                    self.revoked_tokens.insert(*hash);
                 }
                 Revoked::Node(node) => drop(self.blocked.insert(*node)),
             },
@@ -423,6 +431,11 @@ impl Orders {
     /// Whether a client key gets no tickets.
     pub(crate) fn is_revoked(&self, client: &ClientKey) -> bool {
         self.state().revoked_clients.contains(client)
+    }
+
+    /// Whether a viewer's token, by its hash, gets no tickets.
+    pub(crate) fn is_token_revoked(&self, hash: &B256) -> bool {
+        self.state().revoked_tokens.contains(hash)
     }
 
     /// Nodes that the control plane does something about.

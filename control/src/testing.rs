@@ -161,6 +161,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         quotas: NetworkQuotas::new(NetworkQuota::default()),
         began: Instant::now(),
         issuer: Arc::new(issuer.unwrap()),
+        whole_tokens: Default::default(),
         metrics: Arc::new(Metrics::default()),
     })
 }

@@ -15,6 +15,7 @@
 
 use crate::durable::{self, FileError, failed};
 use crate::promises::{ByPayer, Promised};
+use crate::token_usage::{self, ByToken};
 use protocol::{
     B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, Mass, MassOverflow, Network, Root,
     TICKET_BYTES, Ticket, TicketId, TicketLog, TicketLogError, TreeTop, keccak256,
@@ -204,6 +205,7 @@ pub(crate) struct OpenLog {
     mass: DeliveryMass,
     tree: TreeTop<DeliveryMass>,
     promised: ByPayer,
+    by_token: ByToken,
     broken: bool,
 }
 
@@ -225,6 +227,7 @@ impl OpenLog {
             mass: DeliveryMass::ZERO,
             tree: TreeTop::default(),
             promised: ByPayer::new(),
+            by_token: ByToken::new(),
             broken: false,
         };
         log.recover()?;
@@ -310,6 +313,7 @@ impl OpenLog {
             bytes: ticket.bytes_max.into(),
         };
         self.promised.entry(ticket.payer).or_default().add(one);
+        token_usage::count(&mut self.by_token, ticket);
         Ok(())
     }
 
@@ -330,6 +334,11 @@ impl OpenLog {
     /// The same for each payer.
     pub(crate) fn promised(&self) -> &ByPayer {
         &self.promised
+    }
+
+    /// What it allows on viewers' tokens.
+    pub(crate) fn by_token(&self) -> &ByToken {
+        &self.by_token
     }
 
     /// Appends tickets at the indices that follow; on `Ok` they are durable. On an error none of them

@@ -31,6 +31,7 @@ impl Revocation {
             Revoked::Ticket(id) => ticket.id == id,
             Revoked::Client(client) => ticket.client == client,
             Revoked::Node(node) => ticket.node == node,
+            Revoked::Token(hash) => ticket.viewer_token == hash,
         };
         meant && ticket.issued_at <= self.issued_until
     }

@@ -4,6 +4,7 @@ use crate::policy::Policy;
 use crate::seal::SealKey;
 use crate::ticket::SignedTicket;
 use crate::timeline::Timeline;
+use crate::viewer_token::ViewerToken;
 use crate::{
     Address, B256, ClientKey, CollectionId, Epoch, IssuerKey, Network, NodeId, RewardTerms,
     UnixMillis,
@@ -55,6 +56,9 @@ pub struct RouteRequest {
     /// Round trips that this client measured.
     #[serde(default)]
     pub measured: Vec<MeasuredNode>,
+    /// The viewer's, where the collection needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_token: Option<ViewerToken>,
 }
 
 impl RouteRequest {
@@ -65,6 +69,7 @@ impl RouteRequest {
             client,
             exclude: Vec::new(),
             measured: Vec::new(),
+            viewer_token: None,
         }
     }
 }
@@ -294,5 +299,5 @@ pub struct NodeInfo {
     pub version: String,
 }
 
-/// BLAKE3 of a viewer's token, or zero where there is none.
+/// A ticket's [`ViewerToken::hash`] where there is no token.
 pub const NO_VIEWER_TOKEN: B256 = B256::ZERO;

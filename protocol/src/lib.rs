@@ -34,6 +34,7 @@ mod status;
 mod ticket;
 mod ticket_log;
 mod timeline;
+mod viewer_token;
 
 pub use api::{
     CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
@@ -95,6 +96,9 @@ pub use status::{
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
 pub use ticket_log::{LOG_HEADER_BYTES, LogHeader, TicketLog, TicketLogError};
 pub use timeline::{OutOfOrder, Timeline, Windows};
+pub use viewer_token::{
+    URI_SIGNING_PACKAGE, VIEWER_TOKEN_BYTES_MAX, ViewerToken, ViewerTokenError,
+};
 
 pub use alloy_primitives::{Address, B256, FixedBytes, keccak256};
 /// The secret half of a node's, client's or issuer's key.

@@ -1,6 +1,6 @@
 //! Orders: what an operator has nodes do, and what became of it. SPEC section 9.
 
-use crate::{ClientKey, CollectionId, NodeId, TicketId, UnixMillis};
+use crate::{B256, ClientKey, CollectionId, NodeId, TicketId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// Names an order of one control plane; later orders have higher numbers.
@@ -114,6 +114,8 @@ pub enum Revoked {
     Client(ClientKey),
     /// All for a node.
     Node(NodeId),
+    /// All that were issued on a viewer's token, by its hash.
+    Token(B256),
 }
 
 /// `POST /v1/orders`.

@@ -29,7 +29,7 @@ pub struct Ticket {
     pub collection: CollectionId,
     /// Who pays.
     pub payer: Address,
-    /// BLAKE3 of the viewer's token; zero where the content needs none.
+    /// Hash of the viewer's token; zero where the content needs none.
     pub viewer_token: B256,
     /// Most content bytes that it pays for; at most what the collection holds.
     pub bytes_max: u64,

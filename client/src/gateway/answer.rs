@@ -6,12 +6,13 @@ use super::refusal::Refusal;
 use super::source::{Source, Wanted};
 use super::target::{self, Target};
 use super::{HEAD_BYTES_MAX, Shared, cors, page, playlist};
+use crate::pool::Way;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{CollectionId, Entry, NodeId};
+use protocol::{CollectionId, Entry, NodeId, URI_SIGNING_PACKAGE, ViewerToken};
 use std::io;
 use std::sync::Arc;
 
@@ -33,6 +34,11 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
+    );
+    // A path may hold a token.
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
     );
     shared.metrics.requests.add(1);
     let status = response.status();
@@ -65,7 +71,15 @@ async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusa
         }
         _ => {}
     }
-    let (preferred, path) = target::preferred(parts.uri.path())?;
+    let (in_path, path) = target::signed(parts.uri.path())?;
+    let in_query = target::signed_query(parts.uri.query())?;
+    let before = in_path.as_ref().map(signed_prefix).unwrap_or_default();
+    let moves = in_query.is_some() && in_path.is_none();
+    let token = match in_path.or(in_query) {
+        None => bearer(&parts.headers),
+        found => found,
+    };
+    let (preferred, path) = target::preferred(path)?;
     let via = match target::via(parts.uri.query())? {
         None => preferred,
         named => named,
@@ -74,7 +88,7 @@ async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusa
         Target::Bare(collection) => {
             // Links of the list are relative to the folder.
             let node = preferred.map_or(String::new(), |node| format!("/~{node}"));
-            let location = format!("{node}/{collection}/");
+            let location = format!("{before}{node}/{collection}/");
             Ok((
                 StatusCode::PERMANENT_REDIRECT,
                 [(header::LOCATION, location)],
@@ -82,8 +96,37 @@ async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusa
                 .into_response())
         }
         Target::Listing(collection) => page::files(shared, &collection).await,
-        Target::File { collection, path } => file(shared, parts, &collection, &path, via).await,
+        Target::File { collection, path } => {
+            let token = token.or_else(|| shared.client.viewer_token().cloned());
+            let way = Way { prefer: via, token };
+            file(shared, parts, &collection, &path, way, moves).await
+        }
     }
+}
+
+/// How a path begins that carries a token.
+fn signed_prefix(token: &ViewerToken) -> String {
+    format!("/;{URI_SIGNING_PACKAGE}={}", token.as_str())
+}
+
+/// The token in an `Authorization` field. What is no signed JWT there is meant for somebody else.
+fn bearer(headers: &HeaderMap) -> Option<ViewerToken> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| token.trim().parse().ok()).flatten()
+}
+
+/// To where a token stands in the path: what a playlist names by relative URLs then has it, too.
+fn moved(token: &ViewerToken, parts: &Parts, via: Option<NodeId>) -> Response {
+    let node = via.map_or(String::new(), |node| format!("/~{node}"));
+    let (_, path) = target::preferred(parts.uri.path()).unwrap_or((None, parts.uri.path()));
+    let location = format!("{}{node}{path}", signed_prefix(token));
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 /// What no request for content has.
@@ -116,7 +159,8 @@ async fn file(
     parts: &Parts,
     collection: &str,
     path: &str,
-    via: Option<NodeId>,
+    way: Way,
+    moves: bool,
 ) -> Result<Response, Refusal> {
     let by_id = collection.parse::<CollectionId>().is_ok();
     let collection = shared.collection(collection).await?;
@@ -131,8 +175,13 @@ async fn file(
         collection,
         file,
         range: 0..size,
-        via,
+        way,
     };
+    if let Some(token) = wanted.way.token.as_ref().filter(|_| moves)
+        && playlist::Kind::of(wanted.entry()).is_some()
+    {
+        return Ok(moved(token, parts, wanted.way.prefer));
+    }
     let tag = EntityTag::of(&wanted.entry().content);
     match tag.judge(&parts.headers) {
         Verdict::Go => {}

@@ -1,6 +1,6 @@
 //! Small files in memory, while they come and after: one fetch serves whoever asks meanwhile.
 //!
-//! What is here was verified. Entries are named by content, so nothing is ever stale. All of them together,
+//! What is here was verified. Entries are named by content and viewer's token, so nothing is ever stale. All of them together,
 //! those included that are only being read to their end, stay within [`Cache::new`]'s bound: a file for
 //! which nothing can make room isn't taken in, and whoever asks for it is served without.
 //!
@@ -10,7 +10,7 @@ use crate::fetch::FetchError;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
-use protocol::{ContentHash, GROUP_BYTES, NodeId};
+use protocol::{B256, ContentHash, GROUP_BYTES, NodeId};
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
@@ -24,6 +24,14 @@ const ENTRY_BYTES: u64 = 1024;
 /// A file may take this part of the cache.
 const FILE_PART: u64 = 4;
 
+/// What an entry is called. What was fetched on one viewer's token is for that token alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) content: ContentHash,
+    /// The token's hash.
+    pub(super) token: Option<B256>,
+}
+
 #[derive(Debug)]
 pub(super) struct Cache {
     bytes_max: u64,
@@ -33,7 +41,7 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    slots: HashMap<ContentHash, Slot>,
+    slots: HashMap<Key, Slot>,
     /// Counts uses.
     clock: u64,
 }
@@ -109,12 +117,7 @@ impl Cache {
     }
 
     /// The bytes in `range` of a file that is wanted whole sooner or later.
-    pub(super) fn open(
-        self: &Arc<Self>,
-        content: ContentHash,
-        size: u64,
-        range: Range<u64>,
-    ) -> Opened {
+    pub(super) fn open(self: &Arc<Self>, content: Key, size: u64, range: Range<u64>) -> Opened {
         let mut inner = locked(&self.inner);
         if let Some(found) = self.join(&mut inner, content, range.clone()) {
             return found;
@@ -129,16 +132,12 @@ impl Cache {
     }
 
     /// The bytes in `range` of a file, if it is there or on its way.
-    pub(super) fn find(
-        self: &Arc<Self>,
-        content: ContentHash,
-        range: Range<u64>,
-    ) -> Option<Opened> {
+    pub(super) fn find(self: &Arc<Self>, content: Key, range: Range<u64>) -> Option<Opened> {
         self.join(&mut locked(&self.inner), content, range)
     }
 
     /// Begins a file before anybody asks for it, unless it is there or on its way.
-    pub(super) fn open_ahead(self: &Arc<Self>, content: ContentHash, size: u64) -> Option<Filling> {
+    pub(super) fn open_ahead(self: &Arc<Self>, content: Key, size: u64) -> Option<Filling> {
         let mut inner = locked(&self.inner);
         if inner.slots.contains_key(&content) {
             return None;
@@ -147,7 +146,7 @@ impl Cache {
     }
 
     /// Waits until a file is there, or isn't going to be.
-    pub(super) async fn settled(&self, content: ContentHash) {
+    pub(super) async fn settled(&self, content: Key) {
         let state = {
             let inner = locked(&self.inner);
             inner
@@ -164,7 +163,7 @@ impl Cache {
     fn join(
         self: &Arc<Self>,
         inner: &mut Inner,
-        content: ContentHash,
+        content: Key,
         range: Range<u64>,
     ) -> Option<Opened> {
         let reader = self.reader(inner, content, range)?;
@@ -178,7 +177,7 @@ impl Cache {
     fn reader(
         self: &Arc<Self>,
         inner: &mut Inner,
-        content: ContentHash,
+        content: Key,
         range: Range<u64>,
     ) -> Option<Reader> {
         inner.clock += 1;
@@ -197,7 +196,7 @@ impl Cache {
     fn begin(
         self: &Arc<Self>,
         inner: &mut Inner,
-        content: ContentHash,
+        content: Key,
         size: u64,
         ahead: bool,
     ) -> Option<Filling> {
@@ -239,7 +238,7 @@ impl Cache {
     }
 
     /// Lets go of a file, if it is still this one.
-    fn forget(&self, content: ContentHash, fill: &Arc<Fill>) {
+    fn forget(&self, content: Key, fill: &Arc<Fill>) {
         let mut inner = locked(&self.inner);
         let slot = inner.slots.get(&content);
         if slot.is_some_and(|slot| Arc::ptr_eq(&slot.fill, fill)) {
@@ -247,7 +246,7 @@ impl Cache {
         }
     }
 
-    fn left(&self, content: ContentHash, fill: &Arc<Fill>) {
+    fn left(&self, content: Key, fill: &Arc<Fill>) {
         let mut inner = locked(&self.inner);
         let slot = inner.slots.get_mut(&content);
         let Some(slot) = slot.filter(|slot| Arc::ptr_eq(&slot.fill, fill)) else {
@@ -265,7 +264,7 @@ impl Cache {
 #[derive(Debug)]
 pub(super) struct Reader {
     cache: Arc<Cache>,
-    content: ContentHash,
+    content: Key,
     fill: Arc<Fill>,
     state: watch::Receiver<State>,
     left: Range<u64>,
@@ -311,7 +310,7 @@ impl Reader {
 #[derive(Debug)]
 pub(super) struct Filling {
     cache: Arc<Cache>,
-    content: ContentHash,
+    content: Key,
     fill: Arc<Fill>,
 }
 
@@ -368,8 +367,11 @@ mod tests {
 
     const G: u64 = GROUP_BYTES;
 
-    fn content(name: u8) -> ContentHash {
-        [name; 32].into()
+    fn content(name: u8) -> Key {
+        Key {
+            content: [name; 32].into(),
+            token: None,
+        }
     }
 
     fn cache(groups: u64) -> Arc<Cache> {

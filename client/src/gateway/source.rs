@@ -6,14 +6,15 @@
 //! player that takes all it can get soon gets large pieces.
 
 use super::Shared;
-use super::cache::{Filling, Opened, Reader};
+use super::cache::{Filling, Key, Opened, Reader};
 use super::playlist::Kind;
 use crate::fetch::{Client, Collection, FetchError};
 use crate::opening::applied;
+use crate::pool::Way;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
-use protocol::{Entry, GROUP_BYTES, NodeId};
+use protocol::{Entry, GROUP_BYTES, NodeId, ViewerToken};
 use seal::FileSeal;
 use std::io;
 use std::ops::Range;
@@ -41,12 +42,19 @@ pub(super) struct Wanted {
     /// Its place in the manifest.
     pub(super) file: u32,
     pub(super) range: Range<u64>,
-    pub(super) via: Option<NodeId>,
+    pub(super) way: Way,
 }
 
 impl Wanted {
     pub(super) fn entry(&self) -> &Entry {
         &self.collection.manifest.entries()[self.file as usize]
+    }
+
+    fn key(&self) -> Key {
+        Key {
+            content: self.entry().content,
+            token: self.way.token.as_ref().map(ViewerToken::hash),
+        }
     }
 
     fn is_whole(&self) -> bool {
@@ -109,7 +117,7 @@ impl Source {
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, Arc<FetchError>>> {
         if let Seal::Unknown(client, wanted) = &self.seal {
             let path = &wanted.entry().path;
-            match client.seal(&wanted.collection, path, wanted.via).await {
+            match client.seal(&wanted.collection, path, &wanted.way).await {
                 Ok(seal) => self.seal = Seal::Known(seal.map(Box::new)),
                 Err(error) => return Some(Err(Arc::new(error))),
             }
@@ -193,11 +201,11 @@ impl Shared {
     }
 
     fn verified(self: &Arc<Self>, wanted: &Wanted) -> (How, Verified) {
-        let Entry { content, size, .. } = *wanted.entry();
+        let (key, size) = (wanted.key(), wanted.entry().size);
         let range = wanted.range.clone();
         let opened = match wanted.is_whole() {
-            true => self.cache.open(content, size, range),
-            false => self.cache.find(content, range).unwrap_or(Opened::NoRoom),
+            true => self.cache.open(key, size, range),
+            false => self.cache.find(key, range).unwrap_or(Opened::NoRoom),
         };
         let metrics = &self.metrics;
         match opened {
@@ -257,8 +265,8 @@ impl Shared {
             let until = (at + piece) / GROUP_BYTES * GROUP_BYTES;
             let range = at..until.min(end);
             sink.waited = Duration::ZERO;
-            let (only, via) = (Some(range.clone()), wanted.via);
-            let fetch = self.client.fetch_entry_via(id, entry, only, via, &mut sink);
+            let (only, way) = (Some(range.clone()), &wanted.way);
+            let fetch = self.client.fetch_entry_via(id, entry, only, way, &mut sink);
             fetch.await?;
             at = range.end;
             if at >= end {
@@ -273,10 +281,10 @@ impl Shared {
 
     async fn fill(&self, wanted: &Wanted, mut filling: Filling) {
         let cancelled = filling.cancelled();
-        let (id, via) = (wanted.collection.id, wanted.via);
+        let (id, way) = (wanted.collection.id, &wanted.way);
         let fetch = self
             .client
-            .fetch_entry_via(id, wanted.entry(), None, via, &mut filling);
+            .fetch_entry_via(id, wanted.entry(), None, way, &mut filling);
         let outcome = tokio::select! {
             outcome = fetch => outcome,
             () = cancelled.cancelled() => return,
@@ -309,9 +317,7 @@ impl Shared {
         if !self.orders.is_new(&id, wanted.file) {
             return;
         }
-        let found = self
-            .cache
-            .find(wanted.entry().content, wanted.range.clone());
+        let found = self.cache.find(wanted.key(), wanted.range.clone());
         let Some(Opened::Hit(reader) | Opened::Joined(reader)) = found else {
             return;
         };
@@ -322,16 +328,16 @@ impl Shared {
 
     /// One file after the other, so that what is wanted now comes first.
     async fn fill_ahead(&self, mut wanted: Wanted, next: Vec<u32>) {
-        self.cache.settled(wanted.entry().content).await;
+        self.cache.settled(wanted.key()).await;
         for file in next {
             wanted.file = file;
-            let Entry { content, size, .. } = *wanted.entry();
-            match self.cache.open_ahead(content, size) {
+            let (key, size) = (wanted.key(), wanted.entry().size);
+            match self.cache.open_ahead(key, size) {
                 Some(filling) => {
                     self.metrics.ahead.add(1);
                     self.fill(&wanted, filling).await;
                 }
-                None => self.cache.settled(content).await,
+                None => self.cache.settled(key).await,
             }
             if self.stopped.is_cancelled() {
                 return;

@@ -1,7 +1,8 @@
 //! What a request's URL names: `/{collection}/{path in it}?via={node}`, or `/~{node}/{collection}/{path}`, which
-//! what a playlist there names by a relative URL keeps.
+//! what a playlist there names by a relative URL keeps. A viewer's token may stand before it all, for the same
+//! reason: `/;URISigningPackage=TOKEN/…` (a path-style parameter, RFC 3986, section 3.3).
 
-use protocol::{CollectionId, Manifest, NodeId};
+use protocol::{CollectionId, Manifest, NodeId, URI_SIGNING_PACKAGE, ViewerToken};
 
 /// Longest name of a collection, as the control plane allows them.
 const NAME_BYTES_MAX: usize = 128;
@@ -69,6 +70,34 @@ pub(super) fn parse(raw: &str) -> Result<Target, Wrong> {
         return Err(Wrong::TooLong);
     }
     Ok(Target::File { collection, path })
+}
+
+const BAD_TOKEN: Wrong = Wrong::Malformed("the viewer's token is no signed JWT");
+
+/// The viewer's token that a path begins with, and the rest of the path.
+pub(super) fn signed(raw: &str) -> Result<(Option<ViewerToken>, &str), Wrong> {
+    let parameter = raw.strip_prefix("/;");
+    let value = parameter
+        .and_then(|rest| rest.strip_prefix(URI_SIGNING_PACKAGE))
+        .and_then(|rest| rest.strip_prefix('='));
+    let Some(value) = value else {
+        return Ok((None, raw));
+    };
+    let end = value.find('/').ok_or(BAD_TOKEN)?;
+    let token = value[..end].parse().map_err(|_| BAD_TOKEN)?;
+    Ok((Some(token), &value[end..]))
+}
+
+/// The viewer's token in a query (RFC 9246). It has no character that a query would escape.
+pub(super) fn signed_query(query: Option<&str>) -> Result<Option<ViewerToken>, Wrong> {
+    let mut pairs = query.unwrap_or_default().split('&');
+    let value = pairs.find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (name == URI_SIGNING_PACKAGE).then_some(value)
+    });
+    value
+        .map(|text| text.parse().map_err(|_| BAD_TOKEN))
+        .transpose()
 }
 
 /// The node that a path prefers, and the rest of the path.
@@ -234,6 +263,27 @@ mod tests {
         ] {
             assert!(preferred(raw).is_err(), "{raw}");
         }
+    }
+
+    #[test]
+    fn tokens_stand_before_the_path_or_in_the_query() {
+        let token: ViewerToken = "aa.b-_.cc".parse().unwrap();
+        let path = "/;URISigningPackage=aa.b-_.cc/film/a";
+        assert_eq!(signed(path), Ok((Some(token.clone()), "/film/a")));
+        assert_eq!(signed("/film/a;b"), Ok((None, "/film/a;b")));
+        assert_eq!(signed("/;other=1/film"), Ok((None, "/;other=1/film")));
+        for wrong in [
+            "/;URISigningPackage=aa.bb.cc",
+            "/;URISigningPackage=a/film",
+            "/;URISigningPackage=/x",
+        ] {
+            assert_eq!(signed(wrong), Err(BAD_TOKEN), "{wrong}");
+        }
+        assert_eq!(signed_query(None), Ok(None));
+        assert_eq!(signed_query(Some("via=1&x")), Ok(None));
+        let query = Some("a=b&URISigningPackage=aa.b-_.cc&c");
+        assert_eq!(signed_query(query), Ok(Some(token)));
+        assert_eq!(signed_query(Some("URISigningPackage=x")), Err(BAD_TOKEN));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Refusals: a status, one sentence as JSON, and when to come back.
 
+use crate::access::ViewerRefused;
 use crate::core::{PayerError, RouteError};
 use crate::issuer::IssueError;
 use crate::promises::PromiseError;
+use crate::token_usage::UsageError;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -67,6 +69,17 @@ impl Refusal {
             | RouteError::Full
             | RouteError::Lacks(_)
             | RouteError::NoGateway => unavailable.retry_after(2),
+            RouteError::Viewer(refused) => {
+                let status = match refused {
+                    ViewerRefused::Token(token) if !token.is_forbidden() => {
+                        StatusCode::UNAUTHORIZED
+                    }
+                    ViewerRefused::Missing => StatusCode::UNAUTHORIZED,
+                    ViewerRefused::Token(_) | ViewerRefused::Revoked => StatusCode::FORBIDDEN,
+                    ViewerRefused::Manifest => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                Self::new(status, text)
+            }
             RouteError::Country(_) | RouteError::Revoked(_) => {
                 Self::new(StatusCode::FORBIDDEN, text)
             }
@@ -88,6 +101,10 @@ impl Refusal {
                         Self::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(epoch_in_s)
                     }
                 },
+                IssueError::Usage(UsageError::Bytes(_)) => Self::new(StatusCode::FORBIDDEN, text),
+                IssueError::Usage(UsageError::Sessions { .. }) => {
+                    Self::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(5)
+                }
                 IssueError::Form => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
                 IssueError::Busy => unavailable.retry_after(1),
                 IssueError::Log => unavailable.retry_after(10),

@@ -27,7 +27,9 @@ fn refusal(error: &OrderError) -> Refusal {
         | OrderError::UnknownNode(_)
         | OrderError::UnknownZone(_) => Refusal::not_found(text),
         OrderError::EmptyZones => Refusal::new(StatusCode::CONFLICT, text),
-        OrderError::NoNodes | OrderError::Nodes | OrderError::Pattern => Refusal::bad_request(text),
+        OrderError::NoToken | OrderError::NoNodes | OrderError::Nodes | OrderError::Pattern => {
+            Refusal::bad_request(text)
+        }
         OrderError::Orders(OrdersError::Full | OrdersError::RevokedFull) => {
             Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text)
         }
@@ -81,8 +83,7 @@ async fn check_order(
         }
         OrderAsk::Revoke(Revoked::Ticket(ticket)) => check_ticket(web, caller, *ticket).await,
         _ => {
-            let error =
-                "nodes and clients are the operator's: owners push, purge, and revoke tickets";
+            let error = "nodes, clients and viewers' tokens are the operator's: owners push, purge, revoke tickets, and change their collections' viewer keys";
             Err(Refusal::new(StatusCode::FORBIDDEN, error))
         }
     }

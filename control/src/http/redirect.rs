@@ -4,16 +4,17 @@ use super::Web;
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::listener::Peer;
+use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use crate::playlist::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use protocol::{ContentHash, Entry};
+use protocol::{ContentHash, Entry, URI_SIGNING_PACKAGE, ViewerToken};
 use seal::FileSeal;
 use serde::Serialize;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(super) async fn redirect(
     State(web): State<Web>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path((wanted, path)): Path<(String, String)>,
+    query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let core = &web.core;
@@ -61,8 +63,10 @@ pub(super) async fn redirect(
         Refusal::not_found(format!("{wanted} holds no file {shown:?}"))
     })?;
     let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let token = viewer_token(&query, &headers)?;
     let pathways = core
-        .pathways(&collection, from)
+        .pathways(&collection, token.as_ref(), from)
+        .await
         .map_err(|error| refusal(&error))?;
     let kind = kind(entry);
     if kind == Kind::Other {
@@ -86,11 +90,7 @@ pub(super) async fn redirect(
         .zip(key)
         .map(|(nonce, key)| FileSeal::new(&key, &nonce));
     let text = read(core, entry.content, seal).await?;
-    let steering = format!(
-        "{}/v1/steering/{}",
-        public_url(core, &headers),
-        collection.id
-    );
+    let steering = steering_url(core, &headers, &collection, token.as_ref());
     let to = Rewriting {
         path: &entry.path,
         pathways: &pathways,
@@ -109,6 +109,37 @@ pub(super) async fn redirect(
         (ACCESS_CONTROL_ALLOW_ORIGIN, any()),
     ];
     Ok((headers, rewritten).into_response())
+}
+
+/// Where a player asks which pathway is best; with its token, if it needs one.
+fn steering_url(
+    core: &Core,
+    headers: &HeaderMap,
+    collection: &Collection,
+    token: Option<&ViewerToken>,
+) -> String {
+    let token = token.filter(|_| collection.policy.needs_token());
+    let signed = token.map(|token| format!("?{URI_SIGNING_PACKAGE}={}", token.as_str()));
+    let (base, signed) = (public_url(core, headers), signed.unwrap_or_default());
+    format!("{base}/v1/steering/{}{signed}", collection.id)
+}
+
+/// The token that came with a request, in its query (RFC 9246) or as a bearer token.
+fn viewer_token(query: &RawQuery, headers: &HeaderMap) -> Result<Option<ViewerToken>, Refusal> {
+    let mut pairs = query.0.as_deref().unwrap_or_default().split('&');
+    // A token has no character that a query would escape.
+    let in_query = pairs.find_map(|pair| {
+        let (name, token) = pair.split_once('=')?;
+        (name == URI_SIGNING_PACKAGE).then(|| token.to_owned())
+    });
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| token.to_owned())
+    });
+    let token = in_query.or(bearer).map(ViewerToken::try_from).transpose();
+    token.map_err(|error| Refusal::new(StatusCode::UNAUTHORIZED, error.to_string()))
 }
 
 fn no_store() -> HeaderValue {
@@ -184,22 +215,21 @@ pub(super) async fn steering(
     State(web): State<Web>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Path(wanted): Path<String>,
+    query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let core = &web.core;
     let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
     let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let token = viewer_token(&query, &headers)?;
     let pathways = core
-        .pathways(&collection, from)
+        .pathways(&collection, token.as_ref(), from)
+        .await
         .map_err(|error| refusal(&error))?;
     let steering = Steering {
         version: 1,
         ttl: STEERING_TTL_S,
-        reload_uri: format!(
-            "{}/v1/steering/{}",
-            public_url(core, &headers),
-            collection.id
-        ),
+        reload_uri: steering_url(core, &headers, &collection, token.as_ref()),
         pathway_priority: pathways.into_iter().map(|pathway| pathway.id).collect(),
     };
     let headers = [

@@ -24,5 +24,6 @@ mod rotation;
 mod routing;
 mod sealed;
 mod status;
+mod viewers;
 mod why;
 mod window;
