@@ -7,7 +7,7 @@ use crate::policy;
 use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
-use protocol::{CollectionId, ContentHash, Package, Policy};
+use protocol::{CollectionId, ContentHash, OriginState, Package, Policy};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -138,6 +138,9 @@ struct ShownVersion {
     files: u32,
     /// Whether the name stands for it.
     current: bool,
+    /// Where it stays, if that is an origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<OriginState>,
 }
 
 #[derive(Serialize)]
@@ -165,6 +168,7 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
         bytes: one.summary.bytes,
         files: one.summary.files,
         current: one.current,
+        origin: one.origin,
     });
     let files = manifest.entries().iter().map(|entry| ShownFile {
         path: entry.path.clone(),
@@ -209,6 +213,10 @@ pub(crate) async fn show(args: ShowArgs) -> Result<()> {
             "{time}  {}  {} files, {size}{current}",
             one.collection, one.files
         );
+        if let Some(OriginState { origin, trouble }) = &one.origin {
+            let trouble = trouble.as_ref().map(|trouble| format!(": {trouble}"));
+            println!("  stays at {origin}{}", trouble.unwrap_or_default());
+        }
     }
     Ok(())
 }

@@ -101,6 +101,12 @@ settings! {
         /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
         #[arg(long, value_name = "CIDR,…")]
         trusted_proxies: Networks,
+        /// HTTP(S) origins where published content may stay, as https://host, separated by commas [default: none].
+        #[arg(long, env = "QUITTANCE_ORIGINS", value_name = "ORIGIN,…")]
+        origins: String,
+        /// Whether these may be at private addresses [default: false].
+        #[arg(long, value_name = "BOOL")]
+        private_origins: bool,
         /// Tickets a second that clients of one network may have [default: 200].
         #[arg(long, value_name = "N")]
         network_tickets_per_second: u32,
@@ -330,6 +336,13 @@ async fn serve(args: RunArgs) -> Result<()> {
         config.admin_listen = address;
     }
     config.zone_file = settings.zone_file;
+    let origins = settings.origins.as_deref().unwrap_or_default();
+    let origins = origins.split(',').map(str::trim);
+    config.origins = origins
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect();
+    config.private_origins = settings.private_origins.unwrap_or_default();
     config.location_file = settings.location_file;
     if let Some(sessions) = settings.idle_sessions {
         config.idle_sessions = sessions;

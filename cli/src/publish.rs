@@ -1,6 +1,8 @@
-//! `quittance publish`: hash a file or directory, sealed, upload what the control plane lacks, name it.
+//! `quittance publish`: hash a file or directory, sealed, upload what the control plane lacks, name it. Of what
+//! stays at an HTTP(S) origin only the outboard is uploaded.
 
 mod files;
+mod origin;
 mod package;
 
 use crate::admin;
@@ -14,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{
     Address, CollectionId, ContentHash, Manifest, Package, PublishRequest, SealKeyRequest,
 };
+use reqwest::Url;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +38,9 @@ settings! {
 /// What to publish.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file or a directory.
-    #[arg(value_name = "PATH")]
+    /// A file or a directory; or a file's http:// or https:// URL, at an origin that the control plane's operator
+    /// allows: it is read once, and stays there.
+    #[arg(value_name = "PATH|URL")]
     path: PathBuf,
     /// Name of the collection; a new version replaces the one before [default: the path's last part].
     #[arg(long, value_name = "NAME")]
@@ -88,20 +92,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let (admin, token_file) = (settings.admin.as_deref(), settings.token_file.as_deref());
     let (api, token) = admin::reach(admin, token_file)?;
     let policy = args.policy.policy()?;
-    let files = find(&args.path)?;
-    let name = match args.name {
-        Some(name) => name,
-        None => own_name(&args.path)?,
+    let url = url_of(&args.path)?;
+    let name = match (args.name, &url) {
+        (Some(name), _) => name,
+        (None, Some(url)) => origin::name_of(url)?,
+        (None, None) => own_name(&args.path)?,
     };
-    let packages = package::look(&files)?;
-    match packages.missing {
-        Some(missing) if args.incomplete => eprintln!("warning: {missing}"),
-        Some(missing) => {
-            bail!("{missing}; add what is missing, or publish as it is with --incomplete")
-        }
-        None => {}
+    let (mut files, mut kind) = (Vec::new(), Vec::new());
+    if url.is_none() {
+        files = find(&args.path)?;
+        kind = packages(&files, args.incomplete)?;
     }
-    let kind = packages.found;
     let key = match args.open {
         true => None,
         false => {
@@ -110,9 +111,25 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             Some(api.seal_key(&request, &token).await?)
         }
     };
-    let (manifest, sources) = hash_all(files, key.as_ref())?;
+    let (manifest, files) = match &url {
+        Some(url) => {
+            let found = origin::read(url, key.as_ref()).await?;
+            let (hash, outboard) = (&found.content, &found.outboard);
+            api.put_origin(hash, &found.source, outboard, &token)
+                .await?;
+            let manifest = found.manifest()?;
+            let files = published_files(&manifest, [found.open]);
+            (manifest, files)
+        }
+        None => {
+            let (manifest, sources) = hash_all(files, key.as_ref())?;
+            upload(&api, manifest.bytes(), &sources, &token).await?;
+            let open = sources.iter().map(|source| source.open);
+            let files = published_files(&manifest, open);
+            (manifest, files)
+        }
+    };
     drop(key);
-    upload(&api, manifest.bytes(), &sources, &token).await?;
     let request = PublishRequest {
         name,
         manifest: manifest.to_bytes().into(),
@@ -127,7 +144,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         bytes: manifest.bytes(),
         sealed: summary.sealed,
         kind: summary.kind,
-        files: published_files(&manifest, &sources),
+        files,
     };
     if args.json {
         return output::print(true, &published);
@@ -164,12 +181,40 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     )
 }
 
-fn published_files(manifest: &Manifest, sources: &[Source]) -> Vec<PublishedFile> {
-    let both = manifest.entries().iter().zip(sources);
-    both.map(|(entry, source)| PublishedFile {
+/// A URL, if it is meant to be one.
+fn url_of(path: &Path) -> Result<Option<Url>> {
+    let text = path.to_str().unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    if !lower.starts_with("http://") && !lower.starts_with("https://") {
+        return Ok(None);
+    }
+    let url = Url::parse(text).with_context(|| format!("{text:?} is not a URL"))?;
+    Ok(Some(url))
+}
+
+/// The packages among the files, if they are whole or needn't be.
+fn packages(files: &[(String, PathBuf)], incomplete: bool) -> Result<Vec<Package>> {
+    let packages = package::look(files)?;
+    match packages.missing {
+        Some(missing) if incomplete => eprintln!("warning: {missing}"),
+        Some(missing) => {
+            bail!("{missing}; add what is missing, or publish as it is with --incomplete")
+        }
+        None => {}
+    }
+    Ok(packages.found)
+}
+
+/// With the hashes of the files as they are, in the manifest's order.
+fn published_files(
+    manifest: &Manifest,
+    open: impl IntoIterator<Item = ContentHash>,
+) -> Vec<PublishedFile> {
+    let both = manifest.entries().iter().zip(open);
+    both.map(|(entry, open)| PublishedFile {
         path: entry.path.clone(),
         size: entry.size,
-        blake3: source.open,
+        blake3: open,
         content: entry.content,
     })
     .collect()

@@ -6,7 +6,7 @@ use crate::opening::applied;
 use futures::StreamExt;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
-    NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, Policy,
+    NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, OriginSource, Policy,
     PublishRequest, RECORDS_MAX, RouteAnswer, RouteExplanation, RouteRequest, SealKey,
     SealKeyRequest, TICKET_BYTES, TicketId, Version,
 };
@@ -356,6 +356,35 @@ impl ControlApi {
                 }
             }
         }
+    }
+
+    /// Hands in the outboard of content that stays at an origin, which has to deliver the last of it now.
+    ///
+    /// # Errors
+    /// [`ApiError`]; a refusal says what is wrong with the origin.
+    pub async fn put_origin(
+        &self,
+        hash: &ContentHash,
+        source: &OriginSource,
+        outboard: &Path,
+        token: &str,
+    ) -> Result<(), ApiError> {
+        let unreadable = |source| ApiError::File {
+            path: outboard.to_owned(),
+            source,
+        };
+        let open = tokio::fs::File::open(outboard).await.map_err(unreadable)?;
+        let size = open.metadata().await.map_err(unreadable)?.len();
+        let described = serde_json::to_string(source).expect("text and numbers are JSON");
+        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES);
+        let request = self
+            .request(Method::PUT, &["origins", &hash.to_string()])
+            .timeout(LOG_TIMEOUT)
+            .bearer_auth(token)
+            .header("quittance-origin", described)
+            .header(header::CONTENT_LENGTH, size)
+            .body(reqwest::Body::wrap_stream(pieces));
+        self.send(request).await.map(drop)
     }
 
     /// Puts uploaded contents under a name.

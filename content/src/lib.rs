@@ -14,10 +14,12 @@ mod blob;
 mod body;
 mod fill;
 mod geometry;
+mod outline;
 mod store;
 
 pub use blob::{Blob, SendError, encode_slice, send_body};
 pub use body::{Body, BodyError, Group};
 pub use fill::{Fill, FillError};
 pub use geometry::{RangeError, check_range, slices};
+pub use outline::{Outline, OutlineError, outboard_bytes, write_outboard};
 pub use store::{Incoming, OnDamage, Store, StoreError};

@@ -382,6 +382,7 @@ impl Catalogue {
                 summary: one.collection(held, policy.clone()).summary(),
                 published_at_ms: one.published_at_ms,
                 current: false,
+                origin: None,
             })
         });
         let mut versions: Vec<_> = known.collect();

@@ -1,6 +1,7 @@
 //! What a control plane is told before it starts.
 
 use crate::dns::{DnsConfig, DnsConfigError, Zone};
+use crate::origin_address::Allowed;
 use crate::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
 use ipnet::IpNet;
@@ -73,6 +74,10 @@ pub struct Config {
     /// Verifiers, URLs, of which each payer's bill is learned. Default none: all bills count as everyone's, which
     /// is exact where one payer pays for all.
     pub bills_from: Vec<String>,
+    /// HTTP(S) origins where content may stay, as `https://host`. Default none.
+    pub origins: Vec<String>,
+    /// Whether these may be at addresses that aren't public. Default false.
+    pub private_origins: bool,
     /// Largest content that may be uploaded, bytes. Default 64 GiB.
     pub blob_bytes_max: u64,
 }
@@ -125,6 +130,8 @@ impl Config {
             payer_quota: PayerQuota::default(),
             funds_cover: None,
             bills_from: Vec::new(),
+            origins: Vec::new(),
+            private_origins: false,
             blob_bytes_max: 64 << 30,
         }
     }
@@ -142,6 +149,7 @@ impl Config {
         if !(1..=REPLICAS_MAX).contains(&self.replicas) {
             return Err(ConfigError::Replicas);
         }
+        Allowed::new(&self.origins, false).map_err(ConfigError::Origin)?;
         if self.node_timeout.is_zero() {
             return Err(ConfigError::NodeTimeout);
         }
@@ -205,6 +213,11 @@ pub enum ConfigError {
     /// Every node would be unhealthy.
     #[error("the node timeout must be above zero")]
     NodeTimeout,
+    /// Not an origin.
+    #[error(
+        "an origin is http://host or https://host, with a port if it needs one, and {0:?} isn't"
+    )]
+    Origin(String),
     /// Not a URL.
     #[error("the public URL must begin with http:// or https://, and {0:?} doesn't")]
     PublicUrl(String),
@@ -255,6 +268,8 @@ impl fmt::Debug for Config {
             .field("network_quota", &self.network_quota)
             .field("payer_quota", &self.payer_quota)
             .field("funds_cover", &self.funds_cover)
+            .field("origins", &self.origins)
+            .field("private_origins", &self.private_origins)
             .field("blob_bytes_max", &self.blob_bytes_max)
             .finish_non_exhaustive()
     }

@@ -14,6 +14,8 @@ use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
 use crate::orders::{Orders, OrdersError};
+use crate::origin_address::Allowed;
+use crate::origins::{Origins, OriginsError};
 use crate::overlay::{Overlay, OverlayError};
 use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
@@ -114,6 +116,9 @@ pub enum StartError {
     /// The catalogue is damaged.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// What stays at origins is damaged.
+    #[error(transparent)]
+    Origins(#[from] OriginsError),
     /// Keys to sealed content are damaged, or not there.
     #[error(transparent)]
     SealKeys(#[from] SealKeysError),
@@ -296,6 +301,8 @@ impl Control {
         };
         let map = files.clone();
         let first_token = config.admin_token;
+        let allowed = Allowed::new(&config.origins, config.private_origins);
+        let allowed = allowed.map_err(ConfigError::Origin)?;
         let open = move || {
             // Before reading: what is changed meanwhile is read again.
             let marks = map.marks();
@@ -307,6 +314,7 @@ impl Control {
                 key,
                 issuer_clock,
                 issuer_funds,
+                allowed,
             )?;
             let gate = Gate::open(&dir, &first_token)?;
             Ok::<_, StartError>((opened, marks, gate))
@@ -372,6 +380,7 @@ impl Control {
             catalogue: opened.catalogue,
             store: opened.store,
             seal_keys: opened.seal_keys,
+            origins: opened.origins,
             members: Members::new(members, opened.overlay),
             holders: Mutex::default(),
             orders: opened.orders.clone(),
@@ -582,6 +591,7 @@ struct Opened {
     store: Store,
     catalogue: Arc<Catalogue>,
     seal_keys: Arc<SealKeys>,
+    origins: Origins,
     orders: Arc<Orders>,
     issuer: Arc<Issuer>,
 }
@@ -595,14 +605,16 @@ impl Opened {
         key: protocol::SigningKey,
         clock: clock::Clock,
         funds: Arc<Funds>,
+        allowed: Allowed,
     ) -> Result<Self, StartError> {
         durable::create_dir(dir)?;
         let lock = lock(dir)?;
         // Nothing may be evicted, and nothing damaged dropped: this is where everything comes from.
         let store = Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse)?;
         let catalogue = Catalogue::open(&dir.join("catalogue"))?;
-        warn_of_missing(&catalogue, &store)?;
-        let seal_keys = SealKeys::open(dir)?;
+        let seal_keys = Arc::new(SealKeys::open(dir)?);
+        let origins = Origins::open(&dir.join("origins"), allowed, seal_keys.clone())?;
+        warn_of_missing(&catalogue, &store, &origins)?;
         for id in catalogue.ids() {
             if let Some(found) = catalogue.find_id(&id)
                 && let Some(key) = &found.seal_key
@@ -617,7 +629,8 @@ impl Opened {
             lock,
             store,
             catalogue: Arc::new(catalogue),
-            seal_keys: Arc::new(seal_keys),
+            seal_keys,
+            origins,
             orders: Arc::new(orders),
             issuer: Arc::new(issuer),
         })
@@ -644,13 +657,16 @@ fn lock(dir: &Path) -> Result<File, StartError> {
 }
 
 /// Nodes may still have what is missing here, so it isn't a reason not to start; but nobody can fill it.
-fn warn_of_missing(catalogue: &Catalogue, store: &Store) -> Result<(), CatalogueError> {
+fn warn_of_missing(
+    catalogue: &Catalogue,
+    store: &Store,
+    origins: &Origins,
+) -> Result<(), CatalogueError> {
     for id in catalogue.ids() {
         let manifest = catalogue.manifest(&id)?;
-        let mut missing = manifest
-            .entries()
-            .iter()
-            .filter(|entry| !store.contains(&entry.content));
+        let mut missing = manifest.entries().iter().filter(|entry| {
+            !store.contains(&entry.content) && origins.find(&entry.content).is_none()
+        });
         if let Some(first) = missing.next() {
             tracing::error!(
                 collection = %id,

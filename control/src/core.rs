@@ -12,6 +12,7 @@ use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
 use crate::orders::{Orders, OrdersError, purge_all};
+use crate::origins::Origins;
 use crate::playlist::Pathway;
 use crate::promises::Promised;
 use crate::quota::{NetworkExceeded, NetworkQuotas};
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) seal_keys: Arc<SealKeys>,
+    pub(crate) origins: Origins,
     pub(crate) members: Members,
     /// Who has what.
     pub(crate) holders: Mutex<Holders>,

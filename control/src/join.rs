@@ -6,6 +6,7 @@
 
 use crate::core::Core;
 use crate::membership::Membership;
+use crate::origins::{Origin, OriginError};
 use crate::registry::{Registry, Standing};
 use content::{check_range, send_body};
 use protocol::{
@@ -147,6 +148,8 @@ enum StreamEnd {
     Refused,
     #[error(transparent)]
     Body(#[from] content::SendError),
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     #[error("the peer is gone: {0}")]
     Gone(#[from] quinn::ConnectionError),
 }
@@ -174,6 +177,7 @@ async fn stream_task(
             tracing::debug!(%node, %error, "stream ended");
             let code = match error {
                 StreamEnd::Stream(StreamError::Frame(_)) => Code::Malformed,
+                StreamEnd::Origin(_) => Code::FillFailed,
                 _ => Code::Internal,
             };
             let _ = send.reset(u32::from(code.to_u16()).into());
@@ -435,6 +439,9 @@ async fn fill(
     let store = shared.core.store.clone();
     let blob = tokio::task::spawn_blocking(move || store.get(&content)).await;
     let Some(blob) = blob.ok().flatten() else {
+        if let Some(origin) = shared.core.origins.find(&content) {
+            return fill_from(origin, offset, length, send, &shared.core).await;
+        }
         let detail = format!("there is no content {content} here");
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
     };
@@ -451,6 +458,50 @@ async fn fill(
         .map_err(|_| StreamEnd::TooSlow)??;
     shared.core.metrics.fills.add(1);
     shared.core.metrics.filled.add(length);
+    Ok(())
+}
+
+/// From an origin, if it still is what it was.
+async fn fill_from(
+    origin: Arc<Origin>,
+    offset: u64,
+    length: u64,
+    send: &mut SendStream,
+    core: &Core,
+) -> Result<(), StreamEnd> {
+    let size = origin.size();
+    let range = match check_range(size, offset, length) {
+        Ok(range) => range,
+        Err(error) => {
+            let refused = FetchReply::refused(Code::BadRange, error.to_string());
+            return reply(send, &refused).await;
+        }
+    };
+    let begun = core.origins.fill(origin, range).await;
+    let mut filling = match begun {
+        Ok(filling) => filling,
+        Err(error) => {
+            core.metrics.origin_failures.add(1);
+            let refused = FetchReply::refused(Code::FillFailed, error.to_string());
+            return reply(send, &refused).await;
+        }
+    };
+    reply(send, &FetchReply::Ok { size }).await?;
+    let body = async {
+        while let Some(slice) = filling.next().await? {
+            send.write_chunk(slice).await.map_err(StreamError::from)?;
+        }
+        Ok::<_, StreamEnd>(())
+    };
+    let sent = timeout(body_timeout(length), body).await;
+    let sent = sent.map_err(|_| StreamEnd::TooSlow)?;
+    if matches!(sent, Err(StreamEnd::Origin(_))) {
+        core.metrics.origin_failures.add(1);
+    }
+    sent?;
+    core.metrics.fills.add(1);
+    core.metrics.filled.add(length);
+    core.metrics.origin_filled.add(length);
     Ok(())
 }
 

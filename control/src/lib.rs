@@ -10,8 +10,8 @@
 //! body and wait is bounded. Non-goals: TLS for HTTP (a reverse proxy's), several processes on one data
 //! directory (it is locked).
 //!
-//! In the data directory: `store/` contents, `catalogue/` manifests and names, `seal-keys.json`, `tickets/`
-//! logs, `orders.json`, `admin-tokens.json`, `lock`.
+//! In the data directory: `store/` contents, `catalogue/` manifests and names, `seal-keys.json`, `origins/`
+//! outboards of what is elsewhere, `tickets/` logs, `orders.json`, `admin-tokens.json`, `lock`.
 //!
 //! | module | |
 //! |---|---|
@@ -34,6 +34,7 @@
 //! | `catalogue`, `durable` | names, policies and manifests on disk |
 //! | `access`, `viewer_tokens`, `token_usage` | whether a viewer may have a collection, and how much |
 //! | `seal_keys` | keys to sealed content |
+//! | `origins`, `origin_address` | content that stays at an HTTP(S) origin, and which origins may be asked |
 
 mod access;
 mod admin_tokens;
@@ -61,6 +62,8 @@ mod measured;
 mod membership;
 mod metrics;
 mod orders;
+mod origin_address;
+mod origins;
 mod overlay;
 mod playlist;
 mod promises;
@@ -85,6 +88,7 @@ pub use control::{Control, StartError, run};
 pub use dns::{DnsConfig, DnsConfigError};
 pub use durable::FileError;
 pub use orders::OrdersError;
+pub use origins::OriginsError;
 pub use overlay::OverlayError;
 pub use quota::{NetworkQuota, PayerQuota};
 pub use seal_keys::SealKeysError;

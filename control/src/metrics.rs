@@ -29,6 +29,8 @@ counters! {
     joins_refused: "quittance_control_joins_refused_total", "Streams of peers that aren't registered.";
     fills: "quittance_control_fills_total", "Bodies sent whole to nodes that fill their cache.";
     filled: "quittance_control_filled_bytes_total", "Content bytes of these.";
+    origin_filled: "quittance_control_origin_filled_bytes_total", "Content bytes of these that came from origins.";
+    origin_failures: "quittance_control_origin_failures_total", "Fills that an origin failed: changed, away, or no ranges.";
     orders_dropped: "quittance_control_orders_dropped_total", "Fill orders that a node's queue had no room for.";
     maps: "quittance_control_maps_total", "Times that a changed zone file or location database was taken up.";
     maps_refused: "quittance_control_maps_refused_total", "Times that one could not be used, and the one before stayed.";

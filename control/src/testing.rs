@@ -13,6 +13,8 @@ use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
 use crate::orders::Orders;
+use crate::origin_address::Allowed;
+use crate::origins::Origins;
 use crate::overlay::Overlay;
 use crate::promises::Reading;
 use crate::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
@@ -128,6 +130,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         clock.clock(),
         funds.clone(),
     );
+    let seal_keys = Arc::new(SealKeys::open(dir).unwrap());
     Arc::new(Core {
         network: NETWORK,
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
@@ -140,7 +143,9 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         clock: clock.clock(),
         catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
         store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
-        seal_keys: Arc::new(SealKeys::open(dir).unwrap()),
+        origins: Origins::open(&dir.join("origins"), Allowed::default(), seal_keys.clone())
+            .unwrap(),
+        seal_keys,
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {

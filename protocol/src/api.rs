@@ -201,6 +201,18 @@ pub struct Version {
     pub published_at_ms: UnixMillis,
     /// Whether it is what the name stands for now.
     pub current: bool,
+    /// Of the current one, if it is a file that stays at an origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<OriginState>,
+}
+
+/// An origin, as fills find it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginState {
+    /// Scheme, host and port.
+    pub origin: String,
+    /// Why the last fill from it failed, if it did.
+    pub trouble: Option<String>,
 }
 
 /// A streaming package in a collection.

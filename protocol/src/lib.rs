@@ -24,6 +24,7 @@ mod mass;
 mod merkle;
 mod money;
 mod orders;
+mod origin;
 mod payers;
 mod policy;
 mod record;
@@ -38,8 +39,8 @@ mod viewer_token;
 
 pub use api::{
     CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
-    NodeInfo, Package, PackageFormat, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest,
-    RoutedNode, SealKeyRequest, ServiceTargets, Version,
+    NodeInfo, OriginState, Package, PackageFormat, PublishRequest, RouteAnswer, RouteExplanation,
+    RouteRequest, RoutedNode, SealKeyRequest, ServiceTargets, Version,
 };
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;
@@ -74,6 +75,7 @@ pub use orders::{
     Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus, OrderSummary, OrderedNode,
     PATTERN_BYTES_MAX, Paths, Revoked,
 };
+pub use origin::{OriginSeal, OriginSource, OriginValidator};
 pub use payers::Payers;
 pub use policy::{
     Country, CountryError, CountryRefused, POLICY_NAME_BYTES_MAX, Policy, PolicyError,

@@ -3,7 +3,7 @@
 //! What they do to bytes is the crate `seal`'s, which nodes don't have.
 
 use crate::ids::SealKeyId;
-use alloy_primitives::hex;
+use alloy_primitives::{FixedBytes, hex};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -76,6 +76,19 @@ pub struct SealNonce(pub [u8; Self::BYTES]);
 impl SealNonce {
     /// Its length.
     pub const BYTES: usize = 16;
+}
+
+/// Hexadecimal with `0x`.
+impl Serialize for SealNonce {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FixedBytes(self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SealNonce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        FixedBytes::deserialize(deserializer).map(|bytes| Self(bytes.0))
+    }
 }
 
 impl fmt::Debug for SealNonce {

@@ -1,13 +1,14 @@
 //! What the system tests share: a network of real processes in a scratch folder ([`World`]), what chain and
-//! evidence say of it, the command line ([`run`]), an auditor that shares nothing with ours ([`independent`]),
-//! a client that need not keep the rules ([`raw`]), and a gateway with those who watch through it ([`players`]),
-//! and the control plane's page in a browser ([`page`]).
+//! evidence say of it, the command line ([`run`]), an auditor that shares nothing with ours ([`independent`]), an
+//! HTTP origin ([`origin`]), a client that need not keep the rules ([`raw`]), and a gateway with those who watch
+//! through it ([`players`]), and the control plane's page in a browser ([`page`]).
 //!
 //! Non-goals: simulated time and links. These tests wait for conditions, never for a time, and say what
 //! they waited for when it didn't come.
 
 mod command;
 pub mod independent;
+pub mod origin;
 pub mod page;
 pub mod players;
 pub mod raw;

@@ -157,7 +157,7 @@ fn look_through(
 
 /// By the name's ending. Players of some systems go by it, and know what is streamed by its registered name
 /// only (RFC 8216, ISO/IEC 23009-1, 14496-12), not by the first of those that are in use.
-fn media_type(path: &Path) -> String {
+pub(super) fn media_type(path: &Path) -> String {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let registered = match ending.unwrap_or_default().to_ascii_lowercase().as_str() {
         "m3u8" => "application/vnd.apple.mpegurl",

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]`; of an owner: its own |
+//! | `PUT /v1/origins/{hash}` | the outboard of content that stays at an origin |
 //! | `POST /v1/seal-keys` | [`SealKeyRequest`](protocol::SealKeyRequest) → the key to seal with, hexadecimal |
 //! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary` |
 //! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]` |
@@ -23,7 +24,7 @@
 
 use super::access::{Route, Who, router};
 use super::publish::Publishing;
-use super::{openapi, orders, page, publish, read, status};
+use super::{openapi, orders, origin, page, publish, read, status};
 use crate::admin_tokens::{Gate, Role};
 use crate::core::Core;
 use crate::status::Board;
@@ -57,6 +58,7 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
         // Uploads bound themselves.
         Route::new(head, "/v1/blobs/{hash}", CONTENT, publish::blob_head),
         Route::new(put.clone(), "/v1/blobs/{hash}", CONTENT, publish::blob_put).untimed(),
+        Route::new(put.clone(), "/v1/origins/{hash}", CONTENT, origin::put).untimed(),
         Route::new(
             get.clone(),
             "/v1/collections",

@@ -25,6 +25,7 @@ mod error;
 mod listener;
 mod openapi;
 mod orders;
+mod origin;
 mod page;
 mod publish;
 mod read;

@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Uploads at once.
@@ -61,6 +61,14 @@ impl Publishing {
             naming: Mutex::default(),
         }
     }
+
+    /// A turn to upload.
+    pub(super) fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.uploads.try_acquire().map_err(|_| {
+            let error = "too many uploads at once";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
+        })
+    }
 }
 
 /// What an owner may not touch.
@@ -69,7 +77,7 @@ pub(super) fn not_yours(what: &str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, error)
 }
 
-fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
+pub(super) fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
     text.parse()
         .map_err(|error: protocol::IdError| Refusal::bad_request(error.to_string()))
 }
@@ -180,9 +188,7 @@ pub(super) async fn blob_put(
         );
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
     }
-    let _slot = publishing.uploads.try_acquire().map_err(|_| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many uploads at once").retry_after(5)
-    })?;
+    let _slot = publishing.slot()?;
     let body = body.into_data_stream();
     if size_of(&web.core.store, hash).await.is_some() {
         discard(body).await?;
@@ -194,7 +200,7 @@ pub(super) async fn blob_put(
 }
 
 /// The next piece of an upload; `None` at its end.
-async fn piece(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
+pub(super) async fn piece(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
     match timeout(UPLOAD_PAUSE_MAX, body.next()).await {
         Ok(None) => Ok(None),
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
@@ -346,7 +352,7 @@ fn publish(
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
-    check_contents(&core.store, &manifest)?;
+    check_contents(core, &manifest)?;
     check_kind(&request.kind)?;
     if let Some(policy) = &request.policy {
         check_policy(core, policy)?;
@@ -445,8 +451,8 @@ fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
     }
 }
 
-/// Every content is in the store, and as long as the manifest says: tickets are limited by these sizes.
-fn check_contents(store: &Store, manifest: &Manifest) -> Result<(), Refusal> {
+/// Every content is in the store, or at an origin, and as long as the manifest says: tickets are limited by these sizes.
+fn check_contents(core: &Core, manifest: &Manifest) -> Result<(), Refusal> {
     let mut seen = HashSet::new();
     let mut missing: Vec<&Entry> = Vec::new();
     let mut missing_count = 0usize;
@@ -454,15 +460,14 @@ fn check_contents(store: &Store, manifest: &Manifest) -> Result<(), Refusal> {
         if !seen.insert((entry.content, entry.size)) {
             continue;
         }
-        match store.get(&entry.content) {
-            Some(blob) if blob.size() == entry.size => {}
-            Some(blob) => {
+        let here = core.store.get(&entry.content).map(|blob| blob.size());
+        let elsewhere = || core.origins.find(&entry.content).map(|one| one.size());
+        match here.or_else(elsewhere) {
+            Some(size) if size == entry.size => {}
+            Some(size) => {
                 let error = format!(
-                    "the manifest says that {:?} has {} bytes; content {} has {}",
-                    entry.path,
-                    entry.size,
-                    entry.content,
-                    blob.size()
+                    "the manifest says that {:?} has {} bytes; content {} has {size}",
+                    entry.path, entry.size, entry.content
                 );
                 return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
             }

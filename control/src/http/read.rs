@@ -5,7 +5,7 @@ use super::admin::Admin;
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::listener::Peer;
-use crate::core::RouteError;
+use crate::core::{Core, RouteError};
 use crate::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use protocol::{
-    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, RouteAnswer,
+    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, OriginState, RouteAnswer,
     RouteExplanation, RouteRequest, TICKET_BYTES, Timeline, UnixMillis, Version,
 };
 use serde::Deserialize;
@@ -151,16 +151,36 @@ pub(super) async fn versions(
     State(web): State<Web>,
     Path(wanted): Path<String>,
 ) -> Result<Json<Vec<Version>>, Refusal> {
-    let catalogue = &web.core.catalogue;
-    let versions = match catalogue.find(&wanted) {
-        Some(collection) => catalogue.versions(&collection.name),
-        None => Vec::new(),
-    };
-    if versions.is_empty() {
-        let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
-        return Err(Refusal::not_found(error.to_string()));
+    let core = web.core;
+    let shown: String = wanted.chars().take(80).collect();
+    let found = tokio::task::spawn_blocking(move || {
+        let collection = core.catalogue.find(&wanted)?;
+        let mut versions = core.catalogue.versions(&collection.name);
+        let current = versions.last_mut()?;
+        current.origin = origin_of(&core, &current.summary);
+        Some(versions)
+    });
+    match found.await {
+        Ok(Some(versions)) => Ok(Json(versions)),
+        Ok(None) => {
+            let error = RouteError::UnknownCollection(shown);
+            Err(Refusal::not_found(error.to_string()))
+        }
+        Err(_) => Err(Refusal::internal()),
     }
-    Ok(Json(versions))
+}
+
+/// Where the one file of a collection stays, if it isn't here. Blocking.
+fn origin_of(core: &Core, collection: &CollectionSummary) -> Option<OriginState> {
+    if collection.files != 1 {
+        return None;
+    }
+    let manifest = core.catalogue.manifest(&collection.collection).ok()?;
+    let origin = core.origins.find(&manifest.entries()[0].content)?;
+    Some(OriginState {
+        origin: origin.host().to_owned(),
+        trouble: origin.trouble(),
+    })
 }
 
 pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {

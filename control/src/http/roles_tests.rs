@@ -6,12 +6,13 @@ use crate::http::access::Who;
 use protocol::{ClientKey, OrderStatus, OrderSummary, Revoked};
 
 /// `y` where a role gets through: nobody's, `read`, `owner`, `operator`.
-const TABLE: [(&str, &str, &str); 18] = [
+const TABLE: [(&str, &str, &str); 19] = [
     ("HEAD", "/v1/blobs/{hash}", "nnyy"),
     ("PUT", "/v1/blobs/{hash}", "nnyy"),
     ("GET", "/v1/collections", "nnyy"),
     ("POST", "/v1/collections", "nnyy"),
     ("POST", "/v1/seal-keys", "nnyy"),
+    ("PUT", "/v1/origins/{hash}", "nnyy"),
     ("DELETE", "/v1/collections/{collection}", "nnyy"),
     ("PUT", "/v1/collections/{collection}/policy", "nnyy"),
     ("GET", "/v1/orders", "nnyy"),

@@ -15,6 +15,7 @@ mod fills;
 mod gateway;
 mod lies;
 mod orders;
+mod origins;
 mod packages;
 mod parameters;
 mod prove;

@@ -1,0 +1,165 @@
+//! Content that is elsewhere: its outboard alone, against which bytes are verified as they are sent on.
+
+use crate::geometry::{chunk_ranges, tree};
+use bao_tree::io::EncodeError;
+use bao_tree::io::outboard::PreOrderOutboard;
+use bao_tree::io::sync::{ReadAt, Size, encode_ranges_validated};
+use protocol::{ContentHash, SLICE_BYTES};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes read at a time when hashing.
+const READ_BYTES: usize = 1 << 20;
+
+/// Length of the outboard of so many bytes: 64 for every 16 KiB but the first.
+pub fn outboard_bytes(size: u64) -> u64 {
+    tree(size).outboard_size()
+}
+
+/// Hashes bytes that come one after the other and writes their outboard, in constant memory. Blocking.
+///
+/// # Errors
+/// If there are less than `size`, or the file can't be written.
+pub fn write_outboard(bytes: impl Read, size: u64, outboard: &mut File) -> io::Result<ContentHash> {
+    let mut tree = PreOrderOutboard {
+        root: blake3::Hash::from([0; 32]),
+        tree: tree(size),
+        data: outboard,
+    };
+    let reader = BufReader::with_capacity(READ_BYTES, bytes);
+    let root = bao_tree::io::sync::outboard(reader, tree.tree, &mut tree)?;
+    Ok(ContentHash::from(*root.as_bytes()))
+}
+
+/// Why bytes can't be sent on.
+#[derive(Debug, thiserror::Error)]
+pub enum OutlineError {
+    /// They are not the content.
+    #[error("the bytes are not the content that was published")]
+    Mismatch,
+    /// The outboard can't be read.
+    #[error("cannot read an outboard: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The outboard of one content; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    hash: ContentHash,
+    size: u64,
+    outboard: Arc<File>,
+}
+
+impl Outline {
+    /// Opens an outboard. Whether it is that content's shows with its bytes. Blocking.
+    ///
+    /// # Errors
+    /// If it can't be read, or doesn't have the length of such an outboard.
+    pub fn open(path: &Path, hash: ContentHash, size: u64) -> io::Result<Self> {
+        let outboard = File::open(path)?;
+        if outboard.metadata()?.len() != outboard_bytes(size) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self {
+            hash,
+            size,
+            outboard: Arc::new(outboard),
+        })
+    }
+
+    /// Length of the content in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bao response for one slice or part of one, whose bytes these are. Blocking.
+    ///
+    /// # Errors
+    /// If they are other bytes.
+    ///
+    /// # Panics
+    /// If the range is longer than a slice, or than the bytes.
+    pub fn encode(&self, range: &Range<u64>, bytes: &[u8]) -> Result<Vec<u8>, OutlineError> {
+        let length = range.end - range.start;
+        assert!(length <= SLICE_BYTES && length == bytes.len() as u64);
+        let outboard = PreOrderOutboard {
+            root: blake3::Hash::from(*self.hash.as_bytes()),
+            tree: tree(self.size),
+            data: &*self.outboard,
+        };
+        let part = Part {
+            at: range.start,
+            size: self.size,
+            bytes,
+        };
+        let mut out = Vec::with_capacity(bytes.len() + (8 << 10));
+        match encode_ranges_validated(part, outboard, &chunk_ranges(range), &mut out) {
+            Ok(()) => Ok(out),
+            Err(EncodeError::Io(error)) => Err(error.into()),
+            Err(_) => Err(OutlineError::Mismatch),
+        }
+    }
+}
+
+/// Bytes of a content that stand somewhere in it.
+struct Part<'a> {
+    at: u64,
+    size: u64,
+    bytes: &'a [u8],
+}
+
+impl ReadAt for Part<'_> {
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let from = position
+            .checked_sub(self.at)
+            .and_then(|from| usize::try_from(from).ok());
+        let there = from.and_then(|from| self.bytes.get(from..));
+        let there = there.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let count = there.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&there[..count]);
+        Ok(count)
+    }
+}
+
+impl Size for Part<'_> {
+    fn size(&self) -> io::Result<Option<u64>> {
+        Ok(Some(self.size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OnDamage, Store, encode_slice, slices};
+
+    #[tokio::test]
+    async fn what_is_elsewhere_is_sent_like_what_is_here_and_other_bytes_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store"), u64::MAX, OnDamage::Refuse).unwrap();
+        for size in [1u64, 16 << 10, (16 << 10) + 1, (3 << 20) + 77_777] {
+            let bytes: Vec<u8> = (0..size).map(|i| ((i * i) >> 7) as u8).collect();
+            let file = dir.path().join("file");
+            std::fs::write(&file, &bytes).unwrap();
+            let blob = store.import_file(&file).unwrap();
+            let path = dir.path().join("outboard");
+            let mut outboard = File::create(&path).unwrap();
+            let hash = write_outboard(&bytes[..], size, &mut outboard).unwrap();
+            assert_eq!(hash, blob.hash());
+            let outline = Outline::open(&path, hash, size).unwrap();
+            let last = (size - 1) / (16 << 10) * (16 << 10);
+            for range in slices(0..size).chain(std::iter::once(last..size)) {
+                let mut part = bytes[range.start as usize..range.end as usize].to_vec();
+                let sent = outline.encode(&range, &part).unwrap();
+                assert_eq!(sent, encode_slice(&blob, range.clone()).await.unwrap());
+                *part.last_mut().unwrap() ^= 1;
+                let refused = outline.encode(&range, &part);
+                assert!(matches!(refused, Err(OutlineError::Mismatch)));
+            }
+            assert!(Outline::open(&path, hash, size + (32 << 10)).is_err());
+            assert!(write_outboard(&bytes[..size as usize - 1], size, &mut outboard).is_err());
+        }
+    }
+}

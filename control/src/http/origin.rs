@@ -1,0 +1,72 @@
+//! Content that stays at an HTTP(S) origin: publishers hand in its outboard.
+
+use super::admin::Admin;
+use super::error::Refusal;
+use super::listener::Peer;
+use super::publish::{no_room, parse_hash, piece};
+use crate::durable::failed;
+use crate::origins::OriginError;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
+use protocol::OriginSource;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+/// In which header an origin is described, as JSON: the body is the outboard.
+const ORIGIN: &str = "quittance-origin";
+
+fn refusal(error: &OriginError) -> Refusal {
+    let text = error.to_string();
+    match error {
+        OriginError::Refused(_) => Refusal::new(StatusCode::FORBIDDEN, text),
+        OriginError::Outboard { .. } => Refusal::bad_request(text),
+        OriginError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text),
+        OriginError::File(file) if file.is_full() => no_room(),
+        OriginError::Io(_) | OriginError::File(_) => {
+            tracing::error!(%error, "cannot keep an outboard");
+            Refusal::internal()
+        }
+        _ => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+    }
+}
+
+/// `PUT /v1/origins/{hash}`: 201 when the outboard is durable and the origin has delivered the last of the
+/// content.
+pub(super) async fn put(
+    State(web): State<Admin>,
+    Path(hash): Path<String>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+) -> Result<StatusCode, Refusal> {
+    let (parts, body) = request.into_parts();
+    let hash = parse_hash(&hash)?;
+    let source = parts.headers.get(ORIGIN).map(|value| value.as_bytes());
+    let source: OriginSource = serde_json::from_slice(source.unwrap_or_default())
+        .map_err(|_| Refusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
+    let length = parts.headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = length.ok_or_else(|| {
+        let error = "an outboard needs its length in Content-Length";
+        Refusal::new(StatusCode::LENGTH_REQUIRED, error)
+    })?;
+    let origins = &web.core.origins;
+    origins
+        .check(&source, length)
+        .map_err(|error| refusal(&error))?;
+    let _slot = web.publishing.slot()?;
+    // The server holds a body to its length.
+    let coming = origins.coming();
+    let unwritten = |error| refusal(&failed("write", coming.path())(error).into());
+    let mut file = File::create(coming.path()).await.map_err(unwritten)?;
+    let mut body = body.into_data_stream();
+    while let Some(bytes) = piece(&mut body).await? {
+        file.write_all(&bytes).await.map_err(unwritten)?;
+    }
+    file.flush().await.map_err(unwritten)?;
+    drop(file);
+    let _busy = peer.busy();
+    let added = origins.add(hash, source, coming.path()).await;
+    added.map_err(|error| refusal(&error))?;
+    Ok(StatusCode::CREATED)
+}
