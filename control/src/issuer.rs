@@ -5,7 +5,7 @@
 //! hence one epoch, appends it with one `sync_data`, and only then answers; the asker signs. Closing an
 //! epoch is a command in the same queue, so a ticket is either in the log that is committed or refused.
 //!
-//! In the folder: `epoch-N.log` (see [`ticket_log`](crate::ticket_log)), `epoch-N.seal` with count and
+//! In the folder: `epoch-N.log` (see [`crate::ticket_log`]), `epoch-N.seal` with count and
 //! sum when it is closed, `epoch-N.why` with the reasons, and `closed.json` with the last closed epoch, so that closed stays closed
 //! after a restart and when the clock steps back.
 

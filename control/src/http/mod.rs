@@ -15,7 +15,7 @@
 //! | `GET /v1/epochs/{epoch}/tickets` | the ticket log file, SPEC section 7, of a closed epoch |
 //! | `GET /healthz` | whether it is up |
 //!
-//! The admin API is in [`admin`]. Refusals are `{"error": "one sentence"}`. Everything but an upload ends
+//! The admin API is in [`mod@admin`]. Refusals are `{"error": "one sentence"}`. Everything but an upload ends
 //! within [`REQUEST_TIMEOUT`]; an upload ends when it makes no progress.
 
 mod access;
