@@ -211,7 +211,7 @@ fn wrong_files_are_refused_by_name() {
         (&caches, "is in two zones"),
         (&weight, "a weight is 1 to 64"),
         (&many, "at most 4096"),
-        (&capabilities, "more than 64 capabilities"),
+        (&capabilities, "more than 63 capabilities"),
     ] {
         let error = Zones::parse(file.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(said), "{said}: {error}");
