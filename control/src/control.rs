@@ -1,36 +1,35 @@
 //! The process: what is opened at the start, in which order, and how it ends.
 
-use crate::admin_tokens::{Gate, TokensError};
+use crate::admin_tokens::Gate;
 use crate::bills::Bills;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock;
 use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
-use crate::durable::{self, FileError, failed};
-use crate::funds::{Funds, FundsError, Source};
+use crate::durable::{self, failed};
+use crate::funds::{Funds, Source};
 use crate::http::AdminConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
 use crate::metrics::Metrics;
-use crate::orders::{Orders, OrdersError};
+use crate::orders::Orders;
 use crate::origin_address::Allowed;
-use crate::origins::{Origins, OriginsError};
-use crate::overlay::{Overlay, OverlayError};
+use crate::origins::Origins;
+use crate::overlay::Overlay;
 use crate::quota::NetworkQuotas;
 use crate::registry::Registry;
 use crate::reload::{self, MapFiles};
-use crate::seal_keys::{SealKeys, SealKeysError};
+use crate::seal_keys::SealKeys;
+use crate::start_error::StartError;
 use crate::status::Board;
-use crate::ticket_log::LogError;
 use crate::{dial_back, dns, gateways, http, join};
-use content::{OnDamage, Store, StoreError};
-use contracts::{Chain, ChainConfig, ChainError};
+use content::{OnDamage, Store};
+use contracts::{Chain, ChainConfig};
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
 use std::fs::{File, TryLockError};
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -46,135 +45,6 @@ const COMMIT_GRACE: Duration = Duration::from_secs(10);
 const JOIN_GRACE: Duration = Duration::from_secs(5);
 /// Bodies of HTTP requests that are cut off end a little after their drain.
 const HTTP_GRACE: Duration = Duration::from_secs(10);
-
-/// Why a control plane didn't start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting can't be.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The chain can't be asked, or is another one.
-    #[error(transparent)]
-    Chain(Box<ChainError>),
-    /// The key isn't an issuer's.
-    #[error(
-        "issuer key {key} is not registered in settlement contract {settlement} on chain {chain_id}; its owner adds it with `quittance contracts add-issuer`, or gives it to an issuer with `rotate-issuer-key`"
-    )]
-    NotAnIssuer {
-        /// Our public key.
-        key: IssuerKey,
-        /// The contract.
-        settlement: Address,
-        /// Where it stands.
-        chain_id: u64,
-    },
-    /// The key is an issuer's, but not yet.
-    #[error(
-        "issuer key {key} is that of issuer {issuer} from a later epoch on than {epoch}, which is now; until then run with the key before it"
-    )]
-    KeyOfLater {
-        /// Our public key.
-        key: IssuerKey,
-        /// The issuer's index.
-        issuer: u32,
-        /// The epoch now.
-        epoch: u64,
-    },
-    /// Another account commits for the issuer.
-    #[error(
-        "ticket logs of issuer {issuer} are committed by account {committer}; the configured key is that of {account}"
-    )]
-    NotCommitter {
-        /// Our index.
-        issuer: u32,
-        /// As registered.
-        committer: Address,
-        /// As configured.
-        account: Address,
-    },
-    /// Whoever is to pay has never deposited: no verifier would count a receipt for its tickets.
-    #[error(
-        "account {payer} is to pay for deliveries and never deposited into vault {vault} on chain {chain_id}: run `quittance contracts fund` with its key, or name another payer"
-    )]
-    NotAPayer {
-        /// As configured.
-        payer: Address,
-        /// Where it must deposit.
-        vault: Address,
-        /// Where that stands.
-        chain_id: u64,
-    },
-    /// Another process works there.
-    #[error("{} is in use by another control plane: stop it, or choose another data directory", .0.display())]
-    InUse(PathBuf),
-    /// Zone file or location database can't be used.
-    #[error(transparent)]
-    Overlay(#[from] OverlayError),
-    /// The data directory can't be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The catalogue is damaged.
-    #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
-    /// What stays at origins is damaged.
-    #[error(transparent)]
-    Origins(#[from] OriginsError),
-    /// Keys to sealed content are damaged, or not there.
-    #[error(transparent)]
-    SealKeys(#[from] SealKeysError),
-    /// The content store is damaged.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The list of orders is damaged.
-    #[error(transparent)]
-    Orders(#[from] OrdersError),
-    /// The list of admin tokens is damaged.
-    #[error(transparent)]
-    Tokens(#[from] TokensError),
-    /// A ticket log is damaged.
-    #[error(transparent)]
-    TicketLog(#[from] LogError),
-    /// The HTTP address can't be had.
-    #[error("cannot listen on TCP {address}: {source}")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The DNS address can't be had.
-    #[error(
-        "cannot listen on {address} for DNS, UDP and TCP (ports below 1024 need a privilege): {source}"
-    )]
-    ListenDns {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The QUIC address can't be had.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The runtime is shutting down.
-    #[error("stopped while starting")]
-    Stopped,
-}
-
-impl From<FundsError> for StartError {
-    fn from(error: FundsError) -> Self {
-        match error {
-            FundsError::Chain(error) => error.into(),
-            FundsError::Log(error) => error.into(),
-            FundsError::Stopped => Self::Stopped,
-        }
-    }
-}
-
-impl From<ChainError> for StartError {
-    fn from(error: ChainError) -> Self {
-        Self::Chain(Box::new(error))
-    }
-}
 
 /// A control plane at work. Dropped, it stops without waiting for anything; [`Control::run_until`] ends it
 /// in order.
