@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything a developer or CI runs, one word each.
 
+mod bench;
 mod run;
 mod test;
 
@@ -63,10 +64,10 @@ fn main() -> ExitCode {
         Task::Test => test::all(),
         Task::Lint => test::lint(),
         Task::Vectors => test::write_vectors(),
-        Task::Bench(Bench::Delivery { rounds, mib }) => test::bench_delivery(rounds, mib),
-        Task::Bench(Bench::Gas) => test::bench_gas(),
-        Task::Bench(Bench::Routing) => test::bench_routing(),
-        Task::Sim(Sim::Routing { seed }) => test::sim_routing(seed),
+        Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
+        Task::Bench(Bench::Gas) => bench::gas(),
+        Task::Bench(Bench::Routing) => bench::routing(),
+        Task::Sim(Sim::Routing { seed }) => bench::sim_routing(seed),
     };
     report(outcome)
 }

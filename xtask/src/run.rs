@@ -12,29 +12,59 @@ pub(crate) fn root() -> PathBuf {
         .into()
 }
 
-/// Runs a program at the top, saying so; what it prints is shown.
-pub(crate) fn run(program: impl AsRef<Path>, args: &[&str], dir: &Path) -> Result<()> {
-    let program = program.as_ref();
-    let name = program
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("program");
-    let line = format!("{name} {}", args.join(" "));
-    eprintln!("\n== {line}");
-    let status = Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .status()
-        .with_context(|| format!("cannot run {name}: is it installed?"))?;
-    ensure!(status.success(), "`{line}` failed ({status})");
-    Ok(())
+/// A program of this workspace, built beside this one.
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let dir = own.parent().context("this program is in no folder")?;
+    Ok(dir.join(name))
 }
 
-/// The cargo that runs this.
+/// Runs a program in a folder, saying so; what it prints is shown.
+pub(crate) fn run(program: impl AsRef<Path>, args: &[&str], dir: &Path) -> Result<()> {
+    let mut command = Command::new(program.as_ref());
+    command.args(args).current_dir(dir);
+    show(command)
+}
+
+/// Runs the cargo that runs this, at the top.
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
-    run(
-        std::env::var_os("CARGO").unwrap_or("cargo".into()),
-        args,
-        &root(),
-    )
+    cargo_with(args, &[])
+}
+
+/// Likewise, with variables set.
+pub(crate) fn cargo_with(args: &[&str], set: &[(&str, &str)]) -> Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command
+        .args(args)
+        .envs(set.iter().copied())
+        .current_dir(root());
+    // `cargo run` tells xtask about its own package. Build scripts that look at these would run again, and all that
+    // stands on them be built anew.
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_str();
+        if told.is_some_and(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|start| name.starts_with(start))
+        }) {
+            command.env_remove(name);
+        }
+    }
+    show(command)
+}
+
+fn show(mut command: Command) -> Result<()> {
+    let name = Path::new(command.get_program()).file_name();
+    let name = name.unwrap_or(command.get_program()).to_string_lossy();
+    let words = command.get_args().map(|word| word.to_string_lossy());
+    let line = std::iter::once(name.clone())
+        .chain(words)
+        .collect::<Vec<_>>();
+    let line = line.join(" ");
+    eprintln!("\n== {line}");
+    let name = name.into_owned();
+    let status = command.status();
+    let status = status.with_context(|| format!("cannot run {name}: is it installed?"))?;
+    ensure!(status.success(), "`{line}` failed ({status})");
+    Ok(())
 }
