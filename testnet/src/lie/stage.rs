@@ -10,7 +10,7 @@ use client::{Client, ClientConfig, Discard};
 use contracts::challenge::Kind;
 use contracts::{Address, B256, Chain, PrivateKeySigner, U256};
 use lies::{Cast, Colluder, FalseLog, ISSUER_LIES, Scene};
-use protocol::{ClientKey, Epoch, SigningKey, Ticket, TicketId};
+use protocol::{ClientKey, Epoch, Record, SigningKey, Ticket, TicketId};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -230,8 +230,6 @@ impl Stage {
                 key: self.colluder.clone(),
             })
         };
-        let served = self.staged.granted(self.other);
-        let served = served.into_iter().find(|ticket| ticket.client == client);
         let ended = Ended {
             colluder: grant(0, |_| {}, self.rich)?,
             unused: grant(CHEATING, |_| {}, self.rich)?,
@@ -245,10 +243,6 @@ impl Stage {
                 |ticket| ticket.bytes_max = ticket.collection.bytes(),
                 self.late,
             )?,
-            forced_newer: Colluder {
-                ticket: served.context("the colluder got no ticket")?,
-                key: self.colluder.clone(),
-            },
         };
 
         let over = timeline.end(self.epoch);
@@ -335,20 +329,23 @@ impl Stage {
         let (evidence, _) = source.read(facts.network, self.epoch, None).await?;
         let forced = facts.forced.get(&(FORCING as u32));
         let forced = forced.context("the node forced nothing")?;
-        let newer = ended.forced_newer.ticket.id;
-        ensure!(
-            forced
-                .iter()
-                .any(|record| record.id == newer && record.receipt.sequence > 1),
-            "the colluder's receipts were not forced"
-        );
         let granted = self.staged.granted(self.other);
+        let granted = |id: TicketId| match id.issuer == self.other {
+            true => granted.get(id.index as usize),
+            false => None,
+        };
+        // Whoever asks for a route again has tickets that it doesn't use: what it used is what was forced.
+        let colluder = ClientKey(public(&self.colluder));
+        let of_colluder = |record: &&Record| {
+            let ticket = granted(record.id);
+            record.receipt.sequence > 1 && ticket.is_some_and(|ticket| ticket.client == colluder)
+        };
+        let newer = forced.iter().find(of_colluder).map(|record| record.id);
+        let newer = newer.context("the colluder's receipts were not forced")?;
         let of_payer = |payer: Address| -> Result<TicketId> {
-            let ids = forced.iter().map(|record| record.id);
-            let mut ids = ids.filter(|id| id.issuer == self.other && *id != newer);
+            let mut ids = forced.iter().map(|record| record.id);
             let found = ids.find(|id| {
-                let ticket = granted.get(id.index as usize);
-                ticket.is_some_and(|ticket| ticket.payer == payer)
+                *id != newer && granted(*id).is_some_and(|ticket| ticket.payer == payer)
             });
             found.context("a payer's receipts were not forced")
         };
@@ -361,7 +358,10 @@ impl Stage {
                 unused: ended.unused,
                 malformed: ended.malformed,
                 unknown_payer: ended.unknown_payer,
-                forced_newer: ended.forced_newer,
+                forced_newer: Colluder {
+                    ticket: *granted(newer).context("it was granted")?,
+                    key: self.colluder.clone(),
+                },
                 forced,
                 forced_alone,
                 silent_issuer: self.silent,
@@ -377,7 +377,6 @@ pub(super) struct Ended {
     unused: Colluder,
     malformed: Colluder,
     unknown_payer: Colluder,
-    forced_newer: Colluder,
 }
 
 /// Runs `quittance get` by each of these control planes.
