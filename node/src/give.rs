@@ -98,7 +98,7 @@ pub(crate) async fn serve(
                 return Ok(());
             }
         };
-        if shared.sessions() > 0 {
+        if shared.admission.open() > 0 {
             shared.gives.wait(bytes).await;
         }
         send.write_chunk(slice).await?;

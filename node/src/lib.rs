@@ -10,8 +10,11 @@
 //!
 //! Shutdown, in order: accept no more, end sessions, flush receipts, close.
 
+mod admission;
 mod cache;
 mod clock;
+mod config;
+mod connection;
 mod epoch;
 mod fetch;
 mod give;
@@ -28,6 +31,7 @@ mod standing;
 mod tally;
 mod tickets;
 
+pub use config::{Config, StartError};
 pub use held::{HeldError, held_tickets};
 pub use receipt_log::{LogError, ReceiptLog, Sealing};
-pub use server::{Config, Node, StartError};
+pub use server::Node;

@@ -158,11 +158,11 @@ async fn member(
                 said = said.recv() => said,
             };
             let beat = Heartbeat {
-                sessions: shared.sessions(),
+                sessions: shared.admission.open(),
                 cached_bytes: shared.cache.bytes(),
                 free_bytes: shared.cache.free_bytes(),
                 draining: shared.standing.draining(),
-                sessions_max: shared.sessions_max,
+                sessions_max: shared.admission.max(),
                 bandwidth_mbps: shared.bandwidth_mbps,
             };
             // With what was done comes how the node is after it.

@@ -1,5 +1,6 @@
 //! What every part of the node looks at.
 
+use crate::admission::Admission;
 use crate::cache::Cache;
 use crate::clock::now_ms;
 use crate::epoch::Segments;
@@ -13,7 +14,7 @@ use client::ControlApi;
 use contracts::{Chain, ChainError};
 use protocol::{Epoch, IssuerKey, Network, NodeId, Timeline};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -40,8 +41,7 @@ pub(crate) struct Shared {
     pub(crate) segment_reads: Semaphore,
     pub(crate) chain: Chain,
     pub(crate) issuers: Mutex<Issuers>,
-    pub(crate) sessions: AtomicU32,
-    pub(crate) sessions_max: u32,
+    pub(crate) admission: Admission,
     pub(crate) bandwidth_mbps: u32,
     pub(crate) receipts: AtomicU64,
     /// What other nodes' fills may take.
@@ -106,10 +106,6 @@ impl Shared {
 
     pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {
         self.segments.is_sealed(epoch) || self.segments.is_due(epoch)
-    }
-
-    pub(crate) fn sessions(&self) -> u32 {
-        self.sessions.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_receipt(&self) {

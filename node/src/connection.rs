@@ -1,0 +1,236 @@
+//! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
+
+use crate::give::{self, Asked};
+use crate::session::{self, Refusal};
+use crate::shared::Shared;
+use crate::tickets::TicketState;
+use crate::{clock, fetch};
+use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
+use quinn::{Connection, RecvStream, SendStream};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
+use transport::{StreamError, read_frame, write_frame};
+
+/// Time for the first frame of a stream.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// A connection without a stream is closed when it was found so for the sixth time: after a minute or so.
+const IDLE_LOOK: Duration = Duration::from_secs(10);
+const IDLE_LOOKS_MAX: u32 = 5;
+
+/// Tickets whose sessions are open on one connection.
+type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection) {
+    let sessions = Sessions::default();
+    let mut streams = JoinSet::new();
+    // A connection on which nothing goes on takes the place of one that has something to do.
+    let mut looks = interval(IDLE_LOOK);
+    let mut idle_looks = 0;
+    loop {
+        tokio::select! {
+            stream = connection.accept_bi() => match stream {
+                Ok((send, recv)) => {
+                    let (shared, connection) = (shared.clone(), connection.clone());
+                    streams.spawn(serve_stream(shared, connection, sessions.clone(), send, recv));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "connection ended");
+                    break;
+                }
+            },
+            Some(_) = streams.join_next() => {}
+            _ = looks.tick() => {
+                idle_looks = if streams.is_empty() { idle_looks + 1 } else { 0 };
+                if idle_looks > IDLE_LOOKS_MAX {
+                    connection.close(Code::Done.to_u16().into(), b"nothing goes on here");
+                }
+            }
+        }
+    }
+    streams.shutdown().await;
+}
+
+async fn serve_stream(
+    shared: Arc<Shared>,
+    connection: Connection,
+    sessions: Sessions,
+    mut send: SendStream,
+    mut recv: RecvStream,
+) {
+    let served = async {
+        match timeout(FIRST_FRAME, read_frame::<Request>(&mut recv)).await {
+            Err(_) => {
+                let _ = send.reset(Code::Malformed.to_u16().into());
+                Ok(())
+            }
+            Ok(Err(StreamError::Frame(error))) => {
+                tracing::debug!(%error, "malformed request");
+                let _ = send.reset(Code::Malformed.to_u16().into());
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(request)) => {
+                serve_request(
+                    &shared,
+                    &connection,
+                    &sessions,
+                    request,
+                    &mut send,
+                    &mut recv,
+                )
+                .await
+            }
+        }
+    };
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "stream broke");
+        if let StreamError::Frame(_) = error {
+            let _ = send.reset(Code::Malformed.to_u16().into());
+        }
+    }
+}
+
+async fn serve_request(
+    shared: &Shared,
+    connection: &Connection,
+    sessions: &Sessions,
+    request: Request,
+    send: &mut SendStream,
+    recv: &mut RecvStream,
+) -> Result<(), StreamError> {
+    let open = |ticket: TicketId| {
+        sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&ticket)
+            .cloned()
+    };
+    match request {
+        Request::Session { ticket, binding } => {
+            let state = match session::open(shared, connection, *ticket, &binding).await {
+                Ok(state) => state,
+                Err(Refusal(code, detail)) => {
+                    tracing::info!(%code, %detail, "session refused");
+                    write_frame(send, &SessionReply::refused(code, detail)).await?;
+                    let _ = send.finish();
+                    return Ok(());
+                }
+            };
+            let id = state.ticket().ticket().id;
+            let taken = {
+                let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = sessions.contains_key(&id);
+                if !taken {
+                    sessions.insert(id, state.clone());
+                }
+                taken
+            };
+            if taken {
+                let why = "the ticket has a session on this connection";
+                write_frame(send, &SessionReply::refused(Code::TooMany, why)).await?;
+                let _ = send.finish();
+                return Ok(());
+            }
+            let ended = match shared.admission.enter() {
+                Some(_place) => serve_session(shared, &state, send, recv).await,
+                None => {
+                    let why = format!("the node has its {} sessions", shared.admission.max());
+                    write_frame(send, &SessionReply::refused(Code::TooMany, why)).await
+                }
+            };
+            sessions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&id);
+            ended
+        }
+        Request::Fetch {
+            ticket,
+            content,
+            offset,
+            length,
+        } => match open(ticket) {
+            Some(state) if clock::now_ms() <= state.ticket().ticket().expires_at => {
+                fetch::serve(shared, &state, content, offset, length, send).await
+            }
+            Some(_) => refuse_fetch(send, Code::TicketExpired, "the ticket has expired").await,
+            None => {
+                refuse_fetch(send, Code::NoSession, "open a session for the ticket first").await
+            }
+        },
+        Request::Fill {
+            grant,
+            binding,
+            content,
+            offset,
+            length,
+        } => {
+            let asked = Asked {
+                grant: *grant,
+                binding,
+                content,
+                offset,
+                length,
+            };
+            give::serve(shared, connection, asked, send).await
+        }
+        Request::Segment { epoch } => serve_segment(shared, epoch, send).await,
+    }
+}
+
+/// A session that was let in, until it ends or its ticket is taken back.
+async fn serve_session(
+    shared: &Shared,
+    state: &Arc<TicketState>,
+    send: &mut SendStream,
+    recv: &mut RecvStream,
+) -> Result<(), StreamError> {
+    let ended = tokio::select! {
+        ended = session::run(shared, state, send, recv) => Some(ended),
+        () = state.revoked() => None,
+    };
+    match ended {
+        Some(ended) => ended,
+        None => {
+            let why = "the control plane took the ticket back";
+            let reply = SessionReply::refused(Code::TicketRevoked, why);
+            let told = write_frame(send, &reply).await;
+            let _ = send.finish();
+            told
+        }
+    }
+}
+
+async fn serve_segment(
+    shared: &Shared,
+    epoch: Epoch,
+    send: &mut SendStream,
+) -> Result<(), StreamError> {
+    let Ok(_permit) = shared.segment_reads.try_acquire() else {
+        return refuse_fetch(send, Code::TooMany, "too many segments are being read").await;
+    };
+    match shared.segments.bytes(epoch, &shared.log).await {
+        Ok(Some(bytes)) => {
+            let size = bytes.len() as u64;
+            write_frame(send, &FetchReply::Ok { size }).await?;
+            send.write_chunk(bytes.into()).await?;
+            let _ = send.finish();
+            Ok(())
+        }
+        Ok(None) => refuse_fetch(send, Code::NotSealed, "the epoch isn't sealed yet").await,
+        Err(error) => {
+            tracing::error!(epoch, %error, "segment can't be given");
+            refuse_fetch(send, Code::Internal, "the segment can't be read").await
+        }
+    }
+}
+
+async fn refuse_fetch(send: &mut SendStream, code: Code, why: &str) -> Result<(), StreamError> {
+    write_frame(send, &FetchReply::refused(code, why)).await?;
+    let _ = send.finish();
+    Ok(())
+}
