@@ -8,10 +8,10 @@
 //! is bounded whatever players, playlists and nodes do. Non-goals: a cache on disk, TLS (a proxy's work),
 //! several ranges in one response (such a request gets the whole file).
 //!
-//! Bounds: [`CONNECTIONS_MAX`](serve::CONNECTIONS_MAX) connections, each with 256 KiB on its way at most;
+//! Bounds: [`CONNECTIONS_MAX`] connections, each with 256 KiB on its way at most;
 //! the cache's own; 4 prefetches at a time; heads of 16 KiB.
 //!
-//! Where things are: `serve` is connections, `answer` a request, `source` where bytes come from, `cache`
+//! Where things are: `answer` is a request, `source` where bytes come from, `cache`
 //! memory, `playlist` (`hls`, `dash`) what comes next; `range`, `conditional`, `target`, `cors` read requests.
 
 mod answer;
@@ -26,7 +26,6 @@ mod playlist;
 mod range;
 mod reference;
 mod refusal;
-mod serve;
 mod source;
 mod target;
 
@@ -36,6 +35,7 @@ use crate::summary::Summary;
 use axum::Router;
 use cache::Cache;
 use cors::Origins;
+use listener::{Bounds, Connections};
 use metrics::Metrics;
 use playlist::Orders;
 pub use reference::relative;
@@ -43,7 +43,6 @@ use refusal::Refusal;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -52,6 +51,17 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Connections at once; more wait in the system's queue.
+const CONNECTIONS_MAX: usize = 512;
+const BOUNDS: Bounds = Bounds {
+    connections: CONNECTIONS_MAX,
+    head: Duration::from_secs(20),
+    // Below, a head is refused with a reason.
+    head_bytes: 4 * HEAD_BYTES_MAX,
+    // Paused players take nothing, and cost little.
+    stall: Duration::from_secs(600),
+    drain: Duration::from_secs(5),
+};
 /// Longest head of a request that is answered.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Players whose next files are fetched at a time.
@@ -129,7 +139,7 @@ struct Shared {
     lookups: Lookups,
     ahead: usize,
     ahead_turns: Arc<Semaphore>,
-    connections: AtomicU64,
+    connections: Arc<Connections>,
     tasks: TaskTracker,
     /// Ends the tasks.
     stopped: CancellationToken,
@@ -155,7 +165,7 @@ impl Gateway {
             lookups: Lookups::default(),
             ahead: config.ahead,
             ahead_turns: Arc::new(Semaphore::new(AHEAD_MAX)),
-            connections: AtomicU64::new(0),
+            connections: Arc::default(),
             tasks: TaskTracker::new(),
             stopped: CancellationToken::new(),
         };
@@ -180,7 +190,7 @@ impl Gateway {
         let app = Router::new()
             .fallback(answer::answer)
             .with_state(Arc::clone(&shared));
-        serve::serve(listener, app, Arc::clone(&shared), stop).await;
+        listener::serve(listener, app, BOUNDS, shared.connections.clone(), stop).await;
         shared.stopped.cancel();
         shared.tasks.close();
         if timeout(TASKS_TIMEOUT, shared.tasks.wait()).await.is_err() {
@@ -199,9 +209,9 @@ impl Shared {
     }
 
     fn metrics_text(&self) -> String {
-        let connections = self.connections.load(Ordering::Relaxed);
         let summary = self.client.summary();
-        self.metrics.text(connections, self.cache.held(), &summary)
+        self.metrics
+            .text(&self.connections, self.cache.held(), &summary)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::status::Board;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store};
 use contracts::{Chain, ChainConfig};
+use listener::Connections;
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -234,6 +235,7 @@ impl Control {
         };
         let dns_addr = dns.as_ref().map(|(_, sockets)| sockets.address);
         let metrics = Arc::new(Metrics::default());
+        let connections = Arc::new(Connections::default());
         let ticket_ttl_ms = whole_ms(&config.ticket_ttl);
         let core = Arc::new(Core {
             network,
@@ -265,6 +267,7 @@ impl Control {
             issuer: opened.issuer.clone(),
             whole_tokens: Default::default(),
             metrics: metrics.clone(),
+            connections: connections.clone(),
         });
         core.members.hold(core.orders.held(), Instant::now());
         let committer = Committer::new(
@@ -316,10 +319,13 @@ impl Control {
             }),
             join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
             status: Task::spawn(|stop| board.run(stop)),
-            admin: Task::spawn(|stop| http::serve(admin_listener, admin, stop)),
+            admin: Task::spawn({
+                let connections = connections.clone();
+                |stop| http::serve(admin_listener, admin, connections, stop)
+            }),
             http: Task::spawn({
                 let public = http::public(core, config.trusted_proxies);
-                |stop| http::serve(listener, public, stop)
+                |stop| http::serve(listener, public, connections, stop)
             }),
         };
         tracing::info!(

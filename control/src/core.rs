@@ -20,6 +20,7 @@ use crate::registry::{Registry, Standing};
 use crate::seal_keys::SealKeys;
 use content::Store;
 use contracts::Agreed;
+use listener::Connections;
 use protocol::{
     Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
     NodeId, Order, OrderAsk, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked,
@@ -65,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) whole_tokens: WholeTokens,
     pub(crate) metrics: Arc<Metrics>,
+    /// Of both HTTP listeners.
+    pub(crate) connections: Arc<Connections>,
 }
 
 /// Why a client isn't sent anywhere.

@@ -1,25 +1,8 @@
 //! Counters, as Prometheus reads them. Names end in a unit or `_total`.
 
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use listener::{Connections, write_metric};
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $field:ident: $name:literal, $help:literal;)*) => {
-        /// What happened since the start.
-        #[derive(Debug, Default)]
-        pub(crate) struct Metrics {
-            $($(#[$doc])* pub(crate) $field: Counter,)*
-        }
-
-        impl Metrics {
-            fn write_counters(&self, out: &mut String) {
-                $(write_one(out, $name, "counter", $help, self.$field.value());)*
-            }
-        }
-    };
-}
-
-counters! {
+listener::counters! {
     routes: "quittance_control_routes_total", "Route requests answered with tickets.";
     routes_refused: "quittance_control_routes_refused_total", "Route requests refused.";
     tickets: "quittance_control_tickets_total", "Tickets issued.";
@@ -41,49 +24,45 @@ counters! {
     commits_missed: "quittance_control_commits_missed_total", "Epochs whose commit window passed without our log.";
 }
 
-/// Only ever goes up.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    pub(crate) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn write_one(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
-    // Writing to a string can't fail.
-    let _ = writeln!(
-        out,
-        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-    );
-}
-
 impl Metrics {
-    /// Prometheus text format 0.0.4, with the two things that go up and down.
-    pub(crate) fn text(&self, healthy_nodes: u64, collections: u64) -> String {
+    /// Prometheus text format 0.0.4, with what goes up and down and what listeners count.
+    pub(crate) fn text(
+        &self,
+        healthy_nodes: u64,
+        collections: u64,
+        connections: &Connections,
+    ) -> String {
         let mut out = String::new();
         self.write_counters(&mut out);
-        let name = "quittance_control_healthy_nodes";
-        write_one(
-            &mut out,
-            name,
-            "gauge",
-            "Nodes that get traffic.",
-            healthy_nodes,
-        );
-        let name = "quittance_control_named_collections";
-        write_one(
-            &mut out,
-            name,
-            "gauge",
-            "Collections, latest versions only.",
-            collections,
-        );
+        for (name, kind, help, value) in [
+            (
+                "healthy_nodes",
+                "gauge",
+                "Nodes that get traffic.",
+                healthy_nodes,
+            ),
+            (
+                "named_collections",
+                "gauge",
+                "Collections, latest versions only.",
+                collections,
+            ),
+            (
+                "connections",
+                "gauge",
+                "Open HTTP connections.",
+                connections.open(),
+            ),
+            (
+                "slow_clients_total",
+                "counter",
+                "HTTP connections ended because the client was too slow.",
+                connections.slow.value(),
+            ),
+        ] {
+            let name = format!("quittance_control_{name}");
+            write_metric(&mut out, &name, kind, help, value);
+        }
         out
     }
 }

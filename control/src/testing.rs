@@ -11,7 +11,6 @@ use crate::funds::Funds;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
-use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::origin_address::Allowed;
 use crate::origins::Origins;
@@ -167,7 +166,8 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         began: Instant::now(),
         issuer: Arc::new(issuer.unwrap()),
         whole_tokens: Default::default(),
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::default(),
+        connections: Arc::default(),
     })
 }
 

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 700;
 /// Folders that hold nothing we wrote.
 const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 /// Whom each of our crates may use, besides the packages of others.
-const DIRECTIONS: [(&str, &[&str]); 11] = [
+const DIRECTIONS: [(&str, &[&str]); 12] = [
     ("protocol", &[]),
     ("prover", &["protocol"]),
     ("routing", &["protocol"]),
@@ -21,7 +21,11 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
     ("content", &["protocol"]),
     ("contracts", &["protocol"]),
     ("seal", &["protocol"]),
-    ("client", &["protocol", "transport", "content", "seal"]),
+    ("listener", &[]),
+    (
+        "client",
+        &["protocol", "transport", "content", "seal", "listener"],
+    ),
     (
         "node",
         &[
@@ -36,7 +40,14 @@ const DIRECTIONS: [(&str, &[&str]); 11] = [
     (
         "verifier",
         // The client is there to probe with. Not the prover: builder and checker share the rules only.
-        &["protocol", "transport", "content", "client", "contracts"],
+        &[
+            "protocol",
+            "transport",
+            "content",
+            "client",
+            "contracts",
+            "listener",
+        ],
     ),
     ("lies", &["protocol", "contracts", "verifier"]),
 ];

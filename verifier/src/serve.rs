@@ -8,9 +8,11 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use listener::Bounds;
 use protocol::Epoch;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
@@ -39,16 +41,24 @@ struct Served {
     status: SharedStatus,
 }
 
-/// Serves until shutdown; answers under way are finished.
+/// What connections may take: a file is streamed, and auditors come one by one.
+const BOUNDS: Bounds = Bounds {
+    connections: 512,
+    head: Duration::from_secs(30),
+    head_bytes: 8 << 10,
+    stall: Duration::from_secs(60),
+    drain: Duration::from_secs(5),
+};
+
+/// Serves until shutdown; answers under way have a moment to end.
 pub(crate) async fn serve(
     listener: TcpListener,
     store: EvidenceStore,
     status: SharedStatus,
     shutdown: CancellationToken,
-) -> io::Result<()> {
-    axum::serve(listener, router(store, status))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
+) {
+    let app = router(store, status);
+    listener::serve(listener, app, BOUNDS, Arc::default(), shutdown).await;
 }
 
 fn router(store: EvidenceStore, status: SharedStatus) -> Router {

@@ -161,10 +161,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     };
     service.turns(&shutdown).await;
     stop_serving.cancel();
-    match server.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => warn!(%error, "the HTTP server failed"),
-        Err(error) => warn!(%error, "the HTTP server failed"),
+    if let Err(error) = server.await {
+        warn!(%error, "the HTTP server failed");
     }
     Ok(())
 }

@@ -1,26 +1,9 @@
 //! Counters, as Prometheus reads them. Names end in a unit or `_total`.
 
 use crate::summary::Summary;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use listener::{Connections, write_metric};
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $field:ident: $name:literal, $help:literal;)*) => {
-        /// What happened since the start.
-        #[derive(Debug, Default)]
-        pub(super) struct Metrics {
-            $($(#[$doc])* pub(super) $field: Counter,)*
-        }
-
-        impl Metrics {
-            fn write_counters(&self, out: &mut String) {
-                $(write_one(out, $name, "counter", $help, self.$field.value());)*
-            }
-        }
-    };
-}
-
-counters! {
+listener::counters! {
     requests: "quittance_gateway_requests_total", "Requests that were answered.";
     refused: "quittance_gateway_requests_refused_total", "Of these, with a status of 400 and more.";
     sent: "quittance_gateway_sent_bytes_total", "Content bytes handed to players.";
@@ -31,39 +14,27 @@ counters! {
     passed: "quittance_gateway_cache_passed_total", "Files and ranges passed through.";
     ahead: "quittance_gateway_prefetched_total", "Files taken into memory before they were asked for.";
     playlists: "quittance_gateway_playlists_total", "Playlists read for what comes next.";
-    timeouts: "quittance_gateway_slow_clients_total", "Connections ended because the client was too slow.";
-}
-
-/// Only ever goes up.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn write_one(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
-    // Writing to a string can't fail.
-    let _ = writeln!(
-        out,
-        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-    );
 }
 
 impl Metrics {
     /// Prometheus text format 0.0.4, with what goes up and down and what the client counts.
-    pub(super) fn text(&self, connections: u64, cached: u64, client: &Summary) -> String {
+    pub(super) fn text(&self, connections: &Connections, cached: u64, client: &Summary) -> String {
         let mut out = String::new();
         self.write_counters(&mut out);
         let acked = client.nodes.values().map(|node| node.bytes_acked).sum();
         for (name, kind, help, value) in [
-            ("connections", "gauge", "Open connections.", connections),
+            (
+                "connections",
+                "gauge",
+                "Open connections.",
+                connections.open(),
+            ),
+            (
+                "slow_clients_total",
+                "counter",
+                "Connections ended because the client was too slow.",
+                connections.slow.value(),
+            ),
             ("cached_bytes", "gauge", "Memory that files take.", cached),
             (
                 "verified_bytes_total",
@@ -84,7 +55,7 @@ impl Metrics {
                 client.failovers,
             ),
         ] {
-            write_one(
+            write_metric(
                 &mut out,
                 &format!("quittance_gateway_{name}"),
                 kind,

@@ -1,7 +1,6 @@
 //! Routes, each with who may ask for it, and the one place where that is checked.
 
 use super::error::Refusal;
-use super::listener::Peer;
 use super::{REQUEST_TIMEOUT, ROUTE_BYTES_MAX};
 use crate::admin_tokens::{Caller, Gate, Role};
 use axum::Router;
@@ -13,6 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Characters of a path that are logged.
@@ -115,7 +115,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 /// Lets through who may, and says in the log who did what. A token is never logged, only its name.
 async fn check(
     State((gate, roles)): State<(Arc<Gate>, &'static [Role])>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -126,7 +126,7 @@ async fn check(
         None => None,
     };
     let Some(caller) = caller else {
-        tracing::debug!(peer = %peer.address, %method, path, "refused: no token, or a wrong one");
+        tracing::debug!(peer = %peer.ip(), %method, path, "refused: no token, or a wrong one");
         let error = "this needs an admin token of this control plane, as a bearer token";
         return Refusal::new(StatusCode::UNAUTHORIZED, error).into_response();
     };

@@ -22,7 +22,6 @@ mod access;
 mod admin;
 mod client_address;
 mod error;
-mod listener;
 mod openapi;
 mod orders;
 mod origin;
@@ -38,7 +37,7 @@ pub(crate) use admin::{AdminConfig, admin};
 use axum::Router;
 use axum::http::Method;
 use ipnet::IpNet;
-use listener::{BoundedListener, Peer};
+use listener::{Bounds, Connections};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -48,8 +47,14 @@ use tokio_util::sync::CancellationToken;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest route request: a name, a key and some hundred excluded nodes.
 const ROUTE_BYTES_MAX: usize = 64 << 10;
-/// How long open requests have when the process is to end.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// What connections may take. A head has room for a viewer's token.
+const BOUNDS: Bounds = Bounds {
+    connections: 4096,
+    head: Duration::from_secs(30),
+    head_bytes: 64 << 10,
+    stall: Duration::from_secs(60),
+    drain: Duration::from_secs(5),
+};
 
 #[derive(Clone)]
 struct Web {
@@ -109,21 +114,14 @@ pub(crate) fn public(core: Arc<Core>, trusted_proxies: Vec<IpNet>) -> Router {
     router(public_routes(), None, web)
 }
 
-/// Serves until told to stop; open requests then have [`DRAIN_TIMEOUT`] to end.
-pub(crate) async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
-    let app = app.into_make_service_with_connect_info::<Peer>();
-    let stopping = stop.clone();
-    let serving = axum::serve(BoundedListener::new(listener), app)
-        .with_graceful_shutdown(async move { stopping.cancelled().await });
-    let expired = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
-    };
-    tokio::select! {
-        // Serving ends by graceful shutdown only: accept errors are waited out.
-        _ = serving.into_future() => {}
-        () = expired => tracing::warn!("HTTP requests were cut off"),
-    }
+/// Serves until told to stop; open requests then have a moment to end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    connections: Arc<Connections>,
+    stop: CancellationToken,
+) {
+    listener::serve(listener, app, BOUNDS, connections, stop).await;
 }
 
 #[cfg(test)]

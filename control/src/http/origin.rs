@@ -2,11 +2,10 @@
 
 use super::admin::Admin;
 use super::error::Refusal;
-use super::listener::Peer;
 use super::publish::{no_room, parse_hash, piece};
 use crate::durable::failed;
 use crate::origins::OriginError;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use protocol::OriginSource;
@@ -36,7 +35,6 @@ fn refusal(error: &OriginError) -> Refusal {
 pub(super) async fn put(
     State(web): State<Admin>,
     Path(hash): Path<String>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let (parts, body) = request.into_parts();
@@ -65,7 +63,6 @@ pub(super) async fn put(
     }
     file.flush().await.map_err(unwritten)?;
     drop(file);
-    let _busy = peer.busy();
     let added = origins.add(hash, source, coming.path()).await;
     added.map_err(|error| refusal(&error))?;
     Ok(StatusCode::CREATED)

@@ -2,16 +2,15 @@
 
 use super::admin::Admin;
 use super::error::Refusal;
-use super::listener::Peer;
 use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
 use crate::durable::FileError;
 use crate::seal_keys::SealKeysError;
 use axum::Json;
-use axum::body::{Body, BodyDataStream, Bytes, to_bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName};
 use axum::response::{IntoResponse, Response};
@@ -165,7 +164,6 @@ async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
 pub(super) async fn blob_put(
     State(web): State<Admin>,
     Path(hash): Path<String>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let (parts, body) = request.into_parts();
@@ -194,7 +192,7 @@ pub(super) async fn blob_put(
         discard(body).await?;
         return Ok(StatusCode::OK);
     }
-    receive(&web.core, hash, body, &peer).await?;
+    receive(&web.core, hash, body).await?;
     web.core.metrics.uploaded.add(length);
     Ok(StatusCode::CREATED)
 }
@@ -218,12 +216,7 @@ async fn discard(mut body: BodyDataStream) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn receive(
-    core: &Core,
-    hash: ContentHash,
-    mut body: BodyDataStream,
-    peer: &Peer,
-) -> Result<(), Refusal> {
+async fn receive(core: &Core, hash: ContentHash, mut body: BodyDataStream) -> Result<(), Refusal> {
     let mut incoming = core.store.incoming().map_err(stored)?;
     let mut gathered = BytesMut::with_capacity(WRITE_BYTES);
     while let Some(bytes) = piece(&mut body).await? {
@@ -236,8 +229,6 @@ async fn receive(
             gathered.reserve(WRITE_BYTES);
         }
     }
-    // Hashing and flushing a large content takes longer than a connection may be silent.
-    let _busy = peer.busy();
     incoming.write(gathered.freeze()).await.map_err(stored)?;
     incoming.finish(Some(hash)).await.map_err(stored)?;
     Ok(())
@@ -315,7 +306,6 @@ pub(super) async fn seal_key(
 pub(super) async fn collection(
     State(web): State<Admin>,
     caller: Caller,
-    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Result<(StatusCode, Json<CollectionSummary>), Refusal> {
     let slot = web.publishing.publications.try_acquire();
@@ -323,18 +313,19 @@ pub(super) async fn collection(
         let error = "too many publications at once";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
     })?;
-    let body = to_bytes(request.into_body(), PUBLISH_BYTES_MAX)
-        .await
-        .map_err(|_| {
+    let mut pieces = request.into_body().into_data_stream();
+    let mut body = BytesMut::new();
+    while let Some(bytes) = piece(&mut pieces).await? {
+        if bytes.len() > PUBLISH_BYTES_MAX - body.len() {
             let error = format!("a publish request has at most {PUBLISH_BYTES_MAX} bytes");
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error)
-        })?;
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+        }
+        body.extend_from_slice(&bytes);
+    }
     let (core, publishing) = (web.core.clone(), web.publishing.clone());
-    let published = tokio::task::spawn_blocking(move || {
-        let _busy = peer.busy();
-        publish(&core, &publishing.naming, &caller, &body)
-    })
-    .await;
+    let published =
+        tokio::task::spawn_blocking(move || publish(&core, &publishing.naming, &caller, &body))
+            .await;
     let collection = published.unwrap_or_else(|_| Err(Refusal::internal()))?;
     web.core.metrics.publications.add(1);
     web.core.replicate(&collection);

@@ -4,7 +4,6 @@ use super::Web;
 use super::admin::Admin;
 use super::client_address::client_address;
 use super::error::Refusal;
-use super::listener::Peer;
 use crate::core::{Core, RouteError};
 use crate::ticket_log::{ClosedLog, LogError};
 use axum::Json;
@@ -21,7 +20,7 @@ use protocol::{
 };
 use serde::Deserialize;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -67,7 +66,7 @@ fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> Refusal 
 
 pub(super) async fn route(
     State(web): State<Web>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     request: Result<Json<RouteRequest>, JsonRejection>,
 ) -> Result<Json<RouteAnswer>, Refusal> {
@@ -81,7 +80,7 @@ pub(super) async fn route(
         let error = format!("at most {MEASURED_MAX} round trips can be told");
         return Err(Refusal::bad_request(error));
     }
-    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     match core.route(&request, from).await {
         Ok(answer) => {
             core.metrics.routes.add(1);
@@ -106,12 +105,12 @@ pub(super) struct Explain {
 
 pub(super) async fn explain(
     State(web): State<Web>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     asked: Result<Query<Explain>, QueryRejection>,
 ) -> Result<Json<RouteExplanation>, Refusal> {
     let Query(asked) = asked.map_err(|error| Refusal::bad_request(error.body_text()))?;
-    let own = || client_address(peer.address, &headers, &web.trusted_proxies);
+    let own = || client_address(peer.ip(), &headers, &web.trusted_proxies);
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
     let explained = core.explain(&asked.collection, from);
@@ -266,6 +265,6 @@ pub(super) async fn metrics(State(web): State<Admin>) -> Response {
     let core = &web.core;
     let healthy = core.members.healthy_count(Instant::now()) as u64;
     let collections = core.catalogue.list().len() as u64;
-    let text = core.metrics.text(healthy, collections);
+    let text = core.metrics.text(healthy, collections, &core.connections);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

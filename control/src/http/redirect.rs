@@ -3,7 +3,6 @@
 use super::Web;
 use super::client_address::client_address;
 use super::error::Refusal;
-use super::listener::Peer;
 use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use crate::playlist::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};
@@ -17,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::{ContentHash, Entry, URI_SIGNING_PACKAGE, ViewerToken};
 use seal::FileSeal;
 use serde::Serialize;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Seconds after which a player asks again which pathway is best.
@@ -49,7 +49,7 @@ fn refusal(error: &RouteError) -> Refusal {
 /// `GET /r/{collection}/{path}`: 302 to a gateway; a playlist is answered at once, rewritten.
 pub(super) async fn redirect(
     State(web): State<Web>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((wanted, path)): Path<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
@@ -62,7 +62,7 @@ pub(super) async fn redirect(
         let shown: String = path.chars().take(80).collect();
         Refusal::not_found(format!("{wanted} holds no file {shown:?}"))
     })?;
-    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     let token = viewer_token(&query, &headers)?;
     let pathways = core
         .pathways(&collection, token.as_ref(), from)
@@ -213,14 +213,14 @@ pub(super) struct Steering {
 /// `GET /v1/steering/{collection}`: which pathway is best now, for the client that asks.
 pub(super) async fn steering(
     State(web): State<Web>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(wanted): Path<String>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let core = &web.core;
     let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
-    let from = client_address(peer.address, &headers, &web.trusted_proxies);
+    let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     let token = viewer_token(&query, &headers)?;
     let pathways = core
         .pathways(&collection, token.as_ref(), from)

@@ -63,7 +63,9 @@ impl Server {
             (listener, public(core.clone(), Vec::new())),
             (admin_listener, admin(core.clone(), config)),
         ];
-        let tasks = apis.map(|(listener, app)| tokio::spawn(serve(listener, app, stop.clone())));
+        let tasks = apis.map(|(listener, app)| {
+            tokio::spawn(serve(listener, app, Arc::default(), stop.clone()))
+        });
         let mut tasks = Vec::from(tasks);
         tasks.push(tokio::spawn(board.run(stop.clone())));
         Self {
