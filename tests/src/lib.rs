@@ -12,6 +12,7 @@ pub mod origin;
 pub mod page;
 pub mod players;
 pub mod raw;
+mod script;
 mod world;
 
 pub use command::{Ran, binary, run};

@@ -1,12 +1,12 @@
 //! A gateway, and those who watch through it: ffmpeg, and hls.js in a headless Chromium.
 
+use crate::script::Script;
 use crate::{World, eventually};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use testnet::Process;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 use toolchain::Players;
 
@@ -102,11 +102,7 @@ pub async fn watch(program: &Path, args: &[&str]) -> String {
 
 /// hls.js in a browser, told what to do.
 #[derive(Debug)]
-pub struct Browser {
-    _child: Child,
-    told: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
+pub struct Browser(Script);
 
 impl Browser {
     /// Opens a playlist; it plays as soon as it can.
@@ -114,22 +110,7 @@ impl Browser {
     /// # Panics
     /// If the browser can't be started.
     pub fn open(players: &Players, url: &str) -> Self {
-        let mut command = Command::new("node");
-        command
-            .arg(&players.script)
-            .arg(&players.chromium)
-            .arg(url)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().expect("Node.js is there");
-        let told = child.stdin.take().expect("piped");
-        let answers = child.stdout.take().expect("piped");
-        Self {
-            _child: child,
-            told,
-            answers: BufReader::new(answers).lines(),
-        }
+        Self(Script::start(players, "play.mjs", url))
     }
 
     /// Has it do something (`tests/browser/play.mjs` says what there is): where playback is then.
@@ -137,13 +118,7 @@ impl Browser {
     /// # Panics
     /// If it can't, or the player gave up.
     pub async fn has(&mut self, what: &str, value: impl Into<Value>) -> Value {
-        let line = format!("{}\n", json!({ what: value.into() }));
-        let sent = self.told.write_all(line.as_bytes()).await;
-        sent.expect("the browser runs: its messages are above");
-        let answer = timeout(crate::PATIENCE, self.answers.next_line()).await;
-        let answer = answer.expect("it answers in time").expect("text");
-        let answer = answer.unwrap_or_else(|| panic!("it ended at {line}; its messages are above"));
-        let state: Value = serde_json::from_str(&answer).expect("JSON");
+        let state = self.0.has(what, value.into()).await;
         assert_eq!(state["errors"], json!([]), "hls.js gave up: {state}");
         state
     }
