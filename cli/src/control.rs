@@ -98,6 +98,9 @@ settings! {
         /// Public addresses of name servers in the zone, separated by commas [default: dns_listen's].
         #[arg(long, value_name = "IP,…")]
         dns_address: String,
+        /// Name in the DNS zone of the HTTP gateways near who asks, one label like `gateway` [default: none].
+        #[arg(long, value_name = "LABEL")]
+        dns_gateways: String,
         /// Networks of reverse proxies whose X-Forwarded-For is believed, separated by commas.
         #[arg(long, value_name = "CIDR,…")]
         trusted_proxies: Networks,
@@ -262,6 +265,7 @@ fn dns(settings: &ControlSettings) -> Result<Option<::control::DnsConfig>> {
     }
     dns.name_servers = list(&settings.dns_name_servers);
     dns.contact.clone_from(&settings.dns_contact);
+    dns.gateways.clone_from(&settings.dns_gateways);
     for address in list(&settings.dns_address) {
         let parsed = address.parse();
         let wrong = || format!("dns_address: {address:?} is no IP address");

@@ -27,7 +27,7 @@ use protocol::{
     RouteAnswer, RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets,
     URI_SIGNING_PACKAGE, ViewerToken, keccak256,
 };
-use routing::Why;
+use routing::{Why, ZoneIndex, Zones};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -184,11 +184,7 @@ impl Core {
             return Err(self.no_node(collection, &chosen, false));
         }
         let zones = &chosen.overlay.zones;
-        let placement = chosen.decision.placement;
-        // The way from a client to its gateway is the one that has no fail-over but the player's.
-        let near =
-            std::iter::once(placement.zone).chain(zones.fallbacks(placement.zone).iter().copied());
-        let gateways = self.gateways.healthy(zones, near, turn);
+        let gateways = self.gateways_near(zones, chosen.decision.placement.zone, turn);
         if gateways.is_empty() {
             return Err(RouteError::NoGateway);
         }
@@ -202,6 +198,13 @@ impl Core {
         };
         let nodes = chosen.nodes.iter().enumerate();
         Ok(nodes.map(|(number, node)| of(node, number)).collect())
+    }
+
+    /// Gateways of a zone, or of the first to take its place that has any; in turns.
+    pub(crate) fn gateways_near(&self, zones: &Zones, zone: ZoneIndex, turn: u64) -> Vec<String> {
+        // The way from a client to its gateway is the one that has no fail-over but the player's.
+        let near = std::iter::once(zone).chain(zones.fallbacks(zone).iter().copied());
+        self.gateways.healthy(zones, near, turn)
     }
 
     /// Where a client at an address would be sent, and why. Nothing is issued or counted.

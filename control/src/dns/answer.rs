@@ -5,10 +5,12 @@ use super::zone::{Place, Zone};
 use crate::catalogue::Named;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::HINFO;
+use hickory_proto::rr::rdata::name::CNAME;
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use protocol::CollectionId;
 use std::net::IpAddr;
+use url::Host;
 
 /// Longest answer over UDP, whatever the asker can take: packets that long aren't fragmented.
 pub(super) const PAYLOAD_MAX: u16 = 1232;
@@ -47,12 +49,51 @@ pub(super) struct Nearby {
     pub(super) scope: u8,
 }
 
+/// Gateways for a client, best first, and for whom else they are right.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Gateways {
+    /// Of one zone.
+    pub(super) hosts: Vec<Host>,
+    /// As [`Nearby::scope`].
+    pub(super) scope: u8,
+}
+
+impl Gateways {
+    /// A name stands for itself alone (RFC 1034, section 3.6.2): if the best has one, that is the answer, and else the
+    /// addresses of those that have one.
+    fn records(&self, owner: &Name, kind: RecordType, ttl: u32) -> Vec<Record> {
+        let record = |data| Record::from_rdata(owner.clone(), ttl, data);
+        if let Some(Host::Domain(domain)) = self.hosts.first() {
+            // What isn't a name on the wire can't be looked up either.
+            let alias = Name::from_ascii(domain).into_iter();
+            return alias
+                .map(|mut alias| {
+                    alias.set_fqdn(true);
+                    record(RData::CNAME(CNAME(alias)))
+                })
+                .collect();
+        }
+        let addresses = self.hosts.iter().filter_map(|host| match host {
+            Host::Ipv4(address) => Some(IpAddr::from(*address)),
+            Host::Ipv6(address) => Some(IpAddr::from(*address)),
+            Host::Domain(_) => None,
+        });
+        let records = addresses.map(|address| record(RData::from(address)));
+        records
+            .filter(|record| record.record_type() == kind)
+            .take(ADDRESSES_MAX)
+            .collect()
+    }
+}
+
 /// What answers depend on.
 pub(super) trait Directory {
     /// What stands under labels in lower case, the last one first, dots between them.
     fn find(&self, labels: &str) -> Named;
     /// Nodes' addresses of one family for a client.
     fn nodes(&self, collection: CollectionId, from: IpAddr, family: Family) -> Nearby;
+    /// Gateways for a client.
+    fn gateways(&self, from: IpAddr) -> Gateways;
 }
 
 /// The answer to a packet from an address; none if there is nothing to be answered.
@@ -190,6 +231,11 @@ fn fill(
                 .filter(|record| record.record_type() == question.query_type)
                 .collect();
             (true, records)
+        }
+        _ if zone.is_gateways(name) => {
+            let near = directory.gateways(client.address);
+            scope = near.scope;
+            (true, near.records(name, question.query_type, zone.ttl))
         }
         _ => {
             let named = match place {

@@ -1,5 +1,5 @@
 //! Authoritative DNS: a collection is a name in the zone, and its addresses are those of the nodes that the
-//! decision function chooses for who asks.
+//! decision function chooses for who asks. One name is that of the HTTP gateways near who asks.
 //!
 //! | module | |
 //! |---|---|
@@ -20,7 +20,7 @@ pub use zone::{DnsConfig, DnsConfigError};
 use crate::catalogue::Named;
 use crate::client_network::ClientNetwork;
 use crate::core::{Core, turn_of_address};
-use answer::{Directory, Family, Nearby, PAYLOAD_MAX, Way, answer};
+use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use limit::{Limiter, Verdict};
 use protocol::CollectionId;
 use std::collections::HashMap;
@@ -34,6 +34,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// Nodes looked at for an answer: those without an address of the wanted family are passed over.
 const NODES_MAX: usize = 16;
@@ -83,6 +84,20 @@ impl Directory for Core {
             addresses.push(address);
         }
         Nearby { addresses, scope }
+    }
+
+    fn gateways(&self, from: IpAddr) -> Gateways {
+        let overlay = self.members.overlay();
+        let placement = overlay.place(from);
+        let urls = self.gateways_near(&overlay.zones, placement.zone, turn_of_address(from));
+        let hosts = urls.iter().filter_map(|url| {
+            let url = Url::parse(url).ok()?;
+            url.host().map(|host| host.to_owned())
+        });
+        Gateways {
+            hosts: hosts.collect(),
+            scope: overlay.alike(from, placement.how),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use super::answer::{Directory, Family, Nearby, PAYLOAD_MAX, Way, answer};
+use super::answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use super::limit::{ANSWERS_MAX, Limiter, Verdict};
 use super::zone::{DnsConfig, DnsConfigError, Zone};
 use crate::catalogue::Named;
@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use protocol::{CollectionId, Heartbeat, NodeId};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+use url::Host;
 
 /// Collection `film` on two networks' nodes, `a.b.c`, which has no node, and what is between.
 struct Made;
@@ -43,6 +44,23 @@ impl Directory for Made {
             scope: if east { 16 } else { 1 },
         }
     }
+
+    fn gateways(&self, from: IpAddr) -> Gateways {
+        let east = from.to_string().starts_with("10.1.");
+        let all: &[&str] = match east {
+            true => &["Edge-1.example", "198.51.100.9"],
+            false => &[
+                "203.0.113.9",
+                "[2001:db8::9]",
+                "edge-2.example",
+                "203.0.113.8",
+            ],
+        };
+        Gateways {
+            hosts: all.iter().map(|host| Host::parse(host).unwrap()).collect(),
+            scope: if east { 16 } else { 1 },
+        }
+    }
 }
 
 fn config() -> DnsConfig {
@@ -50,7 +68,12 @@ fn config() -> DnsConfig {
 }
 
 fn zone() -> Zone {
-    Zone::new(&config()).unwrap()
+    let gateways = Some("gateway".to_owned());
+    Zone::new(&DnsConfig {
+        gateways,
+        ..config()
+    })
+    .unwrap()
 }
 
 fn resolver() -> IpAddr {
@@ -107,12 +130,11 @@ fn ask(name: &str, kind: RecordType) -> Message {
 }
 
 fn with_subnet(value: &[u8]) -> Message {
-    let packet = query(
-        "film.cdn.example",
-        RecordType::A,
-        Some(opt(4096, 0, &subnet(value))),
-    );
-    asked(&packet)
+    of_subnet("film.cdn.example", RecordType::A, value)
+}
+
+fn of_subnet(name: &str, kind: RecordType, value: &[u8]) -> Message {
+    asked(&query(name, kind, Some(opt(4096, 0, &subnet(value)))))
 }
 
 fn addresses(answer: &Message) -> Vec<String> {
@@ -184,6 +206,36 @@ fn addresses_are_those_near_the_subnet_with_its_scope() {
     let plain = ask("film.cdn.example", RecordType::A);
     assert!(plain.edns.is_none(), "who doesn't ask gets none");
     assert_eq!(addresses(&plain).len(), 3);
+}
+
+#[test]
+fn gateways_have_a_name_of_their_own() {
+    let (east, west) = ([0, 1, 24, 0, 10, 1, 7], [0, 1, 24, 0, 10, 2, 7]);
+    let of = |kind, subnet| of_subnet("gateway.cdn.example", kind, subnet);
+    // One that is called something is all that is said, whatever is asked.
+    for kind in [RecordType::A, RecordType::AAAA, RecordType::TXT] {
+        let answer = of(kind, &east);
+        let [only] = &answer.answers[..] else {
+            panic!("{answer}");
+        };
+        let RData::CNAME(alias) = &only.data else {
+            panic!("{answer}");
+        };
+        assert_eq!(alias.to_ascii(), "edge-1.example.");
+        assert_eq!(only.ttl, 20);
+        assert_eq!(echoed(&answer), [0, 1, 24, 16, 10, 1, 7]);
+    }
+    let answer = of(RecordType::A, &west);
+    assert_eq!(addresses(&answer), ["203.0.113.9", "203.0.113.8"]);
+    assert_eq!(echoed(&answer), [0, 1, 24, 1, 10, 2, 7]);
+    assert_eq!(addresses(&of(RecordType::AAAA, &west)), ["2001:db8::9"]);
+    is_nodata(&of(RecordType::TXT, &west));
+    assert_eq!(
+        ask("x.gateway.cdn.example", RecordType::A)
+            .metadata
+            .response_code,
+        ResponseCode::NXDomain
+    );
 }
 
 #[test]
@@ -422,6 +474,12 @@ fn settings_that_cannot_be_are_refused() {
     assert_eq!(anywhere, DnsConfigError::Glue("ns.cdn.example.".into()));
     let many = with(|it| it.addresses = vec![resolver(); 9]);
     assert_eq!(many, DnsConfigError::TooMany);
+    for label in ["", "a.b", "ns", &"a".repeat(64)] {
+        let mut named = config();
+        named.gateways = Some(label.into());
+        let wrong = DnsConfigError::Gateways(label.into());
+        assert_eq!(Zone::new(&named).map(drop), Err(wrong));
+    }
 }
 
 #[test]

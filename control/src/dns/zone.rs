@@ -30,6 +30,8 @@ pub struct DnsConfig {
     pub contact: Option<String>,
     /// Addresses of the name servers that are in the zone. Default `listen`'s, if it is an address.
     pub addresses: Vec<IpAddr>,
+    /// Name in the zone under which HTTP gateways are, like `gateway`. Default none.
+    pub gateways: Option<String>,
 }
 
 impl DnsConfig {
@@ -42,6 +44,7 @@ impl DnsConfig {
             name_servers: Vec::new(),
             contact: None,
             addresses: Vec::new(),
+            gateways: None,
         }
     }
 }
@@ -66,6 +69,11 @@ pub enum DnsConfigError {
     /// Resolvers couldn't find it.
     #[error("name server {0} is in the DNS zone itself: give its addresses (dns_address)")]
     Glue(String),
+    /// Not below the zone, or what else there is.
+    #[error(
+        "gateways can't have the DNS name {0:?}: write one label, like gateway, that no name server has"
+    )]
+    Gateways(String),
 }
 
 /// The zone.
@@ -76,6 +84,7 @@ pub(crate) struct Zone {
     name_servers: Vec<Name>,
     contact: Name,
     pub(super) addresses: Vec<IpAddr>,
+    gateways: Option<Name>,
 }
 
 /// Where a name stands to a zone.
@@ -129,12 +138,25 @@ impl Zone {
         if addresses.is_empty() && !config.listen.ip().is_unspecified() {
             addresses.push(config.listen.ip());
         }
+        let wrong = |label: &String| DnsConfigError::Gateways(label.clone());
+        let gateways = match &config.gateways {
+            Some(label) if label.is_empty() || label.contains('.') => return Err(wrong(label)),
+            Some(label) => Some(below(label).map_err(|_| wrong(label))?),
+            None => None,
+        };
+        if gateways
+            .as_ref()
+            .is_some_and(|name| name_servers.contains(name))
+        {
+            return Err(wrong(&config.gateways.clone().unwrap_or_default()));
+        }
         let zone = Self {
             apex,
             ttl: config.ttl.as_secs() as u32,
             name_servers,
             contact,
             addresses,
+            gateways,
         };
         let within = |server: &&Name| zone.apex.zone_of(server);
         match zone.name_servers.iter().find(within) {
@@ -170,6 +192,11 @@ impl Zone {
     /// Whether a name is one of the zone's name servers.
     pub(super) fn serves(&self, name: &Name) -> bool {
         self.name_servers.contains(name)
+    }
+
+    /// Whether a name is that of the gateways.
+    pub(super) fn is_gateways(&self, name: &Name) -> bool {
+        self.gateways.as_ref() == Some(name)
     }
 
     /// Whether name servers are below a name.

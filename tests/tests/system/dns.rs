@@ -1,6 +1,7 @@
 //! Authoritative DNS, asked by `dig`.
 
 use crate::routing::{configure, divide};
+use quittance_tests::players::GatewayProcess;
 use quittance_tests::{World, eventually, noise};
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -47,9 +48,13 @@ async fn resolvers_get_nodes_near_their_clients() {
     world.kill_node(0).await;
     world.start_node(0).expect("it starts");
     let port = free_port();
-    let lines = format!("dns_listen = \"127.0.0.1:{port}\"\ndns_zone = \"cdn.example\"\n");
+    let lines = format!(
+        "dns_listen = \"127.0.0.1:{port}\"\ndns_zone = \"cdn.example\"\ndns_gateways = \"gateway\"\n"
+    );
     configure(&world, "control", &lines);
-    divide(&mut world, [&[], &[]]).await;
+    let gateway = GatewayProcess::start(&world, "gateway").await;
+    let by_name = gateway.url.replace("127.0.0.1", "localhost");
+    divide(&mut world, [&[&gateway.url], &[&by_name]]).await;
     let (east, address) = ("IN\tA\t127.0.0.2", "IN\tA\t127.0.0.1");
     let any = "IN\tA\t127.0.0.";
 
@@ -141,6 +146,26 @@ async fn resolvers_get_nodes_near_their_clients() {
             );
         }
     }
+
+    // Whoever speaks HTTP finds the gateway near it, and by it the content.
+    let from_east = "gateway.cdn.example A +subnet=10.1.7.0/24";
+    let answer = eventually("the gateway to be named", async || {
+        let answer = dig(port, from_east).await;
+        answer.contains("ANSWER: 1,").then_some(answer)
+    })
+    .await;
+    assert!(answer.contains("IN\tA\t127.0.0.1"), "{answer}");
+    assert!(answer.contains("CLIENT-SUBNET: 10.1.7.0/24/16"), "{answer}");
+    let answer = dig(port, "gateway.cdn.example AAAA +subnet=10.2.7.0/24").await;
+    assert!(answer.contains("IN\tCNAME\tlocalhost."), "{answer}");
+    let at = reqwest::Url::parse(&gateway.url).expect("a URL");
+    let at = at.socket_addrs(|| None).expect("an address")[0];
+    let player = reqwest::Client::builder().resolve("gateway.cdn.example", at);
+    let player = player.build().expect("a client");
+    let url = format!("http://gateway.cdn.example:{}/film/a.bin", at.port());
+    let got = player.get(url).send().await.expect("it answers");
+    assert_eq!(got.bytes().await.expect("all of it"), film);
+    gateway.stop().await;
 
     // A lost zone's clients get the others; when all are gone there is nobody to name.
     let from_east = "film.cdn.example A +subnet=10.1.7.0/24";
