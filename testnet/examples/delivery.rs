@@ -22,7 +22,10 @@ struct Measured {
 
 #[derive(Debug, Serialize)]
 struct Round {
+    /// Published with `--open`.
     ours: Measured,
+    /// The same content as `publish` seals it, opened by the client.
+    sealed: Measured,
     raw: Measured,
 }
 
@@ -34,6 +37,9 @@ struct Outcome {
     ratio_throughput: f64,
     /// CPU of both sides together, ours over raw, median of the rounds' ratios.
     ratio_cpu: f64,
+    /// Sealed over open, likewise.
+    sealed_ratio_throughput: f64,
+    sealed_ratio_cpu: f64,
     /// Peak memory of the node.
     node_rss_mb: f64,
     rounds: Vec<Round>,
@@ -49,6 +55,10 @@ struct Args {
     #[arg(long, default_value_t = 1024)]
     mib: u64,
 }
+
+/// Names of the content as it is, and sealed.
+const OPEN: &str = "content";
+const SEALED: &str = "sealed";
 
 /// The top of the checkout.
 fn root() -> PathBuf {
@@ -88,9 +98,8 @@ async fn measure(rounds: usize, mib: u64) -> Result<()> {
     let network = Network::start(config, &|step| eprintln!("{step}")).await?;
     eprintln!("publishing {mib} MiB");
     // As it is: what is compared with raw QUIC is delivery.
-    network
-        .publish_with(&content, "content", &["--open"])
-        .await?;
+    network.publish_with(&content, OPEN, &["--open"]).await?;
+    network.publish_with(&content, SEALED, &[]).await?;
     let node = network.nodes[0]
         .process
         .as_ref()
@@ -100,37 +109,48 @@ async fn measure(rounds: usize, mib: u64) -> Result<()> {
     let mut raw = RawServer::start(&release.join("examples/raw"), mib << 20)?;
     // Neither side begins cold: the node fills its cache here.
     eprintln!("warming up");
-    ours(&network, node, mib)?;
+    ours(&network, OPEN, node, mib)?;
+    ours(&network, SEALED, node, mib)?;
     raw.fetch(mib)?;
 
     let mut measured = Vec::with_capacity(rounds);
     println!(
-        "{:>5} {:>30} {:>30} {:>8}",
-        "round", "ours Gbit/s (CPU s/GiB)", "raw quinn", "ratio"
+        "{:>5} {:>24} {:>24} {:>24} {:>8} {:>8}",
+        "round", "Gbit/s (CPU s/GiB): ours", "ours, sealed", "raw quinn", "to raw", "sealed"
     );
     for number in 1..=rounds {
         let round = Round {
-            ours: ours(&network, node, mib)?,
+            ours: ours(&network, OPEN, node, mib)?,
+            sealed: ours(&network, SEALED, node, mib)?,
             raw: raw.fetch(mib)?,
         };
         println!(
-            "{number:>5} {:>30} {:>30} {:>8.3}",
+            "{number:>5} {:>24} {:>24} {:>24} {:>8.3} {:>8.3}",
             show(&round.ours),
+            show(&round.sealed),
             show(&round.raw),
-            throughput(&round)
+            throughput(&round.ours, &round.raw),
+            throughput(&round.sealed, &round.ours)
         );
         measured.push(round);
     }
     let outcome = Outcome {
         mib,
-        ratio_throughput: median(measured.iter().map(throughput)),
-        ratio_cpu: median(measured.iter().map(cpu)),
+        ratio_throughput: median(&measured, |it| throughput(&it.ours, &it.raw)),
+        ratio_cpu: median(&measured, |it| cpu(&it.ours, &it.raw)),
+        sealed_ratio_throughput: median(&measured, |it| throughput(&it.sealed, &it.ours)),
+        sealed_ratio_cpu: median(&measured, |it| cpu(&it.sealed, &it.ours)),
         node_rss_mb: peak_rss_mb(node)?,
         rounds: measured,
     };
     println!(
-        "median: {:.3} of raw quinn's throughput, {:.3} of its CPU; node's peak memory {:.1} MB",
-        outcome.ratio_throughput, outcome.ratio_cpu, outcome.node_rss_mb
+        "median: {:.3} of raw quinn's throughput, {:.3} of its CPU; sealed {:.3} and {:.3} of open; node's peak memory \
+         {:.1} MB",
+        outcome.ratio_throughput,
+        outcome.ratio_cpu,
+        outcome.sealed_ratio_throughput,
+        outcome.sealed_ratio_cpu,
+        outcome.node_rss_mb
     );
     let target = root().join("target/bench");
     fs::create_dir_all(&target)?;
@@ -151,17 +171,17 @@ fn show(measured: &Measured) -> String {
     format!("{gbit_per_s:.2} ({server_cpu_s_per_gib:.2} + {client_cpu_s_per_gib:.2})")
 }
 
-fn throughput(round: &Round) -> f64 {
-    round.ours.gbit_per_s / round.raw.gbit_per_s
+fn throughput(one: &Measured, other: &Measured) -> f64 {
+    one.gbit_per_s / other.gbit_per_s
 }
 
-fn cpu(round: &Round) -> f64 {
+fn cpu(one: &Measured, other: &Measured) -> f64 {
     let sum = |m: &Measured| m.server_cpu_s_per_gib + m.client_cpu_s_per_gib;
-    sum(&round.ours) / sum(&round.raw)
+    sum(one) / sum(other)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
+fn median(rounds: &[Round], ratio: impl Fn(&Round) -> f64) -> f64 {
+    let mut values: Vec<_> = rounds.iter().map(ratio).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -220,10 +240,11 @@ fn fetch(mut command: Command, server: u32, mib: u64) -> Result<Measured> {
     })
 }
 
-/// `quittance get` of the file, verified and receipted, handed to nowhere.
-fn ours(network: &Network, node: u32, mib: u64) -> Result<Measured> {
+/// `quittance get` of a collection's file, verified and receipted, handed to nowhere.
+fn ours(network: &Network, collection: &str, node: u32, mib: u64) -> Result<Measured> {
     let mut command = Command::new(&network.config.binary);
-    command.args(["get", "content/content.bin", "--discard", "--json"]);
+    let file = format!("{collection}/content.bin");
+    command.args(["get", &file, "--discard", "--json"]);
     command.args(["--control", &network.control_url]);
     fetch(command, node, mib)
 }
