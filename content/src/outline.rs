@@ -4,10 +4,12 @@ use crate::geometry::{chunk_ranges, tree};
 use bao_tree::io::EncodeError;
 use bao_tree::io::outboard::PreOrderOutboard;
 use bao_tree::io::sync::{ReadAt, Size, encode_ranges_validated};
-use protocol::{ContentHash, SLICE_BYTES};
+use blake3::hazmat::{Mode, merge_subtrees_non_root, merge_subtrees_root};
+use protocol::{ContentHash, GROUP_BYTES, SLICE_BYTES};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,7 +56,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Opens an outboard. Whether it is that content's shows with its bytes. Blocking.
+    /// Opens an outboard. Whether it is that content's shows with its bytes, or by [`Outline::check`]. Blocking.
     ///
     /// # Errors
     /// If it can't be read, or doesn't have the length of such an outboard.
@@ -73,6 +75,33 @@ impl Outline {
     /// Length of the content in bytes.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Checks that it is that content's outboard: every pair of hashes is what the hash above it says. Blocking.
+    ///
+    /// # Errors
+    /// If it isn't, or can't be read.
+    pub fn check(&self) -> Result<(), OutlineError> {
+        let mut pairs = BufReader::with_capacity(READ_BYTES, Pairs(&self.outboard, 0));
+        // What is to come, in the order of the file: hashes of trees of more than one group.
+        let groups = self.size.div_ceil(GROUP_BYTES);
+        let root = *self.hash.as_bytes();
+        let mut expected: Vec<_> = (groups > 1).then_some((root, groups)).into_iter().collect();
+        let mut mode = MergeMode::Root;
+        while let Some((hash, groups)) = expected.pop() {
+            let mut pair = [[0; 32]; 2];
+            pairs.read_exact(&mut pair[0])?;
+            pairs.read_exact(&mut pair[1])?;
+            if mode.merge(&pair) != hash {
+                return Err(OutlineError::Mismatch);
+            }
+            mode = MergeMode::Inner;
+            // The left one has the most groups that are a power of two, and leave some to the right one.
+            let left = groups.next_power_of_two() / 2;
+            let below = [(pair[1], groups - left), (pair[0], left)];
+            expected.extend(below.into_iter().filter(|(_, groups)| *groups > 1));
+        }
+        Ok(())
     }
 
     /// The bao response for one slice or part of one, whose bytes these are. Blocking.
@@ -101,6 +130,31 @@ impl Outline {
             Err(EncodeError::Io(error)) => Err(error.into()),
             Err(_) => Err(OutlineError::Mismatch),
         }
+    }
+}
+
+enum MergeMode {
+    Root,
+    Inner,
+}
+
+impl MergeMode {
+    fn merge(&self, [left, right]: &[[u8; 32]; 2]) -> [u8; 32] {
+        match self {
+            Self::Root => merge_subtrees_root(left, right, Mode::Hash).into(),
+            Self::Inner => merge_subtrees_non_root(left, right, Mode::Hash),
+        }
+    }
+}
+
+/// Reads a file from its beginning, whoever else reads it.
+struct Pairs<'a>(&'a File, u64);
+
+impl Read for Pairs<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = FileExt::read_at(self.0, buffer, self.1)?;
+        self.1 += count as u64;
+        Ok(count)
     }
 }
 
@@ -139,7 +193,14 @@ mod tests {
     async fn what_is_elsewhere_is_sent_like_what_is_here_and_other_bytes_are_not() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store"), u64::MAX, OnDamage::Refuse).unwrap();
-        for size in [1u64, 16 << 10, (16 << 10) + 1, (3 << 20) + 77_777] {
+        for size in [
+            0u64,
+            1,
+            16 << 10,
+            (16 << 10) + 1,
+            48 << 10,
+            (3 << 20) + 77_777,
+        ] {
             let bytes: Vec<u8> = (0..size).map(|i| ((i * i) >> 7) as u8).collect();
             let file = dir.path().join("file");
             std::fs::write(&file, &bytes).unwrap();
@@ -149,8 +210,10 @@ mod tests {
             let hash = write_outboard(&bytes[..], size, &mut outboard).unwrap();
             assert_eq!(hash, blob.hash());
             let outline = Outline::open(&path, hash, size).unwrap();
-            let last = (size - 1) / (16 << 10) * (16 << 10);
-            for range in slices(0..size).chain(std::iter::once(last..size)) {
+            outline.check().unwrap();
+            let last = size.saturating_sub(1) / (16 << 10) * (16 << 10);
+            let last = (size > 0).then_some(last..size);
+            for range in slices(0..size).chain(last) {
                 let mut part = bytes[range.start as usize..range.end as usize].to_vec();
                 let sent = outline.encode(&range, &part).unwrap();
                 assert_eq!(sent, encode_slice(&blob, range.clone()).await.unwrap());
@@ -159,6 +222,18 @@ mod tests {
                 assert!(matches!(refused, Err(OutlineError::Mismatch)));
             }
             assert!(Outline::open(&path, hash, size + (32 << 10)).is_err());
+            // Any other outboard is refused, without a byte of the content.
+            let whole = std::fs::read(&path).unwrap();
+            for at in (0..whole.len()).step_by(31) {
+                let mut other = whole.clone();
+                other[at] ^= 1;
+                std::fs::write(&path, other).unwrap();
+                let refused = outline.check();
+                assert!(matches!(refused, Err(OutlineError::Mismatch)), "{at}");
+            }
+            if size == 0 {
+                continue;
+            }
             assert!(write_outboard(&bytes[..size as usize - 1], size, &mut outboard).is_err());
         }
     }

@@ -6,11 +6,11 @@
 
 use crate::durable::{self, FileError, failed};
 use protocol::{
-    Address, CollectionId, CollectionSummary, Manifest, ManifestError, Package, Policy, SealKeyId,
-    UnixMillis, Version,
+    Address, CollectionId, CollectionSummary, ContentHash, Manifest, ManifestError, Package,
+    Policy, SealKeyId, UnixMillis, Version,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -475,6 +475,23 @@ impl Catalogue {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
         let mut all = index.by_id.values();
         all.any(|one| one.seal_key.as_ref() == Some(key))
+    }
+
+    /// What every collection holds, old versions too, with the account that pays. Blocking.
+    pub(crate) fn contents(
+        &self,
+    ) -> Result<BTreeSet<(ContentHash, Option<Address>)>, CatalogueError> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = file.publications.iter();
+        let all: BTreeSet<_> = all.map(|one| (one.collection, one.payer)).collect();
+        drop(file);
+        let mut contents = BTreeSet::new();
+        for (id, payer) in all {
+            let manifest = self.manifest(&id)?;
+            let entries = manifest.entries().iter();
+            contents.extend(entries.map(|entry| (entry.content, Some(payer))));
+        }
+        Ok(contents)
     }
 
     /// The manifest's bytes. Blocking.

@@ -47,6 +47,29 @@ fn the_latest_version_under_a_name_wins_and_stays() {
 }
 
 #[test]
+fn what_an_account_pays_for_is_what_it_handed_in_before_that_was_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let of = |n: u8| {
+        Manifest::new(vec![Entry {
+            content: ContentHash::from([n; 32]),
+            ..manifest(1).entries()[0].clone()
+        }])
+        .unwrap()
+    };
+    let other = Address::repeat_byte(2);
+    // Old versions, too, and what several have.
+    for (name, n, payer) in [("a", 1, PAYER), ("a", 2, PAYER), ("b", 2, other)] {
+        let published = catalogue.publish(name, &of(n), payer, None, Vec::new(), 10);
+        published.unwrap();
+    }
+    let expected = [(1, PAYER), (2, PAYER), (2, other)];
+    let expected = expected.map(|(n, payer)| (ContentHash::from([n; 32]), Some(payer)));
+    let found: Vec<_> = catalogue.contents().unwrap().into_iter().collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn policies_are_of_names_and_of_all_their_versions() {
     let dir = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::open(dir.path()).unwrap();

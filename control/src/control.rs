@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::core::Core;
 use crate::durable::{self, failed};
 use crate::funds::{Funds, Source};
+use crate::handed_in::HandedIn;
 use crate::http::AdminConfig;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::membership::{Members, MembersConfig};
@@ -253,6 +254,7 @@ impl Control {
             store: opened.store,
             seal_keys: opened.seal_keys,
             origins: opened.origins,
+            handed_in: opened.handed_in,
             members: Members::new(members, opened.overlay),
             holders: Mutex::default(),
             orders: opened.orders.clone(),
@@ -468,6 +470,7 @@ struct Opened {
     catalogue: Arc<Catalogue>,
     seal_keys: Arc<SealKeys>,
     origins: Origins,
+    handed_in: HandedIn,
     orders: Arc<Orders>,
     issuer: Arc<Issuer>,
 }
@@ -498,6 +501,12 @@ impl Opened {
                 seal_keys.check(id, &found.name, key)?;
             }
         }
+        // Where it wasn't kept yet, what an account pays for is what it handed in.
+        let handed_in = HandedIn::open(
+            dir,
+            |content| store.contains(content) || origins.find(content).is_some(),
+            || catalogue.contents().map_err(StartError::from),
+        )?;
         let orders = Orders::open(dir, clock.clone())?;
         let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock, funds)?;
         Ok(Self {
@@ -507,6 +516,7 @@ impl Opened {
             catalogue: Arc::new(catalogue),
             seal_keys,
             origins,
+            handed_in,
             orders: Arc::new(orders),
             issuer: Arc::new(issuer),
         })

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::explain::{explain, reasons};
 use crate::funds::Funds;
 use crate::gateways::Gateways;
+use crate::handed_in::HandedIn;
 use crate::holders::Holders;
 use crate::issuer::{Grant, IssueError, Issuer};
 use crate::membership::{Ask, Chosen, Members};
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) seal_keys: Arc<SealKeys>,
     pub(crate) origins: Origins,
+    pub(crate) handed_in: HandedIn,
     pub(crate) members: Members,
     /// Who has what.
     pub(crate) holders: Mutex<Holders>,

@@ -52,6 +52,7 @@ mod durable;
 mod explain;
 mod funds;
 mod gateways;
+mod handed_in;
 mod health;
 mod holders;
 mod http;

@@ -61,6 +61,8 @@ pub(crate) enum OriginError {
         size: u64,
         expected: u64,
     },
+    #[error("the outboard isn't that of content {hash}: publish it again")]
+    OtherOutboard { hash: ContentHash },
     #[error("{ORIGINS_MAX} contents stay at origins, and no more can")]
     Full,
     #[error("the key that it is sealed by isn't here: publish it anew")]
@@ -210,22 +212,34 @@ impl Origins {
     }
 
     /// Takes a content in whose outboard is in a file, if its origin delivers the last of it, as it was when it
-    /// was hashed; durable when it returns.
+    /// was hashed; durable when it returns. One that is known and fills stays where it is, if it is `others'`.
     pub(crate) async fn add(
         &self,
         hash: ContentHash,
         source: OriginSource,
         outboard: &Path,
+        others: impl FnOnce() -> bool,
     ) -> Result<(), OriginError> {
         let here = self.dir.join(format!("{}.bao", &hash.to_string()[2..]));
         let size = source.size;
         let origin = {
             let (from, source) = (outboard.to_owned(), source.clone());
-            blocking(move || origin(hash, source, &from)).await?
+            let opened = blocking(move || {
+                let origin = origin(hash, source, &from)?;
+                origin.outline.check().map(|()| origin)
+            });
+            opened.await.map_err(|error| match error {
+                OutlineError::Io(error) => OriginError::Io(error),
+                OutlineError::Mismatch => OriginError::OtherOutboard { hash },
+            })?
         };
         let last = slices(0..size).last().unwrap_or(0..0);
         let mut filling = self.fill(Arc::new(origin), last).await?;
         while filling.next().await?.is_some() {}
+        let fills = |known: Arc<Origin>| known.trouble().is_none();
+        if self.find(&hash).is_some_and(fills) && others() {
+            return Ok(());
+        }
         let (from, origin) = (outboard.to_owned(), source);
         let added = blocking(move || {
             fs::File::open(&from)

@@ -7,7 +7,9 @@
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::durable::FileError;
 use crate::funds::Funds;
+use crate::handed_in::HandedIn;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::ledger::Ledger;
 use crate::membership::{Members, MembersConfig};
@@ -25,7 +27,7 @@ use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use protocol::{
     AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -145,6 +147,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         origins: Origins::open(&dir.join("origins"), Allowed::default(), seal_keys.clone())
             .unwrap(),
         seal_keys,
+        handed_in: HandedIn::open(dir, |_| true, || Ok::<_, FileError>(BTreeSet::new())).unwrap(),
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `HEAD`, `PUT /v1/blobs/{hash}` | content |
+//! | `HEAD`, `PUT /v1/blobs/{hash}` | content; to an owner only what it handed in itself is there |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]`; of an owner: its own |
 //! | `PUT /v1/origins/{hash}` | the outboard of content that stays at an origin |
 //! | `POST /v1/seal-keys` | [`SealKeyRequest`](protocol::SealKeyRequest) → the key to seal with, hexadecimal |
@@ -24,7 +24,7 @@
 
 use super::access::{Route, Who, router};
 use super::publish::Publishing;
-use super::{openapi, orders, origin, page, publish, read, status};
+use super::{blobs, openapi, orders, origin, page, publish, read, status};
 use crate::admin_tokens::{Gate, Role};
 use crate::core::Core;
 use crate::status::Board;
@@ -56,8 +56,8 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
     let [head, delete] = [Method::HEAD, Method::DELETE];
     vec![
         // Uploads bound themselves.
-        Route::new(head, "/v1/blobs/{hash}", CONTENT, publish::blob_head),
-        Route::new(put.clone(), "/v1/blobs/{hash}", CONTENT, publish::blob_put).untimed(),
+        Route::new(head, "/v1/blobs/{hash}", CONTENT, blobs::blob_head),
+        Route::new(put.clone(), "/v1/blobs/{hash}", CONTENT, blobs::blob_put).untimed(),
         Route::new(put.clone(), "/v1/origins/{hash}", CONTENT, origin::put).untimed(),
         Route::new(
             get.clone(),

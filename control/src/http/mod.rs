@@ -20,6 +20,7 @@
 
 mod access;
 mod admin;
+mod blobs;
 mod client_address;
 mod error;
 mod openapi;

@@ -1,8 +1,9 @@
 //! Content that stays at an HTTP(S) origin: publishers hand in its outboard.
 
 use super::admin::Admin;
+use super::blobs::{keep, no_room, parse_hash, piece};
 use super::error::Refusal;
-use super::publish::{no_room, parse_hash, piece};
+use crate::admin_tokens::Caller;
 use crate::durable::failed;
 use crate::origins::OriginError;
 use axum::extract::{Path, Request, State};
@@ -34,6 +35,7 @@ fn refusal(error: &OriginError) -> Refusal {
 /// content.
 pub(super) async fn put(
     State(web): State<Admin>,
+    caller: Caller,
     Path(hash): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
@@ -63,7 +65,12 @@ pub(super) async fn put(
     }
     file.flush().await.map_err(unwritten)?;
     drop(file);
-    let added = origins.add(hash, source, coming.path()).await;
-    added.map_err(|error| refusal(&error))?;
+    let added = origins.add(hash, source, coming.path(), || {
+        // What others left at an origin is left there.
+        let account = caller.account;
+        account.is_some() && web.core.handed_in.by_others(account, hash)
+    });
+    added.await.map_err(|error| refusal(&error))?;
+    keep(&web.core, caller.account, hash).await?;
     Ok(StatusCode::CREATED)
 }

@@ -1,6 +1,7 @@
-//! What owners and operators publish: upload contents, then put them under a name.
+//! What owners and operators publish: contents that they uploaded, under a name.
 
 use super::admin::Admin;
+use super::blobs::{no_room, piece, unkept};
 use super::error::Refusal;
 use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
@@ -8,35 +9,25 @@ use crate::core::Core;
 use crate::durable::FileError;
 use crate::seal_keys::SealKeysError;
 use axum::Json;
-use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CACHE_CONTROL, HeaderName};
 use bytes::BytesMut;
-use content::{Store, StoreError};
-use futures::StreamExt;
 use protocol::{
-    CollectionSummary, ContentHash, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
+    Address, CollectionSummary, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
     SealKeyRequest, TicketId,
 };
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 
 /// Uploads at once.
 const UPLOADS_MAX: usize = 32;
 /// Publications being checked at once: each may hold its 32 MiB of JSON.
 const PUBLICATIONS_MAX: usize = 4;
-/// Longest pause between two pieces of an upload.
-const UPLOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Bytes gathered before they are written: each write leaves the runtime.
-const WRITE_BYTES: usize = 1 << 20;
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
 const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
 /// Missing contents that a refusal names.
@@ -44,7 +35,7 @@ const MISSING_NAMED_MAX: usize = 5;
 
 /// The bounds of what is published.
 pub(super) struct Publishing {
-    blob_bytes_max: u64,
+    pub(super) blob_bytes_max: u64,
     uploads: Semaphore,
     publications: Semaphore,
     /// Held from looking whose a name is to taking it.
@@ -74,25 +65,6 @@ impl Publishing {
 pub(super) fn not_yours(what: &str) -> Refusal {
     let error = format!("{what} is another owner's");
     Refusal::new(StatusCode::FORBIDDEN, error)
-}
-
-pub(super) fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
-    text.parse()
-        .map_err(|error: protocol::IdError| Refusal::bad_request(error.to_string()))
-}
-
-/// `HEAD /v1/blobs/{hash}`: 200 with its length if it is here, 404 if not.
-pub(super) async fn blob_head(
-    State(web): State<Admin>,
-    Path(hash): Path<String>,
-) -> Result<Response, Refusal> {
-    let hash = parse_hash(&hash)?;
-    match size_of(&web.core.store, hash).await {
-        Some(size) => Ok(([(CONTENT_LENGTH, size)], Body::empty()).into_response()),
-        None => Err(Refusal::not_found(format!(
-            "there is no content {hash} here"
-        ))),
-    }
 }
 
 /// `GET /v1/tickets/{id}/why`: why a ticket that was issued here names its node.
@@ -152,113 +124,6 @@ pub(super) async fn collections(
     let all = web.core.catalogue.list();
     let seen = all.iter().filter(|one| caller.may_touch(one.payer));
     Json(seen.map(|collection| collection.summary()).collect())
-}
-
-async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
-    let store = store.clone();
-    let found = tokio::task::spawn_blocking(move || store.get(&hash)).await;
-    Some(found.ok()??.size())
-}
-
-/// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if it was here already.
-pub(super) async fn blob_put(
-    State(web): State<Admin>,
-    Path(hash): Path<String>,
-    request: Request,
-) -> Result<StatusCode, Refusal> {
-    let (parts, body) = request.into_parts();
-    let publishing = &web.publishing;
-    let hash = parse_hash(&hash)?;
-    let length = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
-        .ok_or_else(|| {
-            Refusal::new(
-                StatusCode::LENGTH_REQUIRED,
-                "an upload needs its length in Content-Length",
-            )
-        })?;
-    if length > publishing.blob_bytes_max {
-        let error = format!(
-            "{length} bytes are above the limit of {} bytes for one content",
-            publishing.blob_bytes_max
-        );
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
-    }
-    let _slot = publishing.slot()?;
-    let body = body.into_data_stream();
-    if size_of(&web.core.store, hash).await.is_some() {
-        discard(body).await?;
-        return Ok(StatusCode::OK);
-    }
-    receive(&web.core, hash, body).await?;
-    web.core.metrics.uploaded.add(length);
-    Ok(StatusCode::CREATED)
-}
-
-/// The next piece of an upload; `None` at its end.
-pub(super) async fn piece(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
-    match timeout(UPLOAD_PAUSE_MAX, body.next()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(_))) => Err(Refusal::bad_request("the upload broke off")),
-        Err(_) => Err(Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "the upload made no progress",
-        )),
-    }
-}
-
-/// Reads what isn't needed, so that the sender hears the answer.
-async fn discard(mut body: BodyDataStream) -> Result<(), Refusal> {
-    while piece(&mut body).await?.is_some() {}
-    Ok(())
-}
-
-async fn receive(core: &Core, hash: ContentHash, mut body: BodyDataStream) -> Result<(), Refusal> {
-    let mut incoming = core.store.incoming().map_err(stored)?;
-    let mut gathered = BytesMut::with_capacity(WRITE_BYTES);
-    while let Some(bytes) = piece(&mut body).await? {
-        gathered.extend_from_slice(&bytes);
-        if gathered.len() >= WRITE_BYTES {
-            incoming
-                .write(gathered.split().freeze())
-                .await
-                .map_err(stored)?;
-            gathered.reserve(WRITE_BYTES);
-        }
-    }
-    incoming.write(gathered.freeze()).await.map_err(stored)?;
-    incoming.finish(Some(hash)).await.map_err(stored)?;
-    Ok(())
-}
-
-fn stored(error: StoreError) -> Refusal {
-    match &error {
-        StoreError::Mismatch { .. } => {
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-        }
-        StoreError::Io { source, .. }
-            if matches!(
-                source.kind(),
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            ) =>
-        {
-            tracing::error!(%error, "no room for an upload");
-            no_room()
-        }
-        StoreError::TooLarge { .. } => no_room(),
-        _ => {
-            tracing::error!(%error, "cannot store an upload");
-            Refusal::internal()
-        }
-    }
-}
-
-pub(super) fn no_room() -> Refusal {
-    let error = "the control plane's disk is full";
-    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error)
 }
 
 /// `POST /v1/seal-keys`: what to seal a name's next version with.
@@ -343,7 +208,7 @@ fn publish(
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
-    check_contents(core, &manifest)?;
+    check_contents(core, caller.account, &manifest)?;
     check_kind(&request.kind)?;
     if let Some(policy) = &request.policy {
         check_policy(core, policy)?;
@@ -374,6 +239,10 @@ fn publish(
         let error = "it is sealed with a key that wasn't made here for this name: publish it anew";
         return Err(Refusal::new(StatusCode::CONFLICT, error));
     }
+    // Its payer may publish it again.
+    let contents = manifest.entries().iter().map(|entry| entry.content);
+    let kept = core.handed_in.keep(Some(payer), contents);
+    kept.map_err(|error| unkept(&error))?;
     core.catalogue
         .publish(
             &request.name,
@@ -443,7 +312,12 @@ fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
 }
 
 /// Every content is in the store, or at an origin, and as long as the manifest says: tickets are limited by these sizes.
-fn check_contents(core: &Core, manifest: &Manifest) -> Result<(), Refusal> {
+/// For an owner only what it handed in is there.
+fn check_contents(
+    core: &Core,
+    account: Option<Address>,
+    manifest: &Manifest,
+) -> Result<(), Refusal> {
     let mut seen = HashSet::new();
     let mut missing: Vec<&Entry> = Vec::new();
     let mut missing_count = 0usize;
@@ -451,9 +325,13 @@ fn check_contents(core: &Core, manifest: &Manifest) -> Result<(), Refusal> {
         if !seen.insert((entry.content, entry.size)) {
             continue;
         }
-        let here = core.store.get(&entry.content).map(|blob| blob.size());
+        let here = || core.store.get(&entry.content).map(|blob| blob.size());
         let elsewhere = || core.origins.find(&entry.content).map(|one| one.size());
-        match here.or_else(elsewhere) {
+        let size = match core.handed_in.may_publish(account, entry.content) {
+            true => here().or_else(elsewhere),
+            false => None,
+        };
+        match size {
             Some(size) if size == entry.size => {}
             Some(size) => {
                 let error = format!(

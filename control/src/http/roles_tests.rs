@@ -30,15 +30,15 @@ const TABLE: [(&str, &str, &str); 19] = [
 
 const OWNER: Address = PAYER;
 
-struct Tokens {
+pub(super) struct Tokens {
     read: String,
-    owner: String,
+    pub(super) owner: String,
     /// Another owner's.
-    other: String,
+    pub(super) other: String,
 }
 
 impl Tokens {
-    fn make(server: &Server) -> Self {
+    pub(super) fn make(server: &Server) -> Self {
         let add = |name, role, account| server.tokens.add(name, role, account, 0).unwrap();
         Self {
             read: add("read", Role::Read, None),
@@ -133,7 +133,9 @@ impl Server {
             policy: None,
             kind: Vec::new(),
         };
-        self.put(&hash(name.as_bytes()), name.as_bytes()).await;
+        let put = self.admin(Method::PUT, &format!("/v1/blobs/{}", hash(name.as_bytes())));
+        let put = put.bearer_auth(token).body(name.as_bytes().to_vec());
+        put.send().await.unwrap();
         let post = self.admin(Method::POST, "/v1/collections");
         post.bearer_auth(token).json(&request).send().await.unwrap()
     }

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+#[path = "blobs_tests.rs"]
+mod blobs_of;
 #[path = "openapi_tests.rs"]
 mod openapi_of;
 #[path = "roles_tests.rs"]

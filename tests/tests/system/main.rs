@@ -16,6 +16,7 @@ mod gateway;
 mod lies;
 mod orders;
 mod origins;
+mod owners;
 mod packages;
 mod parameters;
 mod prove;
