@@ -302,6 +302,66 @@ fn keys_that_are_none_are_refused() {
     }
 }
 
+/// `tests/vectors/token.json`, which another program wrote.
+#[test]
+fn the_vectors_tokens_are_taken_and_refused_as_they_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/token.json");
+    let read = std::fs::read_to_string(path).unwrap();
+    let vectors: Value = serde_json::from_str(&read).unwrap();
+    let list = |name: &str| vectors[name].as_array().unwrap().iter();
+    let strings =
+        |name: &str| -> Vec<&str> { list(name).map(|one| one.as_str().unwrap()).collect() };
+    let keys: Vec<ViewerKey> = list("keys")
+        .map(|key| {
+            let mut private = key["public"].clone();
+            private["d"] = key["d"].clone();
+            let key = serde_json::from_value(key["public"].clone()).unwrap();
+            assert_eq!(
+                OwnerKey::from_json(&private.to_string()).unwrap().public(),
+                &key
+            );
+            key
+        })
+        .collect();
+    let (now, from) = (
+        vectors["now"].as_u64().unwrap(),
+        vectors["from"].as_str().unwrap(),
+    );
+    let (names, paths) = (strings("names"), strings("paths"));
+    let judged = |one: &Value| -> Result<VerifiedToken, TokenRefused> {
+        let token: ViewerToken = one["token"].as_str().unwrap().parse().unwrap();
+        assert_eq!(token.hash().to_string(), one["hash"].as_str().unwrap());
+        let read = UnverifiedToken::read(token)?;
+        let verified = read.verify(&keys, now, Some(from.parse().unwrap()))?;
+        verified.check_paths(&names, paths.iter().copied())?;
+        Ok(verified)
+    };
+    for one in list("accepted") {
+        let verified = judged(one).unwrap_or_else(|error| panic!("{}: {error}", one["name"]));
+        assert_eq!(
+            serde_json::to_value(verified.claims()).unwrap(),
+            one["claims"]
+        );
+        assert_eq!(verified.hash().to_string(), one["hash"].as_str().unwrap());
+        let token = one["token"].as_str().unwrap().parse().unwrap();
+        let read = UnverifiedToken::read(token).unwrap();
+        assert_eq!(read.kid(), one["kid"].as_str());
+    }
+    for one in list("refused") {
+        let refused = format!(
+            "{:?}",
+            judged(one).expect_err(one["name"].as_str().unwrap())
+        );
+        let reason = refused.split('(').next();
+        assert_eq!(reason, one["reason"].as_str(), "{}", one["name"]);
+    }
+    // Another signature is no other token.
+    let hash = |list: &str, at: usize| vectors[list][at]["hash"].clone();
+    assert_eq!(hash("accepted", 1), hash("accepted", 2));
+    let lax = list("refused").find(|one| one["hash"] == hash("accepted", 0));
+    assert_eq!(lax.unwrap()["reason"], "Signature");
+}
+
 proptest! {
     #[test]
     fn garbage_is_refused(header: Vec<u8>, claims: Vec<u8>, signature: Vec<u8>) {

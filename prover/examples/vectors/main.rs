@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p quittance-prover --example vectors` writes them, with `--check` it compares what is on
 //! disk instead. Everything is derived from fixed seeds. The readers (`protocol/tests/vectors.rs`, the
-//! contracts' tests) recompute each value from the fields, so a change of a rule shows here first.
+//! contracts' tests and others) recompute each value from the fields, so a change of a rule shows here first.
 
 mod deliveries;
 mod epoch;
@@ -10,6 +10,7 @@ mod leaves;
 mod manifests;
 mod seals;
 mod times;
+mod tokens;
 mod trees;
 
 use serde_json::Value;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         }
     };
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let files: [(&str, Value); 13] = [
+    let files: [(&str, Value); 14] = [
         ("merkle", trees::merkle()),
         ("node_leaf", leaves::node_leaf()),
         ("bill_leaf", leaves::bill_leaf()),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ("manifest", manifests::manifest()),
         ("seal", seals::seal()),
         ("timeline", times::timeline()),
+        ("token", tokens::token_vectors()),
     ];
     let mut failed = false;
     for (name, value) in files {
