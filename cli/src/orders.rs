@@ -268,7 +268,9 @@ async fn list(common: Common) -> Result<ExitCode> {
         output::print(true, &orders)?;
     } else {
         for order in &orders {
-            println!("{}", sentence(order));
+            let trouble = order.trouble.as_ref();
+            let trouble = trouble.map(|trouble| format!(": {trouble}"));
+            println!("{}{}", sentence(order), trouble.unwrap_or_default());
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -24,8 +24,8 @@ use contracts::Agreed;
 use listener::Connections;
 use protocol::{
     Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
-    NodeId, Order, OrderAsk, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX, Revoked,
-    RouteAnswer, RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets,
+    NodeId, Order, OrderAsk, OrderId, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX,
+    Revoked, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets,
     URI_SIGNING_PACKAGE, ViewerToken, keccak256,
 };
 use routing::{Why, ZoneIndex, Zones};
@@ -468,6 +468,32 @@ impl Core {
             true => Err(OrderError::EmptyZones),
             false => Ok(all),
         }
+    }
+
+    /// A node says why an order isn't done yet. Of what stays at an origin, the origin's reason comes first. Blocking.
+    pub(crate) fn order_failed(&self, node: &NodeId, id: OrderId, detail: &str) {
+        let of_origin = self.orders.order(id).and_then(|order| match order {
+            Order::Push { collection } => self.origin_trouble(&collection),
+            _ => None,
+        });
+        match of_origin {
+            Some(reason) if !detail.contains(&reason) => {
+                self.orders
+                    .trouble(node, id, &format!("{reason}: {detail}"));
+            }
+            _ => self.orders.trouble(node, id, detail),
+        }
+    }
+
+    /// Why the first of a collection's contents that doesn't come from its origin doesn't. Blocking.
+    fn origin_trouble(&self, collection: &CollectionId) -> Option<String> {
+        if self.origins.is_empty() {
+            return None;
+        }
+        let manifest = self.catalogue.manifest(collection).ok()?;
+        let origins = manifest.entries().iter();
+        let mut origins = origins.filter_map(|entry| self.origins.find(&entry.content));
+        origins.find_map(|origin| origin.trouble())
     }
 
     /// Has every node drop collections that are published no more. Blocking.

@@ -329,7 +329,7 @@ async fn member(
 
 /// What the member says, until it says no more.
 async fn told(
-    core: &Core,
+    core: &Arc<Core>,
     node: NodeId,
     membership: Membership,
     mut recv: RecvStream,
@@ -354,7 +354,11 @@ async fn told(
             }
             MemberFrame::Done { order } => core.orders.confirm(&node, order),
             MemberFrame::Filled { collection } => core.filled(node, collection),
-            MemberFrame::Failed { order, detail } => core.orders.trouble(&node, order, &detail),
+            MemberFrame::Failed { order, detail } => {
+                let core = core.clone();
+                let kept = move || core.order_failed(&node, order, &detail);
+                let _ = tokio::task::spawn_blocking(kept).await;
+            }
         }
     }
 }

@@ -98,6 +98,7 @@ impl Kept {
             outstanding: count(OrderState::Outstanding),
             confirmed: count(OrderState::Confirmed),
             moot: count(OrderState::Moot),
+            trouble: self.nodes.iter().find_map(|one| one.trouble.clone()),
         }
     }
 }
@@ -369,7 +370,7 @@ impl Orders {
         }
     }
 
-    /// A node says why an order isn't done yet.
+    /// Keeps why a node hasn't done an order yet.
     pub(crate) fn trouble(&self, node: &NodeId, id: OrderId, detail: &str) {
         let detail: String = detail
             .chars()
@@ -416,6 +417,11 @@ impl Orders {
             waiting_for: waited(order),
         });
         (owed, all.len() as u32, newest.collect())
+    }
+
+    /// What is ordered, if it is kept.
+    pub(crate) fn order(&self, id: OrderId) -> Option<Order> {
+        self.state().find(id).map(|one| one.order.clone())
     }
 
     /// One order, if an owner that asks gave it.

@@ -42,6 +42,8 @@ fn an_order_stays_until_every_node_has_confirmed_it() {
     orders.trouble(&node(2), first, "no room\n");
     let nodes = orders.status(first, None).unwrap().nodes;
     assert_eq!(nodes[1].trouble.as_deref(), Some("no room"));
+    let summary = &orders.list(None)[1];
+    assert_eq!(summary.trouble.as_deref(), Some("no room"));
     orders.confirm(&node(1), first);
     orders.confirm(&node(1), first);
     orders.confirm(&node(3), first);

@@ -178,6 +178,12 @@ impl Origins {
         })
     }
 
+    /// Whether nothing is at any.
+    pub(crate) fn is_empty(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.is_empty()
+    }
+
     /// The content, if it is at an origin.
     pub(crate) fn find(&self, hash: &ContentHash) -> Option<Arc<Origin>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

@@ -175,6 +175,9 @@ pub struct OrderSummary {
     pub confirmed: u32,
     /// Nodes that need no longer do it.
     pub moot: u32,
+    /// What went wrong last at one of those that have yet to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// `GET /v1/orders/{id}`.
@@ -196,7 +199,7 @@ pub struct OrderedNode {
     pub state: OrderState,
     /// Since when.
     pub at: UnixMillis,
-    /// What the node said went wrong last; it tries again.
+    /// What went wrong last; the node tries again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }

@@ -128,6 +128,36 @@ async fn what_stays_at_its_origin_is_delivered_as_it_was_or_not_at_all() {
         assert_eq!(state["origin"].as_str(), Some(origin.url.as_str()));
         let trouble = state["trouble"].as_str().expect("it is text");
         assert!(trouble.contains("has changed /films/"), "{trouble}");
+        if name == "says" {
+            pushes_say_why(&world).await;
+        }
         origin.change(|manners| *manners = film(93));
     }
+}
+
+/// So does whoever has it pushed, from the order itself.
+async fn pushes_say_why(world: &World) {
+    let token = world.token_path().display().to_string();
+    let to = ["--admin", &world.admin_url, "--token-file", &token];
+    let node = world.nodes[0].id.to_string();
+    let push = ["order", "push", "says", "--node", &node, "--json"];
+    let given = run(&[&push[..], &to].concat()).await.json();
+    let id = given["id"].to_string();
+    let why = "has changed /films/";
+    eventually("the order to say why it isn't done", async || {
+        let show = ["order", "show", &id, "--json"];
+        let shown = run(&[&show[..], &to].concat()).await.json();
+        let trouble = shown["nodes"][0]["trouble"].as_str()?.to_owned();
+        trouble.contains(why).then_some(())
+    })
+    .await;
+    let listed = run(&[&["order", "list"][..], &to].concat()).await.ok();
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    let line = listed
+        .lines()
+        .find(|line| line.starts_with(&format!("{id}. push")));
+    assert!(line.expect("it is listed").contains(why), "{listed}");
+    // Or it is tried again for ever.
+    let purge = ["order", "purge", "says", "--wait"];
+    run(&[&purge[..], &to].concat()).await.ok();
 }
