@@ -2,11 +2,13 @@
 //! the address that clients are told, with a ticket and under the rules of any client.
 //!
 //! What is fetched are the first bytes of the smallest file there is, so that a node that has to fill it
-//! first has little to do. Where nothing is published, a handshake that proves the node's key has to do.
+//! first has little to do. Where nothing is published, a handshake that proves the node's key has to do, until
+//! the node has filled something.
 //! No receipt is signed: looks are no deliveries, and nobody pays for them.
 
 use crate::catalogue::Collection;
 use crate::core::Core;
+use crate::health::Proof;
 use crate::issuer::Grant;
 use crate::membership::Look;
 use content::Body;
@@ -65,7 +67,7 @@ async fn look_task(core: Arc<Core>, endpoint: Endpoint, look: Look) {
         )),
     };
     match &outcome {
-        Ok(()) => tracing::debug!(node = %look.node, "dialled back"),
+        Ok(proof) => tracing::debug!(node = %look.node, ?proof, "dialled back"),
         Err(reason) => {
             tracing::warn!(node = %look.node, address = look.address, reason, "dialling back failed");
         }
@@ -74,7 +76,7 @@ async fn look_task(core: Arc<Core>, endpoint: Endpoint, look: Look) {
 }
 
 /// The first bytes of the smallest file, as a client would fetch them. The error is for the node's operator.
-async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<(), String> {
+async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, String> {
     let dialled = connect(
         endpoint,
         &look.address,
@@ -90,14 +92,14 @@ async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<(), Stri
         )
     })?;
     let Some((collection, entry)) = smallest(core).await else {
-        return Ok(());
+        return Ok(Proof::Key);
     };
     // A fault of our own is no fault of the node's: it is proven by what was seen.
     let Some(()) = deliver(core, &connection, look, &collection, &entry).await? else {
-        return Ok(());
+        return Ok(Proof::Key);
     };
     connection.close(0u32.into(), b"");
-    Ok(())
+    Ok(Proof::Delivered)
 }
 
 async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {

@@ -4,6 +4,9 @@
 //! once in a while; two looks that fail take the node out, one that succeeds brings it back. Reports from
 //! several client networks at once count even if the control plane gets through: then the node is left out
 //! for a while.
+//!
+//! Where there is nothing to deliver, a node is known by its key; it is looked at again as soon as it says that it
+//! has filled something, until it has delivered once.
 
 use crate::client_network::ClientNetwork;
 use std::collections::VecDeque;
@@ -22,10 +25,23 @@ const REPORTERS_MIN: usize = 3;
 /// How long a node that several networks reported is left out.
 const SUSPECT: Duration = Duration::from_secs(30);
 
+/// What a look that went well has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Verified bytes were delivered.
+    Delivered,
+    /// The node has its key, and there was nothing to deliver.
+    Key,
+}
+
 /// What is known of a node's delivering.
 #[derive(Debug)]
 pub(crate) struct Health {
     proven: bool,
+    /// Whether it has ever delivered to a look.
+    delivered: bool,
+    /// Whether it has filled something since a look began.
+    filled: bool,
     failed_looks: u32,
     /// When to look next; `None` while somebody looks.
     due: Option<Instant>,
@@ -48,6 +64,8 @@ impl Health {
     pub(crate) fn new(look: bool, now: Instant) -> Self {
         Self {
             proven: !look,
+            delivered: !look,
+            filled: false,
             failed_looks: 0,
             due: look.then_some(now),
             looked: None,
@@ -63,18 +81,23 @@ impl Health {
         if due {
             self.due = None;
             self.looked = Some(now);
+            self.filled = false;
         }
         due
     }
 
     /// What a look met.
-    pub(crate) fn saw(&mut self, outcome: Result<(), String>, now: Instant) {
+    pub(crate) fn saw(&mut self, outcome: Result<Proof, String>, now: Instant) {
         match outcome {
-            Ok(()) => {
+            Ok(proof) => {
                 self.proven = true;
+                self.delivered |= proof == Proof::Delivered;
                 self.failed_looks = 0;
                 self.met = None;
                 self.due = Some(now + LOOK_INTERVAL);
+                if self.filled {
+                    self.filled(now);
+                }
             }
             Err(met) => {
                 self.failed_looks += 1;
@@ -85,6 +108,21 @@ impl Health {
                 self.due = Some(now + LOOK_AGAIN);
             }
         }
+    }
+
+    /// It has filled something. Of one that is known by its key alone that is a reason to look: it can deliver now.
+    pub(crate) fn filled(&mut self, now: Instant) {
+        self.filled = true;
+        if !self.delivered {
+            self.look_soon(now);
+        }
+    }
+
+    /// Looks as soon as the last look is some time ago.
+    fn look_soon(&mut self, now: Instant) {
+        let again = self.looked.map(|looked| looked + LOOK_AGAIN);
+        let soonest = again.map_or(now, |again| again.max(now));
+        self.due = self.due.map(|due| due.min(soonest));
     }
 
     /// A client says that the node failed it.
@@ -99,11 +137,7 @@ impl Health {
             self.suspect_until = Some(now + SUSPECT);
             self.reports.clear();
         }
-        let soonest = self
-            .looked
-            .map_or(now, |looked| looked + LOOK_AGAIN)
-            .max(now);
-        self.due = self.due.map(|due| due.min(soonest));
+        self.look_soon(now);
     }
 
     /// Why it should get no traffic; `None` if it should.
@@ -131,7 +165,7 @@ mod tests {
     fn proven(now: Instant) -> Health {
         let mut health = Health::new(true, now);
         assert!(health.take_due(now));
-        health.saw(Ok(()), now);
+        health.saw(Ok(Proof::Delivered), now);
         health
     }
 
@@ -147,7 +181,7 @@ mod tests {
         health.saw(Err("no route".into()), now);
         assert_eq!(health.unfit(now), Some(Unfit::Unproven("no route".into())));
         assert!(!health.take_due(now) && health.take_due(now + LOOK_AGAIN));
-        health.saw(Ok(()), now);
+        health.saw(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
         assert_eq!(Health::new(false, now).unfit(now), None);
     }
@@ -160,8 +194,53 @@ mod tests {
         assert_eq!(health.unfit(now), None);
         health.saw(Err("timed out".into()), now);
         assert!(health.unfit(now).is_some());
-        health.saw(Ok(()), now);
+        health.saw(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
+    }
+
+    #[test]
+    fn who_had_nothing_to_deliver_is_looked_at_once_it_has_filled_something() {
+        let now = Instant::now();
+        let by_key = |now| {
+            let mut health = Health::new(true, now);
+            assert!(health.take_due(now));
+            health.saw(Ok(Proof::Key), now);
+            assert_eq!(health.unfit(now), None);
+            health
+        };
+        let mut health = by_key(now);
+        assert!(!health.take_due(now + LOOK_INTERVAL / 2));
+        let later = now + LOOK_INTERVAL / 2;
+        health.filled(later);
+        assert!(health.take_due(later), "at once");
+        // It fills on while that look has nothing to fetch yet; then it is looked at again, and not sooner than others.
+        health.filled(later);
+        health.saw(Ok(Proof::Key), later);
+        assert!(!health.take_due(later) && health.take_due(later + LOOK_AGAIN));
+        // No word of it, no look.
+        health.saw(Ok(Proof::Key), later);
+        assert!(!health.take_due(later + LOOK_INTERVAL / 2));
+        health.filled(later + LOOK_INTERVAL / 2);
+        assert!(health.take_due(later + LOOK_INTERVAL / 2));
+        health.saw(Ok(Proof::Delivered), later);
+        // From now on fills are nothing to look at.
+        for second in 0..200 {
+            let now = later + Duration::from_secs(second);
+            health.filled(now);
+            assert!(!health.take_due(now));
+        }
+        // However much it says, it isn't looked at more often than once in a while.
+        let mut health = by_key(now);
+        let mut looks = 0;
+        for second in 0..60 {
+            let now = now + Duration::from_secs(second);
+            health.filled(now);
+            if health.take_due(now) {
+                looks += 1;
+                health.saw(Ok(Proof::Key), now);
+            }
+        }
+        assert_eq!(looks, 11);
     }
 
     #[test]
@@ -172,7 +251,7 @@ mod tests {
             let now = now + Duration::from_secs(second);
             health.reported(network(1), now);
             if health.take_due(now) {
-                health.saw(Ok(()), now);
+                health.saw(Ok(Proof::Delivered), now);
             }
             assert_eq!(health.unfit(now), None);
         }

@@ -353,7 +353,10 @@ async fn told(
                     .counted(membership, &counts, epoch, Instant::now());
             }
             MemberFrame::Done { order } => core.orders.confirm(&node, order),
-            MemberFrame::Filled { collection } => core.filled(node, collection),
+            MemberFrame::Filled { collection } => {
+                core.filled(node, collection);
+                core.members.filled(membership, Instant::now());
+            }
             MemberFrame::Failed { order, detail } => {
                 let core = core.clone();
                 let kept = move || core.order_failed(&node, order, &detail);

@@ -5,7 +5,7 @@
 mod status;
 
 use crate::client_network::ClientNetwork;
-use crate::health::{Health, Unfit};
+use crate::health::{Health, Proof, Unfit};
 use crate::measured::Measured;
 use crate::orders::Hold;
 use crate::overlay::Overlay;
@@ -470,7 +470,7 @@ impl Members {
     }
 
     /// What was seen of a node that was looked at. The node is told if it gets no traffic.
-    pub(crate) fn saw(&self, look: &Look, outcome: Result<(), String>, now: Instant) {
+    pub(crate) fn saw(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
         self.with(look.membership, now, |member| {
             member.health.saw(outcome, now);
             if let (Some(Unfit::Unproven(reason)), Some(orders)) =
@@ -479,6 +479,11 @@ impl Members {
                 let _ = orders.try_send(OrderFrame::NoTraffic { reason });
             }
         });
+    }
+
+    /// A node says that it has filled something: one of which only the key is proven is looked at again.
+    pub(crate) fn filled(&self, from: Membership, now: Instant) {
+        self.with(from, now, |member| member.health.filled(now));
     }
 
     /// Tells a node to fill a collection unless it was told; `false` if its queue is full or it is gone.

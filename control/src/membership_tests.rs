@@ -222,7 +222,7 @@ fn a_node_gets_traffic_only_after_it_was_seen_to_deliver() {
         reason: "no answer".into(),
     };
     assert_eq!(queue.try_recv(), Ok(told));
-    members.saw(&looks[0], Ok(()), now);
+    members.saw(&looks[0], Ok(Proof::Delivered), now);
     assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 1);
 }
 
@@ -252,7 +252,7 @@ fn clients_words_make_the_control_plane_look_and_measure() {
     let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
     members.heartbeat(member, BEAT, now);
     let look = members.looks_due(1, now).remove(0);
-    members.saw(&look, Ok(()), now);
+    members.saw(&look, Ok(Proof::Delivered), now);
     let later = now + Duration::from_secs(20);
     members.heartbeat(member, BEAT, later);
     assert!(members.looks_due(1, later).is_empty());
