@@ -109,7 +109,8 @@ fn check_form(document: &Value) {
 }
 
 /// Whether a value is what a schema says, by the few words that are used there.
-fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+/// Nothing may be there that isn't described, also where readers are to pass over it.
+pub(super) fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = document.pointer(&reference[1..]).unwrap();
         return check(document, schema, value).map_err(|error| format!("{reference}: {error}"));
@@ -153,6 +154,11 @@ fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> 
     if !typed {
         return wrong("of the type");
     }
+    if let (Some(pattern), Some(text)) = (schema["pattern"].as_str(), value.as_str())
+        && !regex_lite::Regex::new(pattern).unwrap().is_match(text)
+    {
+        return wrong("by the pattern");
+    }
     if let Some(items) = value.as_array() {
         for item in items {
             check(document, &schema["items"], item)?;
@@ -168,7 +174,7 @@ fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> 
         for (name, value) in fields {
             match schema["properties"].get(name) {
                 Some(schema) => check(document, schema, value)?,
-                None if schema["additionalProperties"] == false => {
+                None if schema.get("properties").is_some() => {
                     return wrong(&format!("without {name}, as a value"));
                 }
                 None => {}

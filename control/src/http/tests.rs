@@ -17,6 +17,10 @@ use std::time::Instant;
 
 #[path = "blobs_tests.rs"]
 mod blobs_of;
+#[path = "openapi_bodies_tests.rs"]
+mod openapi_bodies;
+#[path = "openapi_examples.rs"]
+mod openapi_examples;
 #[path = "openapi_tests.rs"]
 mod openapi_of;
 #[path = "roles_tests.rs"]
