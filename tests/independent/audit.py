@@ -29,6 +29,8 @@ BILL = layout("index:4 account:20 last:4 bill:16 cumulative:16")
 CHARGE = layout("payer:4 node:4 segment_root:32 mass:15 amount:16 billed:16 earned:16 served:15 previous:4")
 KINDS = {"qtree": (b"QTRE", 99, 48), "qbil": (b"QBIL", 60, 48), "qchg": (b"QCHG", 122, 48),  # mark, size of an entry,
          "qlog": (b"QLOG", 216, 52), "qseg": (b"QSEG", 140, 80)}                              # size of the header
+LIMITS = {kind: start + COUNT_MAX * size for kind, (_, size, start) in KINDS.items()} | {  # bytes that a file has at most
+    "probes.json": 2 + 52 * COUNT_MAX, "rejections.json": 2 + 424 * COUNT_MAX, "elements": 1074 + 1078 * 65_536}
 def row_of(fields, *values): return dict(zip((name for name, _ in fields), values))
 def pack(fields, row): return b"".join(be(row[name], size) for name, size in fields)
 def tell(fields, entry):  # the fields of a leaf, as JSON has them; a leaf that isn't there has none
@@ -78,8 +80,7 @@ def sum_of(masses):  # delivery masses are added lane by lane; None if one overf
     sums = [sum(lane) for lane in zip((0, 0, 0), *map(lanes, masses))]
     return None if sums[0] >> 56 or sums[1] >> 32 or sums[2] >> 32 else sums[0] << 64 | sums[1] << 32 | sums[2]
 def root(leaves):  # if their sum fits, so does every sum below, and no lane runs into another
-    level, empty = list(leaves), (0, bytes(32))
-    count = len(level)
+    count, empty = len(level := list(leaves)), (0, bytes(32))
     for _ in range((count - 1).bit_length() if count else 0):
         if len(level) % 2: level.append(empty)
         level, empty = [node(*level[at:at + 2]) for at in range(0, len(level), 2)], node(empty, empty)
@@ -129,8 +130,7 @@ class Chain:
         return dict(zip(("nodes", "bills", "charges", "evidence"), map(be, words(found))))
     def forced(self, terms):  # the records that nodes forced, by registry index
         forced, name = collections.defaultdict(list), [32, 14, number(b"ForcedSegments".ljust(32, b"\0"))]
-        challengers = [be(one)[12:] for one in self.call("challengers()")[2:]]
-        for address in [one for one in challengers if self.call("name()", to=one) == name][:1]:
+        for address in [one for one in (be(word)[12:] for word in self.call("challengers()")[2:]) if self.call("name()", to=one) == name][:1]:
             for (_, epoch, index), data in self.logs(address, terms["tickets_end"], terms["forced_end"], FORCED):
                 if number(epoch) == terms["epoch"]:
                     forced[number(index)] += [data[at:at + 140] for at in range(128, 128 + words(data)[3], 140)]
@@ -139,8 +139,8 @@ class Chain:
         facts = self.terms(epoch) | {"network": be(self.id)[24:] + self.settlement}
         registry, vault = (be(self.call(signature)[0])[12:] for signature in ("registry()", "vault()"))
         def early(to, count, size, at):
-            found = self.pages(to, "page(uint32,uint32)", self.call(count, to=to)[0], size)
-            return list(itertools.takewhile(lambda one: one[at] < facts["end"], found))
+            pages = self.pages(to, "page(uint32,uint32)", self.call(count, to=to)[0], size)
+            return list(itertools.takewhile(lambda one: one[at] < facts["end"], pages))
         nodes, payers = early(registry, "count()", 5, 2), early(vault, "payerCount()", 2, 1)
         keys = self.pages(registry, "keysAt(uint32,uint32,uint256)", len(nodes), 1, facts["start"])
         deposits = self.pages(vault, "depositsAt(uint32,uint32,uint256)", len(payers), 1, facts["end"])
@@ -169,6 +169,8 @@ def fetch(source, epoch, network, attested):  # the attested files, by name
     frame = b'{"version":1,"epoch":%d,"chain_id":%d,"settlement":"0x%b","files":[%%b]}'
     bundle = lines(files, "bundle.json", FILE, frame % (epoch, number(network[:8]), network[8:].hex().encode()))
     require(ordered([name for name, _, _ in bundle]), "bundle.json: names out of order")
+    require(all(size <= LIMITS.get(name, LIMITS.get(name.split(".")[1])) and (epoch or not name.startswith("previous"))
+                and all(int(one) < 1 << 32 for one in re.findall(r"\d+", name)) for name, size, _ in bundle), "bundle.json: what can't be")
     for name, size, digest in bundle:
         files[name] = read(source, epoch, name, size)
         require(len(files[name]) == size and blake3(files[name]).hexdigest() == digest, f"{name} isn't what was attested", Unjudged)
@@ -221,15 +223,15 @@ def judge(facts, attested, before, files, report):
             segments[index] = found
     with told():
         found = [(index, bytes.fromhex(data), code, reason) for index, _, code, reason, data in lines(files, "rejections.json", REJECTION)]
-        require(found == sorted(found, key=lambda line: (line[0], line[1][:16])), "rejections.json: out of order")
-        require(all(line[0] < len(nodes) for line in found), "rejections.json: of no node")
+        require(found == sorted(found, key=lambda line: (line[0], line[1][:16])) and all(line[0] < len(nodes) for line in found)
+                and all(one[:2] != other[:2] for one, other in zip(found, found[1:])), "rejections.json: out of order, twice, or of no node")
         rejected = found
     with told():
         found = lines(files, "probes.json", PROBE)
-        require(ordered([-1, *(line[0] for line in found), len(nodes)]), "probes.json: out of order, or of no node")
-        require(all(ok <= made < 1 << 32 for _, made, ok in found), "probes.json: impossible numbers")
+        require(ordered([-1, *(line[0] for line in found), len(nodes)]) and all(ok <= made < 1 << 32 for _, made, ok in found),
+                "probes.json: out of order, of no node, or impossible numbers")
         probes = {index: (made, ok) for index, made, ok in found}
-    require(epoch or not {"previous.qtree", "previous-bills.qbil"} & files.keys(), "bundle.json: nothing is before epoch 0")
+    lies += [f"{name}: nobody who is honest states elements" for name in files if name.endswith(".elements")]
     sums = {"nodes": [0] * len(nodes), "bills": [0] * len(payers)}
     for tree, name, owners in (("nodes", "previous.qtree", [b""] * len(nodes)), ("bills", "previous-bills.qbil", payers)) if epoch else ():
         found = entries(files, name, network + be(epoch - 1, 8))
@@ -279,8 +281,8 @@ def judge(facts, attested, before, files, report):
         report[tree] = [tell(fields, entry) for entry in found]
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for flag, kind in (("--rpc", str), ("--settlement", from_hex), ("--epoch", int), ("--evidence", str)):
-        parser.add_argument(flag, type=kind, required=True)
+    for flag, kind in {"rpc": str, "settlement": from_hex, "epoch": int, "evidence": str}.items():
+        parser.add_argument(f"--{flag}", type=kind, required=True)
     parser.add_argument("--json", action="store_true")
     args, report = parser.parse_args(), {"verdict": "not_judged", "reasons": [], "roots": {}, "nodes": [], "bills": [], "charges": []}
     try:
@@ -295,5 +297,4 @@ def main():
     people = ["node " + ", ".join(f"{name} {value}" for name, value in row.items()) for row in report["nodes"]] + report["reasons"]
     print(json.dumps(report) if args.json else "\n".join([*people, f"epoch {args.epoch}: {report['verdict']}"]))
     sys.exit({"true": 0, "false": 1, "not_judged": 2}[report["verdict"]])
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__": main()

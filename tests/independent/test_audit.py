@@ -390,6 +390,17 @@ class Judged(Judge):
             epoch = Epoch()
             epoch.files[name] = epoch.files["tickets-1.qlog" if "tickets" in name else "segment-0.qseg"]
             self.verdict(epoch, 1)
+        for name in ("tree.elements", "charge-0.elements", "tickets-9.elements"):
+            epoch = Epoch()
+            epoch.files[name] = b"QELE"
+            self.verdict(epoch, 1, name)
+
+    def test_a_bundle_of_what_cannot_be_is_refused_before_a_file_is_read(self):
+        for old, new in ((b'"probes.json","size":29', b'"probes.json","size":218103811'), (b'"tree.qtree","size":345', b'"tree.qtree","size":415236145'),
+                         (b'"tickets-1.qlog"', b'"tickets-4294967296.qlog"'), (b'"version":1', b'"version":2')):
+            epoch = Epoch()
+            epoch.bundle = epoch.written().replace(old, new)
+            self.verdict(epoch, 1, "bundle.json")
 
     def test_a_lie_that_is_consistent_in_itself(self):
         # The whole tree is built anew over the lie: only the rules tell.
@@ -453,6 +464,43 @@ class Judged(Judge):
                 audit.Chain(url, bytes(20))
         with self.assertRaises(audit.Unjudged):
             audit.read("http://127.0.0.1:1", 0, "bundle.json", 10)
+
+
+def changed(files, change):
+    """Files with a change of evidence.json made to them."""
+    name = change["file"]
+    if "of" in change:
+        return files | {name: files[change["of"]]}
+    if "at" in change:
+        at, data = change["at"], files[name]
+        return files | {name: data[:at] + from_hex(change["insert"]) + data[at + change["remove"]:]}
+    if "text" in change:
+        return files | {name: files[name].replace(change["text"].encode(), change["instead"].encode(), 1)}
+    others = {other: data for other, data in files.items() if other != name}
+    return others if change["bytes"] is None else others | {name: from_hex(change["bytes"])}
+
+
+class Mutations(Judge):
+    def test_the_verdicts_of_the_vectors_are_ours(self):
+        cases = vectors("evidence")["cases"]
+        for case in cases:
+            epoch = Epoch()
+            for change in case["attested"]:
+                if change["file"] == "bundle.json":
+                    epoch.bundle = changed({"bundle.json": epoch.bundle or epoch.written()}, change)["bundle.json"]
+                else:
+                    epoch.files = changed(epoch.files, change)
+            epoch.bundle = epoch.bundle or epoch.written()
+            epoch.attested = audit.blake3(epoch.bundle).digest()
+            at_hand = epoch.files | {"bundle.json": epoch.bundle}
+            for change in case["at_hand"]:
+                at_hand = changed(at_hand, change)
+            epoch.bundle = at_hand.pop("bundle.json")
+            epoch.files = at_hand
+            code = {"true": 0, "false": 1, "not_judged": 2}[case["verdict"]]
+            found, report = epoch.audit()
+            self.assertEqual(found, code, f"{case['name']}: {report['reasons']}")
+        self.assertGreater(len(cases), 700)
 
 
 class Forced(Judge):
@@ -564,6 +612,13 @@ class Forced(Judge):
         line = '{"index":0,"ticket":"0x%s","code":13,"reason":"sum_overflow","record":"0x%s"}' % (second[:16].hex(), second.hex())
         self.verdict(self.epoch([first], [[second]], f"[{line}]".encode()), 0)
         self.verdict(self.epoch([first], segment=[first, second]), 1, "others count")
+
+    def test_a_record_is_refused_once(self):
+        bad = self.record(0, 1, 10, valid=False)
+        line = b'{"index":0,"ticket":"0x%b","code":9,"reason":"bad_signature","record":"0x%b"}' % (
+            bad[:16].hex().encode(), bad.hex().encode())
+        self.verdict(self.epoch([], rejections=b"[%b]" % line), 0)
+        self.verdict(self.epoch([], rejections=b"[%b,%b]" % (line, line)), 1, "twice")
 
     def test_tickets_stand_at_their_places(self):
         self.tickets.reverse()

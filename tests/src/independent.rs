@@ -106,9 +106,7 @@ pub fn agree(chain: &OnChain, epoch: u64, evidence: &str) -> Result<bool, String
 }
 
 fn compare(ours: &Said, theirs: &Said) -> Result<(), String> {
-    // Of bytes that were attested but open nothing, ours may say that it can't judge (SPEC section 11).
-    let withheld = ours.is_attested() && (ours.code, theirs.code) == (Some(2), Some(1));
-    if ours.code != theirs.code && !withheld {
+    if ours.code != theirs.code {
         return Err("the verdicts differ".into());
     }
     if ours.code != Some(0) {

@@ -19,7 +19,9 @@ mod facts;
 mod findings;
 mod forced;
 mod issuers;
+mod lists;
 mod logs;
+mod opening;
 mod progress;
 mod recompute;
 mod records;
@@ -44,6 +46,7 @@ use crate::evidence::{EvidenceFiles, EvidenceSource, fetch};
 use attested::Tree;
 use contracts::challenge::Challenge;
 use contracts::{Chain, ChainError};
+use examine::Had;
 use facts::AuditFacts;
 use logs::{Entry, Logs, TicketReader};
 use protocol::{BillLeaf, ChargeLeaf, Elements, Epoch, NodeLeaf, Ticket, TicketId};
@@ -115,7 +118,16 @@ impl Gaps {
 struct Before {
     trees: Option<(Tree<NodeLeaf>, Tree<BillLeaf>)>,
     /// Why the evidence of the epoch itself doesn't have those that were attested.
-    fault: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// Why trees can't be had.
+#[derive(Debug)]
+enum Fault {
+    /// Chain or files can't be read.
+    Unread(String),
+    /// They aren't those that were attested.
+    False(String),
 }
 
 /// An epoch with what is known of it.
@@ -209,16 +221,32 @@ async fn audit(
     progress.begin("chain", 0);
     let facts = facts::read(chain, epoch).await.map_err(text)?;
     let facts = facts.ok_or_else(|| format!("epoch {epoch} isn't attested"))?;
+    judge_by(facts, sources, progress, report).await?;
+    let is_open = report.open_until.is_some();
+    add_targets(chain, &mut report.lies, is_open).await
+}
+
+/// Audits an epoch by what the chain says of it.
+async fn judge_by(
+    facts: AuditFacts,
+    sources: &[EvidenceSource],
+    progress: &Arc<dyn Progress>,
+    report: &mut AuditReport,
+) -> Result<(), String> {
     report.attestation = Some((&facts).into());
     report.open_until = facts.open_until.filter(|until| facts.now < *until);
     let facts = Arc::new(facts);
+    let epoch = facts.attested.epoch;
     let network = facts.epoch.network;
     let expected = (epoch, facts.attested.roots.evidence);
     let files = fetch(sources, network, expected, |_| true, &**progress).await;
     // Even without them the chain says whether the numbers of nodes and payers are right.
-    let (files, missing) = match files {
-        Ok(files) => (Some(Arc::new(files)), None),
-        Err(error) => (None, Some(error.to_string())),
+    let (files, refused, missing) = match files {
+        Ok(files) => (Some(Arc::new(files)), None, None),
+        Err(error) => match error.refused() {
+            Some(why) => (None, Some(why), None),
+            None => (None, None, Some(error.to_string())),
+        },
     };
     let before = match &files {
         Some(files) => trees_before(sources, &facts, files).await,
@@ -226,15 +254,19 @@ async fn audit(
     };
     let told = Arc::clone(progress);
     let examined = tokio::task::spawn_blocking(move || {
-        examine::examine(facts, files.as_deref(), before, &*told)
+        let had = match (&files, refused) {
+            (Some(files), _) => Had::Files(files),
+            (None, Some(why)) => Had::Refused(why),
+            (None, None) => Had::Nothing,
+        };
+        examine::examine(facts, had, before, &*told)
     });
     let examined = examined.await;
     let examined = examined.map_err(|error| format!("the check itself failed: {error}"))?;
     let examined = examined.map_err(|error| format!("the evidence can't be read: {error}"))?;
     report.take(examined);
     report.reasons.extend(missing);
-    let is_open = report.open_until.is_some();
-    add_targets(chain, &mut report.lies, is_open).await
+    Ok(())
 }
 
 /// The trees of the epoch before, by this epoch's evidence or, where that has others, by their own.
@@ -244,15 +276,19 @@ async fn trees_before(
     files: &Arc<EvidenceFiles>,
 ) -> Before {
     let Some(attested) = &facts.before else {
-        return Before::default();
+        let fault = (facts.attested.epoch > 0).then(|| {
+            Fault::Unread("the epoch before isn't attested: the chain changed meanwhile".to_owned())
+        });
+        return Before { trees: None, fault };
     };
     let open = async |files: &Arc<EvidenceFiles>, names| {
         let (facts, files) = (Arc::clone(facts), Arc::clone(files));
         let opened =
-            tokio::task::spawn_blocking(move || examine::open_before(&facts, &files, names));
-        opened.await.map_err(|error| error.to_string()).flatten()
+            tokio::task::spawn_blocking(move || opening::open_before(&facts, &files, names));
+        let opened = opened.await;
+        opened.unwrap_or_else(|error| Err(Fault::Unread(error.to_string())))
     };
-    let fault = match open(files, examine::COPIES).await {
+    let fault = match open(files, opening::COPIES).await {
         Ok(trees) => {
             return Before {
                 trees: Some(trees),
@@ -262,10 +298,10 @@ async fn trees_before(
         Err(fault) => Some(fault),
     };
     let expected = (attested.epoch, attested.roots.evidence);
-    let wanted = |name: &str| examine::ORIGINALS.contains(&name);
+    let wanted = |name: &str| opening::ORIGINALS.contains(&name);
     let network = facts.epoch.network;
     let trees = match fetch(sources, network, expected, wanted, &NoProgress).await {
-        Ok(files) => open(&Arc::new(files), examine::ORIGINALS).await.ok(),
+        Ok(files) => open(&Arc::new(files), opening::ORIGINALS).await.ok(),
         Err(error) => {
             tracing::debug!(%error, "no other evidence of the epoch before");
             None

@@ -261,8 +261,23 @@ fn tree<L: EpochLeaf>(
     EpochTree::from_bytes(&take(files, name)?).map_err(|error| unreadable(name, error))
 }
 
-fn json<T: DeserializeOwned>(files: &mut Files, name: &'static str) -> Result<T, EvidenceError> {
-    serde_json::from_slice(&take(files, name)?).map_err(|error| unreadable(name, error))
+fn json<T: DeserializeOwned + Serialize>(
+    files: &mut Files,
+    name: &'static str,
+) -> Result<T, EvidenceError> {
+    canonical(name, &take(files, name)?)
+}
+
+/// Reads JSON that is written to the byte as it should be.
+fn canonical<T: DeserializeOwned + Serialize>(
+    name: &'static str,
+    bytes: &[u8],
+) -> Result<T, EvidenceError> {
+    let read: T = serde_json::from_slice(bytes).map_err(|error| unreadable(name, error))?;
+    match serde_json::to_vec(&read) {
+        Ok(canonical) if canonical == bytes => Ok(read),
+        _ => Err(unreadable(name, "not written as SPEC section 11 has it")),
+    }
 }
 
 fn unreadable(

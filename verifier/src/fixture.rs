@@ -208,13 +208,13 @@ impl World {
 
 /// `tests/vectors/epoch.json`: an epoch of three nodes and two payers, of whom one runs out of money.
 pub(crate) struct Golden {
-    timeline: Timeline,
-    terms: RewardTerms,
-    payers: Vec<Payer>,
-    log: TicketLog,
+    pub(crate) timeline: Timeline,
+    pub(crate) terms: RewardTerms,
+    pub(crate) payers: Vec<Payer>,
+    pub(crate) log: TicketLog,
     segments: BTreeMap<u32, Vec<u8>>,
     forced: BTreeMap<u32, Vec<Record>>,
-    previous: Previous,
+    pub(crate) previous: Previous,
     probes: Vec<ProbeCount>,
     pub(crate) trees: EpochTrees,
     pub(crate) evidence: B256,
@@ -262,14 +262,13 @@ impl Golden {
         }
     }
 
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        let leaves = self.trees.nodes.leaves.iter();
+        leaves.map(|leaf| leaf.node).collect()
+    }
+
     pub(crate) fn judge(&self) -> Judgement {
-        let nodes: Vec<_> = self
-            .trees
-            .nodes
-            .leaves
-            .iter()
-            .map(|leaf| leaf.node)
-            .collect();
+        let nodes = self.nodes();
         let committed = BTreeMap::from([(self.log.issuer(), self.log.root().unwrap().hash())]);
         let inputs = EpochInputs {
             network: self.trees.nodes.network,
@@ -294,7 +293,7 @@ impl Golden {
     }
 }
 
-fn hex_bytes(text: &str) -> Vec<u8> {
+pub(crate) fn hex_bytes(text: &str) -> Vec<u8> {
     let digits = text.strip_prefix("0x").unwrap().as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     digits.chunks(2).map(byte).collect()

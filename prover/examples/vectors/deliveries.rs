@@ -1,5 +1,6 @@
 //! `ticket.json`, `receipt.json` and `segment.json`: what is granted, signed and sealed.
 
+use crate::reasons::{log, of_two};
 use crate::{hex, network, seed};
 use protocol::{
     Address, B256, ClientKey, CollectionId, IssuerKey, Mass, Network, NodeId, Payers, Receipt,
@@ -18,7 +19,7 @@ pub(crate) const WINDOWS: Windows = Windows {
     force_window: 1_800,
     challenge_window: 86_400,
 };
-static TIMELINE: Timeline = Timeline::fixed(1_700_000_000, WINDOWS);
+pub(crate) static TIMELINE: Timeline = Timeline::fixed(1_700_000_000, WINDOWS);
 
 pub(crate) fn key(name: &str) -> SigningKey {
     SigningKey::from_bytes(&seed(name))
@@ -28,7 +29,7 @@ pub(crate) fn public(key: &SigningKey) -> [u8; 32] {
     key.verifying_key().to_bytes()
 }
 
-fn node() -> NodeId {
+pub(crate) fn node() -> NodeId {
     NodeId::from(public(&key("node")))
 }
 
@@ -174,23 +175,6 @@ pub(crate) fn ticket() -> Value {
     })
 }
 
-/// The log that every record here is checked against. Tickets 4 to 8 can't be redeemed by this node: of
-/// another network, for another node, for a client whose key is a point of small order, of a time that is
-/// too long, and of a payer that nobody knows.
-fn log() -> TicketLog {
-    let mut tickets: Vec<_> = (0..9).map(ticket_at).collect();
-    tickets[4].network.chain_id += 1;
-    tickets[5].node = NodeId::from(public(&key("another node")));
-    // The neutral element: y = 1.
-    let mut neutral = [0; 32];
-    neutral[0] = 1;
-    tickets[6].client = ClientKey::from(neutral);
-    // It outlives the tail of its epoch.
-    tickets[7].expires_at = TIMELINE.tickets_end_ms(EPOCH) + 1;
-    tickets[8].payer = account("stranger");
-    TicketLog::new(network(), EPOCH, ISSUER, tickets).expect("each at its place")
-}
-
 pub(crate) fn receipt_for(ticket: &Ticket) -> Receipt {
     Receipt {
         ticket: ticket.digest(),
@@ -300,7 +284,7 @@ pub(crate) fn receipt() -> Value {
         (
             R::UnknownTicket,
             "beyond the log's end",
-            moved(&|id| id.index = 9),
+            moved(&|id| id.index = 12),
         ),
         (
             R::UnknownTicket,
@@ -410,7 +394,7 @@ pub(crate) fn receipt() -> Value {
             record.verify(&context).expect("counts");
             receipt_json(name, record)
         }).collect::<Vec<_>>(),
-        "refused": refused.iter().map(|(reason, name, record)| {
+        "refused": refused.iter().chain(&of_two(&with)).map(|(reason, name, record)| {
             assert_eq!(record.verify(&context).expect_err("does not count"), *reason, "{name}");
             json!({
                 "name": name,

@@ -6,8 +6,10 @@
 
 mod deliveries;
 mod epoch;
+mod evidence;
 mod leaves;
 mod manifests;
+mod reasons;
 mod seals;
 mod times;
 mod tokens;
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         }
     };
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
-    let files: [(&str, Value); 14] = [
+    let files: [(&str, Value); 15] = [
         ("merkle", trees::merkle()),
         ("node_leaf", leaves::node_leaf()),
         ("bill_leaf", leaves::bill_leaf()),
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ("attestation", leaves::attestation()),
         ("registration", leaves::registration()),
         ("epoch", epoch::epoch()),
+        ("evidence", evidence::evidence()),
         ("ticket", deliveries::ticket()),
         ("receipt", deliveries::receipt()),
         ("segment", deliveries::segment()),

@@ -92,6 +92,11 @@ impl<L: EpochLeaf + Content<Mass = ValueMass>> Tree<L> {
             && self.file.len() == self.count() as usize
     }
 
+    /// Whether it is whole, and nothing in it is stated but by its leaves.
+    pub(super) fn is_as_stated(&self) -> bool {
+        self.is_whole() && self.opened.is_as_stated()
+    }
+
     /// Leaves it is made of, where that aren't as many as its root states.
     fn made(&self) -> u32 {
         match self.opened.has_stated_depth() {

@@ -22,6 +22,12 @@ pub enum LieKind {
 /// What no challenge shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unprovable {
+    /// Attested bytes that aren't evidence as SPEC section 11 has it, or a file that is missing among them.
+    Refused,
+    /// A root that the evidence doesn't open, or that isn't the recomputed one.
+    Root,
+    /// Records of a segment file that aren't just those that count, in order.
+    Segment,
     /// Records in the evidence that count, though nobody is charged for them.
     LeftOut,
     /// Records in the evidence that don't count and that no charge has.
@@ -43,6 +49,9 @@ impl fmt::Display for LieKind {
         f.write_str(match self {
             Self::Challenge(kind) => kind.function(),
             Self::Unprovable(kind) => match kind {
+                Unprovable::Refused => "refusedEvidence",
+                Unprovable::Root => "otherRoot",
+                Unprovable::Segment => "otherSegment",
                 Unprovable::LeftOut => "leftOut",
                 Unprovable::Stray => "strayRecords",
                 Unprovable::Probes => "otherProbes",
@@ -80,12 +89,27 @@ pub(super) struct Findings {
     counts: BTreeMap<LieKind, u64>,
     /// How many there are in the attestation.
     attested: u64,
+    /// How many of them no leaf can be false for.
+    of_form: u64,
 }
 
 impl Findings {
     /// How many there are in the attestation, told or not.
     pub(super) fn attested(&self) -> u64 {
         self.attested
+    }
+
+    /// Whether something false was found that leaves may be false for.
+    pub(super) fn explain_leaves(&self) -> bool {
+        self.attested > self.of_form
+    }
+
+    /// What was attested though it can't be read: bytes that are refused, roots that aren't opened.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &str> {
+        let kinds = [Unprovable::Refused, Unprovable::Root].map(LieKind::Unprovable);
+        let told = self.told.iter();
+        told.filter(move |found| kinds.contains(&found.kind))
+            .map(|found| found.sentence.as_str())
     }
 
     /// How many of each kind there are.
@@ -133,6 +157,7 @@ impl Findings {
 
     /// Something that nothing on chain can tell.
     pub(super) fn unprovable(&mut self, kind: Unprovable, sentence: impl FnOnce() -> String) {
+        self.of_form += u64::from(matches!(kind, Unprovable::Refused | Unprovable::Refusal));
         let kind = LieKind::Unprovable(kind);
         self.tell(kind, Against::Attestation, sentence, || None);
     }

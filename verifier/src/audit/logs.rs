@@ -112,6 +112,8 @@ pub(super) struct Log {
     pub(super) opened: Option<Opened<DeliveryMass>>,
     /// Entries that aren't tickets of their place.
     pub(super) out_of_place: Vec<(u32, Ticket)>,
+    /// The epoch it is of.
+    epoch: Epoch,
 }
 
 impl Log {
@@ -129,6 +131,7 @@ impl Log {
             file,
             opened: None,
             out_of_place: Vec::new(),
+            epoch,
         };
         let Some(in_file) = log.file.as_ref().map(|file| file.count) else {
             return (log, None);
@@ -171,6 +174,26 @@ impl Log {
         }
         (log.opened, log.out_of_place) = (Some(opened), out_of_place);
         (log, None)
+    }
+
+    /// Whether the file has tickets after those that are committed.
+    pub(super) fn has_more_than_committed(&self) -> bool {
+        let in_file = self.file.as_ref().map_or(0, |file| file.count);
+        in_file > self.made_of
+    }
+
+    /// Whether it is a ticket log: the file's tickets, each at its place, and nothing else, give the committed
+    /// root, count and sum.
+    pub(super) fn is_as_committed(&self) -> bool {
+        let in_file = self.file.as_ref().map(|file| file.count);
+        let opened = self.opened.as_ref();
+        in_file == Some(self.committed.count)
+            && opened.is_some_and(|opened| opened.is_as_stated())
+            && self.out_of_place.iter().all(|(index, ticket)| {
+                // One of another network stands where it should; it only doesn't count.
+                (ticket.id.issuer, ticket.id.index) == (self.committed.issuer, *index)
+                    && ticket.id.epoch == self.epoch
+            })
     }
 
     /// The leaves it is opened with.

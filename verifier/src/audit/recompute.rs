@@ -4,7 +4,7 @@ use super::facts::AuditFacts;
 use super::findings::{Findings, Unprovable};
 use super::segments::Scan;
 use super::{Audited, Gaps};
-use crate::judge::{EpochInputs, Previous, ProbeCount, settle_served};
+use crate::judge::{EpochInputs, JudgeError, Previous, ProbeCount, settle_served};
 use crate::recheck::{tell_bill, tell_charge, tell_node};
 use crate::report::{NodeLine, PayerLine};
 use protocol::{
@@ -39,6 +39,7 @@ pub(super) fn recompute(
     audited: &Audited,
     scans: &BTreeMap<u32, Scan>,
     probes: Option<&[ProbeCount]>,
+    findings: &mut Findings,
     gaps: &mut Gaps,
 ) -> Option<Recomputed> {
     let facts = &audited.facts.epoch;
@@ -85,6 +86,14 @@ pub(super) fn recompute(
     });
     match settle_served(&inputs, served.collect()) {
         Ok((trees, roots)) => Some(Recomputed { trees, roots }),
+        Err(
+            error @ (JudgeError::Charge { .. } | JudgeError::Total(_) | JudgeError::PreviousTotal),
+        ) => {
+            findings.unprovable(Unprovable::Root, || {
+                format!("what the evidence comes to fits no attestation: {error}")
+            });
+            None
+        }
         Err(error) => {
             gaps.push(format!("the epoch can't be recomputed: {error}"));
             None
@@ -106,7 +115,7 @@ fn tree<'a, L: EpochLeaf + 'a>(
 
 /// Tells leaves that aren't as recomputed, where nothing false has been found that could be why.
 pub(super) fn compare(audited: &Audited, recomputed: &Recomputed, findings: &mut Findings) {
-    if findings.attested() > 0 {
+    if findings.explain_leaves() {
         return;
     }
     let trees = &recomputed.trees;

@@ -18,8 +18,7 @@ pub enum Verdict {
     True,
     /// Something in it is false.
     False,
-    /// It couldn't be judged: not attested, or chain or evidence couldn't be had, or the evidence doesn't open
-    /// what is attested.
+    /// It couldn't be judged: not attested, or chain or evidence couldn't be had.
     NotJudged,
 }
 
@@ -169,8 +168,15 @@ impl AuditReport {
         (self.nodes, self.payers) = (examined.nodes, examined.payers);
     }
 
-    /// A lie in the attestation makes it false, whatever else couldn't be judged.
+    /// A lie in the attestation makes it false, whatever else couldn't be judged. Nothing is true of which the
+    /// roots weren't found to be those that are attested.
     pub(super) fn conclude(&mut self) {
+        let attested = self.attestation.as_ref().map(|attested| attested.roots);
+        let is_followed = attested.is_some() && self.recomputed_roots == attested;
+        if self.attested_lies == 0 && self.reasons.is_empty() && !is_followed {
+            let why = "the epoch couldn't be recomputed: the chain may have changed meanwhile";
+            self.reasons.push(why.to_owned());
+        }
         self.verdict = match (self.attested_lies, self.reasons.is_empty()) {
             (0, true) => Verdict::True,
             (0, false) => Verdict::NotJudged,

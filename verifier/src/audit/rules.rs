@@ -2,12 +2,14 @@
 //! that whatever breaks one can be shown.
 
 mod charges;
+mod evidence;
 mod forced;
 mod leaves;
 mod records;
 mod trees;
 
 pub(super) use charges::check as check_charges;
+pub(super) use evidence::{check_before, check_files, check_roots};
 pub(super) use forced::{check_counted, check_valid};
 pub(super) use leaves::{check_bills, check_nodes};
 pub(super) use records::check as check_records;

@@ -6,12 +6,13 @@
 
 use super::Audited;
 use super::content::Leaves;
-use super::forced::Newest;
+use super::forced::{Forced, Newest};
 use super::records::{Checked, Checker, Fault, SegmentFile};
 use super::tree::{OpenError, Opened, StatedRoot, open};
 use super::walk::{StatedElements, WalkError};
 use protocol::{
-    Address, ChargeLeaf, DeliveryMass, Element, Elements, Mass, Record, Root, TicketId, TreeTop,
+    Address, ChargeLeaf, DeliveryMass, Element, Elements, Mass, RECORDS_MAX, Record, Root,
+    TicketId, TreeTop,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +49,25 @@ pub(super) struct Scan {
     pub(super) unowned: u64,
     /// Records that can't be judged, because their log isn't opened.
     pub(super) unjudged: u64,
+    /// Where the file isn't what it should be: just the records that count, those that were forced among them,
+    /// in order.
+    pub(super) others: Others,
+}
+
+/// Records that are in a file though they shouldn't, or the other way round.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// How many there are.
+    pub(super) count: u64,
+    /// Ticket of the first, and why.
+    pub(super) first: Option<(TicketId, String)>,
+}
+
+impl Others {
+    fn push(&mut self, record: &Record, why: impl Into<String>) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (record.id, why.into()));
+    }
 }
 
 /// A tree that grows as long as its sums fit.
@@ -88,13 +108,22 @@ pub(super) fn scan(
     let mut scan = Scan::default();
     let mut groups = Groups::default();
     let mut forced = forced.values().peekable();
+    let mut before = None;
     if let Some(file) = file {
         checker.check_all(file, &mut |checked| {
             let Checked { record, found, .. } = checked;
             while let Some(earlier) = forced.next_if(|forced| forced.record().id < record.id) {
-                groups.count(&mut scan, earlier.payer(), &earlier.record());
+                groups.count_forced(&mut scan, earlier);
             }
             scan.unjudged += u64::from(found.is_none());
+            if before.is_some_and(|before| before >= record.id) {
+                scan.others.push(&record, "it is out of order");
+            }
+            before = Some(record.id);
+            if let Some(Err(Fault(rejection))) = found {
+                scan.others
+                    .push(&record, format!("it doesn't count: {rejection}"));
+            }
             let Some(payer) = owner(&checked, accounts) else {
                 scan.unowned += 1;
                 scan.invalid += u64::from(found.is_some());
@@ -115,8 +144,11 @@ pub(super) fn scan(
                 forced.record().id == record.id && (is_newer || !counts)
             });
             match newer {
-                Some(newer) => groups.count(&mut scan, newer.payer(), &newer.record()),
-                None if counts => groups.count(&mut scan, Some(payer), &record),
+                Some(newer) if newer.record() == record => {
+                    groups.count_of_file(&mut scan, payer, &record);
+                }
+                Some(newer) => groups.count_forced(&mut scan, newer),
+                None if counts => groups.count_of_file(&mut scan, payer, &record),
                 None => {}
             }
             // One that is older than what counts.
@@ -124,7 +156,7 @@ pub(super) fn scan(
         })?;
     }
     for later in forced {
-        groups.count(&mut scan, later.payer(), &later.record());
+        groups.count_forced(&mut scan, later);
     }
     let finish = |(payer, growth): (u32, Growth)| {
         let valid = match growth.counted {
@@ -158,17 +190,35 @@ impl Groups {
         })
     }
 
-    /// Counts a record, unless the node's sum has no room for it.
-    fn count(&mut self, scan: &mut Scan, payer: Option<u32>, record: &Record) {
+    /// Counts a record of the file.
+    fn count_of_file(&mut self, scan: &mut Scan, payer: u32, record: &Record) {
+        if !self.count(scan, Some(payer), record) {
+            let why = "the node's sum has no room for it";
+            scan.others.push(record, why);
+        }
+    }
+
+    /// Counts a record that was forced, and that the file has not.
+    fn count_forced(&mut self, scan: &mut Scan, forced: &Forced) {
+        if self.count(scan, forced.payer(), &forced.record()) {
+            let why = "it was forced and counts, and isn't there";
+            scan.others.push(&forced.record(), why);
+        }
+    }
+
+    /// Counts a record, unless the node's sum has no room for it; whether it does.
+    fn count(&mut self, scan: &mut Scan, payer: Option<u32>, record: &Record) -> bool {
         let sum = record.mass().and_then(|mass| scan.mass.checked_add(mass));
-        let (Some(payer), Ok(sum)) = (payer, sum) else {
-            return;
+        let has_room = scan.counted < RECORDS_MAX.into();
+        let (Some(payer), Ok(sum), true) = (payer, sum, has_room) else {
+            return false;
         };
         let group = self.of(payer);
         group.valid.push(record);
         group.counted += 1;
         scan.counted += 1;
         scan.mass = sum;
+        true
     }
 }
 

@@ -1,8 +1,13 @@
-use super::examine::{COPIES, Examined, examine, open_before};
+mod flips;
+mod vectors;
+
+use super::examine::{Examined, Had, examine};
+use super::opening::{COPIES, open_before};
 use super::*;
 use crate::chain::EpochFacts;
 use crate::evidence::Evidence;
 use crate::fixture::{EPOCH, TIMELINE, World, network};
+use crate::judge::Previous;
 use contracts::challenge::Kind;
 use contracts::{AttestationTx, CommittedLog, ForcedChunk};
 use protocol::{
@@ -53,29 +58,34 @@ fn chunks(world: &World) -> Vec<ForcedChunk> {
     world.forced.iter().map(chunk).collect()
 }
 
+/// As if the trees before were attested.
+fn before(previous: Option<&Previous>) -> Option<AttestationTx> {
+    let before = previous?;
+    let bills = before.bills.root().unwrap();
+    let trees = protocol::EpochRoots {
+        nodes: before.nodes.root().unwrap(),
+        bills,
+        charges: bills,
+    };
+    Some(attest(before.nodes.epoch, &trees, bills.mass().amount(), 0))
+}
+
+fn committed(log: &TicketLog) -> CommittedLog {
+    let root = log.root().unwrap();
+    CommittedLog {
+        issuer: log.issuer(),
+        root: root.hash(),
+        top: root.top.hash,
+        count: root.count as u32,
+        max_bytes: root.mass().bytes(),
+    }
+}
+
 /// What the chain would say if just this evidence had been attested, with the honest total.
 pub(super) fn facts(world: &World, evidence: &Evidence) -> AuditFacts {
     let total = world.judge().roots.nodes.mass().amount();
-    let before = world.previous.as_ref().map(|before| {
-        let bills = before.bills.root().unwrap();
-        let trees = protocol::EpochRoots {
-            nodes: before.nodes.root().unwrap(),
-            bills,
-            charges: bills,
-        };
-        attest(EPOCH - 1, &trees, bills.mass().amount(), 0)
-    });
+    let before = before(world.previous.as_ref());
     let total_before = before.as_ref().map_or(0, |before| before.total);
-    let committed = |log: &TicketLog| {
-        let root = log.root().unwrap();
-        CommittedLog {
-            issuer: log.issuer(),
-            root: root.hash(),
-            top: root.top.hash,
-            count: root.count as u32,
-            max_bytes: root.mass().bytes(),
-        }
-    };
     let trees = evidence.trees.roots().unwrap();
     AuditFacts {
         epoch: EpochFacts {
@@ -121,7 +131,7 @@ pub(super) fn audit(facts: AuditFacts, evidence: &Evidence) -> Examined {
         },
         None => Before::default(),
     };
-    examine(Arc::new(facts), Some(&files), before, &NoProgress).unwrap()
+    examine(Arc::new(facts), Had::Files(&files), before, &NoProgress).unwrap()
 }
 
 /// What is found in evidence that was attested just so.

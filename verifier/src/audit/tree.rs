@@ -308,6 +308,15 @@ impl<M: Mass> Opened<M> {
         self.natural.is_none()
     }
 
+    /// Whether the leaves alone give it, and nothing in it is false.
+    pub(super) fn is_as_stated(&self) -> bool {
+        self.has_stated_depth()
+            && self.lies.is_empty()
+            && self.sums.is_empty()
+            && self.stated.is_empty()
+            && self.hidden.is_empty()
+    }
+
     /// Whether there is a false sum above an element.
     fn is_blocked(&self, (level, position): At) -> bool {
         let depth = depth(self.root.count.into());

@@ -13,9 +13,9 @@ mod sums;
 pub use receipts::{Counted, Lines, Receipts, Rejected, TicketLine, Unredeemed, meaning};
 pub use sums::{ChargeLine, Reckoning, RewardSum, ScoreSum};
 
-use super::examine::open;
 use super::facts::{self, AuditFacts};
 use super::findings::Findings;
+use super::opening::open;
 use super::progress::Progress;
 use super::{AuditedAttestation, Before, Gaps, Verdict, trees_before};
 use crate::evidence::{EvidenceFiles, EvidenceSource, fetch, numbered};
@@ -141,6 +141,9 @@ fn explain(
         &mut gaps,
         progress,
     )?;
+    for sentence in whole.unreadable() {
+        gaps.push(sentence.to_owned());
+    }
     let receipts = receipts::read(
         &audited, files, index, wanted, &mut gaps, &mut wrong, progress,
     )?;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub const BUNDLE_FILE: &str = "bundle.json";
 /// Longest `bundle.json`: half a million files of at most 128 bytes each.
 pub(super) const BUNDLE_BYTES_MAX: u64 = 64 << 20;
-/// Largest evidence that is read: all of it is held in memory while it is judged.
+/// Largest evidence that is read into memory whole. Audits read files through, and take any.
 pub(super) const EVIDENCE_BYTES_MAX: u64 = 8 << 30;
 
 const VERSION: u32 = 1;
@@ -57,7 +57,7 @@ pub enum BundleError {
     /// A name that evidence doesn't have, out of order, or there twice.
     #[error("bundle.json names {0:?}, which is no file of evidence, or out of order")]
     Name(String),
-    /// More than such a file can have, or all together more than is read.
+    /// More than such a file can have.
     #[error("bundle.json gives {name} {size} bytes; that is more than it can have")]
     Size {
         /// Which file.
@@ -65,6 +65,9 @@ pub enum BundleError {
         /// As stated.
         size: u64,
     },
+    /// JSON of the same meaning, written in another way.
+    #[error("bundle.json isn't written to the byte as SPEC section 11 has it")]
+    Form,
     /// Of another network or epoch than asked for.
     #[error("bundle.json is of another network or epoch")]
     Foreign,
@@ -77,18 +80,23 @@ impl Bundle {
             chain_id,
             settlement,
         } = evidence.network();
-        let files = files.iter().map(|(name, bytes)| BundleFile {
-            name: name.clone(),
-            size: bytes.len() as u64,
-            blake3: hash(bytes),
-        });
         Self {
             version: VERSION,
             epoch: evidence.epoch(),
             chain_id,
             settlement,
-            files: files.collect(),
+            files: Self::files_of(files),
         }
+    }
+
+    /// Files as the bundle names them.
+    pub(crate) fn files_of(files: &BTreeMap<String, Vec<u8>>) -> Vec<BundleFile> {
+        let files = files.iter().map(|(name, bytes)| BundleFile {
+            name: name.clone(),
+            size: bytes.len() as u64,
+            blake3: hash(bytes),
+        });
+        files.collect()
     }
 
     /// The file's bytes: JSON without white space, fields in the order of SPEC section 11. Whoever gathers
@@ -111,18 +119,27 @@ impl Bundle {
             return Err(BundleError::Foreign);
         }
         let mut last = "";
-        let mut total = 0u64;
         for BundleFile { name, size, .. } in &bundle.files {
-            let limit = bytes_max(name).filter(|_| name.as_str() > last);
+            // Nothing is before epoch 0.
+            let is_name = name.as_str() > last && !(epoch == 0 && name.starts_with("previous"));
+            let limit = bytes_max(name).filter(|_| is_name);
             let limit = limit.ok_or_else(|| BundleError::Name(name.clone()))?;
-            total = total.saturating_add(*size);
-            if *size > limit || total > EVIDENCE_BYTES_MAX {
+            if *size > limit {
                 let (name, size) = (name.clone(), *size);
                 return Err(BundleError::Size { name, size });
             }
             last = name;
         }
+        if bundle.to_bytes() != bytes {
+            return Err(BundleError::Form);
+        }
         Ok(bundle)
+    }
+
+    /// Bytes of all files together.
+    pub(super) fn size(&self) -> u64 {
+        let sizes = self.files.iter().map(|file| file.size);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// `BLAKE3(bundle.json)` of these bytes: what is posted with the attestation.

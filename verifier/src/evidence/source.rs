@@ -1,5 +1,6 @@
 //! Reading evidence from where it is, without trusting it.
 
+use super::bundle::EVIDENCE_BYTES_MAX;
 use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
@@ -66,6 +67,14 @@ pub enum FetchError {
         /// Which file.
         name: String,
     },
+    /// More than is read into memory.
+    #[error(
+        "the evidence has {size} bytes, more than the {EVIDENCE_BYTES_MAX} that are read into memory"
+    )]
+    TooLarge {
+        /// All files together.
+        size: u64,
+    },
     /// `bundle.json` itself, though it may be the attested one, is none.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -95,6 +104,10 @@ impl EvidenceSource {
         expected: Option<B256>,
     ) -> Result<(Evidence, B256), FetchError> {
         let opened = self.open(network, epoch, expected).await?;
+        let size = opened.bundle().size();
+        if size > EVIDENCE_BYTES_MAX {
+            return Err(FetchError::TooLarge { size });
+        }
         let mut files = BTreeMap::new();
         for BundleFile { name, .. } in &opened.bundle().files {
             let bytes = opened.file(name).await?.unwrap_or_default();

@@ -57,6 +57,15 @@ impl EvidenceFiles {
 #[error("{}", tell(.0))]
 pub(crate) struct NowhereError(Vec<(String, FetchError)>);
 
+impl NowhereError {
+    /// Why the attested `bundle.json` is none, if a source had it: no other can have a better one.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let mut failures = self.0.iter();
+        let refused = failures.find(|(_, error)| error.is_content());
+        refused.map(|(_, error)| error.to_string())
+    }
+}
+
 fn tell(failures: &[(String, FetchError)]) -> String {
     let failures = failures.iter();
     let told: Vec<_> = failures

@@ -40,9 +40,9 @@ pub(in crate::audit) fn check(
             Segment::NoRoot(preimage) => root_is_none(place, charge, preimage, findings),
             Segment::Closed(why) => {
                 let node = charge.node;
-                gaps.push(format!(
-                    "segment-{node}.qseg does not open the segment root of charge {place}: {why}"
-                ));
+                findings.unprovable(Unprovable::Root, || {
+                    format!("segment-{node}.qseg does not open the segment root of charge {place}: {why}")
+                });
             }
             Segment::Opened(segment) => {
                 let root = segment.opened.root;
@@ -51,9 +51,9 @@ pub(in crate::audit) fn check(
                     root_is_none(place, charge, preimage, findings);
                 }
                 if segment.opened.unknown > 0 {
-                    gaps.push(format!(
-                        "parts of the segment of charge {place} are not known"
-                    ));
+                    findings.unprovable(Unprovable::Root, || {
+                        format!("parts of the segment of charge {place} are not known")
+                    });
                 }
                 // A charge of nobody is a lie by itself.
                 if let Some(checker) = checkers.of(audited, charge.node) {

@@ -1,8 +1,8 @@
 //! A node's tickets of an epoch, and what came of each: a record that counts, one that doesn't, or none.
 
 use super::super::content::{Content, Leaves};
-use super::super::examine::{for_each, has_room};
 use super::super::forced::{self, Forced};
+use super::super::lists::{ListError, for_each, has_room};
 use super::super::progress::{NoProgress, Progress};
 use super::super::records::{Checked, Checker, Checkers, Fault};
 use super::super::{Audited, Gaps};
@@ -455,8 +455,10 @@ impl Reading<'_> {
                 meaning: meaning(rejection),
             });
         });
-        if let Err(error) = read {
-            gaps.push(format!("{REJECTIONS_FILE} is malformed: {error}"));
+        match read {
+            Ok(()) => {}
+            Err(ListError::Io(error)) => return Err(error),
+            Err(error) => gaps.push(format!("{REJECTIONS_FILE} {error}")),
         }
         failed.map_or(Ok(()), Err)
     }

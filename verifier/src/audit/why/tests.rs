@@ -1,4 +1,4 @@
-use super::super::examine::{COPIES, open_before};
+use super::super::opening::{COPIES, open_before};
 use super::super::tests::facts;
 use super::super::{Before, NoProgress};
 use super::*;
