@@ -19,7 +19,7 @@ mod traffic;
 pub use lie::{
     BountyLine, LieLine, LieOptions, LieReport, Standing, Who, Witness, lie_help, run_lies,
 };
-pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile};
+pub use network::{Network, NetworkConfig, NodeSlot, Published, PublishedFile, VerifierSlot};
 pub use options::Options;
 pub use process::Process;
 pub use report::Report;

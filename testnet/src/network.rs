@@ -47,7 +47,9 @@ pub struct NetworkConfig {
     pub node_config: String,
     /// Extra lines for the control plane's config file.
     pub control_config: String,
-    /// Bonds that a second verifier has at stake, for which no process runs: its key is `liar`. 0: there is none.
+    /// Verifiers, each a process; the quorum is all of them.
+    pub verifiers: usize,
+    /// Bonds that one verifier more has at stake, for which no process runs: its key is `liar`. 0: there is none.
     pub liar_bonds: u32,
     /// Whether a transaction gets a block at once, besides the two blocks a second.
     pub mine_at_once: bool,
@@ -66,6 +68,7 @@ impl NetworkConfig {
             challenge_seconds: 4,
             node_config: String::new(),
             control_config: String::new(),
+            verifiers: 1,
             liar_bonds: 0,
             mine_at_once: false,
         }
@@ -85,6 +88,15 @@ pub struct NodeSlot {
     pub process: Option<Process>,
 }
 
+/// A verifier beside the first.
+#[derive(Debug)]
+pub struct VerifierSlot {
+    /// Its HTTP API.
+    pub url: String,
+    /// Running, unless a test stopped it.
+    pub process: Option<Process>,
+}
+
 /// A running network. Dropped, its processes are killed.
 #[derive(Debug)]
 pub struct Network {
@@ -98,14 +110,16 @@ pub struct Network {
     pub control_url: String,
     /// Its admin API.
     pub admin_url: String,
-    /// The verifier's HTTP API.
+    /// The verifier's HTTP API; the first one's if there are several.
     pub verifier_url: String,
     /// The nodes, by registry index.
     pub nodes: Vec<NodeSlot>,
     /// The control plane.
     pub control: Option<Process>,
-    /// The verifier.
+    /// The verifier; the first if there are several.
     pub verifier: Option<Process>,
+    /// The verifiers after the first.
+    pub others: Vec<VerifierSlot>,
     anvil: Process,
     http: reqwest::Client,
 }
@@ -135,6 +149,7 @@ impl Network {
             nodes: Vec::new(),
             control: None,
             verifier: None,
+            others: Vec::new(),
             anvil,
             http,
             config,
@@ -167,6 +182,18 @@ impl Network {
         Ok(())
     }
 
+    /// Starts the process of one of the other verifiers, new or again.
+    ///
+    /// # Errors
+    /// If it doesn't come up.
+    pub async fn start_other(&mut self, index: usize) -> Result<()> {
+        let mut process = self.spawn(&setup::other(index), "verifier run")?;
+        let url = format!("{}/healthz", self.others[index].url);
+        self.await_http(&mut process, &url).await?;
+        self.others[index].process = Some(process);
+        Ok(())
+    }
+
     /// Starts the verifier's process anew, as another account and asking those control planes besides the real one
     /// for ticket logs.
     ///
@@ -176,7 +203,8 @@ impl Network {
         if let Some(process) = self.verifier.take() {
             process.stop().await?;
         }
-        self.write_verifier_config(account, controls)?;
+        let url = self.verifier_url.clone();
+        self.write_verifier_config("verifier", account, &url, controls)?;
         self.start_verifier().await
     }
 
@@ -229,9 +257,12 @@ impl Network {
             .nodes
             .iter_mut()
             .filter_map(|node| node.process.as_mut());
+        let others = self.others.iter_mut();
+        let others = others.filter_map(|other| other.process.as_mut());
         for process in nodes
             .chain(self.control.as_mut())
             .chain(self.verifier.as_mut())
+            .chain(others)
         {
             process.check()?;
         }
@@ -260,16 +291,19 @@ impl Network {
         Ok(Chain::connect(&config).await?)
     }
 
-    /// Ends every process in order: verifier, nodes, control plane, chain.
+    /// Ends every process in order: verifiers, nodes, control plane, chain.
     ///
     /// # Errors
     /// If one has to be killed; the others are ended all the same.
     pub async fn stop(self) -> Result<()> {
         let mut outcome = Ok(());
         let nodes = self.nodes.into_iter().filter_map(|node| node.process);
+        let others = self.others.into_iter();
+        let others = others.filter_map(|other| other.process);
         let order = self
             .verifier
             .into_iter()
+            .chain(others)
             .chain(nodes)
             .chain(self.control)
             .chain([self.anvil]);

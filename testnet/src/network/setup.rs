@@ -1,6 +1,6 @@
 //! How a network comes to be: contracts, bonds and deposits, then one part after the other.
 
-use super::{Network, NodeSlot};
+use super::{Network, NodeSlot, VerifierSlot};
 use crate::clock::now_ms;
 use anyhow::{Result, ensure};
 use contracts::{Address, Manifest, PrivateKeySigner, U256};
@@ -133,6 +133,7 @@ impl Network {
             self.chain().await?.is_verifier(verifier).await?,
             "the verifier was admitted too late, after the genesis: {GENESIS_IN} s are too short for this machine"
         );
+        self.admit_others().await?;
         if self.config.liar_bonds > 0 {
             self.admit_liar().await?;
         }
@@ -146,7 +147,30 @@ impl Network {
             .await
     }
 
-    /// A second verifier, of which one vote is enough as well.
+    /// The verifiers after the first. Then nothing is attested without the votes of all.
+    async fn admit_others(&self) -> Result<()> {
+        if self.config.verifiers < 2 {
+            return Ok(());
+        }
+        for index in 0..self.config.verifiers - 1 {
+            let name = other(index);
+            let account = self.account(&name).await?.address();
+            self.administer("deployer", &["add-verifier", &account.to_string()])
+                .await?;
+            self.give_tokens(account, VERIFIER_BOND).await?;
+            self.administer(&name, &["bond-verifier"]).await?;
+        }
+        let quorum = self.config.verifiers.to_string();
+        self.administer("deployer", &["set-quorum", &quorum])
+            .await?;
+        ensure!(
+            self.chain().await?.quorum().await?.to_string() == quorum,
+            "the quorum was set too late, after the genesis: {GENESIS_IN} s are too short for this machine"
+        );
+        Ok(())
+    }
+
+    /// One verifier more, of which one vote is enough as well.
     async fn admit_liar(&self) -> Result<()> {
         let liar = self.account("liar").await?.address();
         self.administer("deployer", &["add-verifier", &liar.to_string()])
@@ -197,19 +221,36 @@ impl Network {
     async fn make_verifier(&mut self) -> Result<()> {
         let port = free_tcp_port()?;
         self.verifier_url = format!("http://127.0.0.1:{port}");
-        self.write_verifier_config("verifier", &[])?;
-        self.start_verifier().await
+        let url = self.verifier_url.clone();
+        self.write_verifier_config("verifier", "verifier", &url, &[])?;
+        self.start_verifier().await?;
+        for index in 0..self.config.verifiers.saturating_sub(1) {
+            let url = format!("http://127.0.0.1:{}", free_tcp_port()?);
+            let name = other(index);
+            self.write_verifier_config(&name, &name, &url, &[])?;
+            let process = None;
+            self.others.push(VerifierSlot { url, process });
+            self.start_other(index).await?;
+        }
+        Ok(())
     }
 
-    pub(super) fn write_verifier_config(&self, account: &str, controls: &[String]) -> Result<()> {
-        let listen = self.verifier_url.trim_start_matches("http://");
+    /// Of a verifier that has its folder by its name.
+    pub(super) fn write_verifier_config(
+        &self,
+        name: &str,
+        account: &str,
+        url: &str,
+        controls: &[String],
+    ) -> Result<()> {
+        let listen = url.trim_start_matches("http://");
         let controls = [std::slice::from_ref(&self.control_url), controls].concat();
         let text = format!(
             "{}data_dir = {:?}\nlisten = {listen:?}\ncontrol = {controls:?}\nsegment_deadline = 20\npoll_ms = 250\n",
             self.chain_config(account),
-            self.config.dir.join("verifier"),
+            self.config.dir.join(name),
         );
-        self.write_config("verifier", &text)?;
+        self.write_config(name, &text)?;
         Ok(())
     }
 
@@ -238,6 +279,11 @@ impl Network {
         });
         self.start_node(index)
     }
+}
+
+/// Name of a verifier after the first.
+pub(super) fn other(index: usize) -> String {
+    format!("verifier-{}", index + 1)
 }
 
 /// A port that was free a moment ago.

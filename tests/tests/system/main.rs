@@ -20,6 +20,7 @@ mod owners;
 mod packages;
 mod parameters;
 mod prove;
+mod quorum;
 mod quotas;
 mod receipts;
 mod rotation;
