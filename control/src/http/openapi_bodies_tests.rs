@@ -2,7 +2,7 @@
 //! which types, and whether others may be among them.
 
 use super::openapi_examples as examples;
-use super::openapi_of::check;
+use super::openapi_of::{check, is_type};
 use super::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,13 +64,9 @@ impl Book {
             return self.objects(&choice, value, at, found);
         }
         for alternative in alternatives(pointer, &schema) {
-            let is_type = alternative.1.as_str().is_some_and(|name| match name {
-                "null" => value.is_null(),
-                _ => !value.is_null(),
-            });
             let fits = match schema.get("enum") {
                 Some(_) => alternative.1 == *value,
-                None => is_type,
+                None => is_type(alternative.1.as_str().unwrap(), value),
             };
             if fits {
                 self.taken.insert(alternative.0);
@@ -214,9 +210,8 @@ fn bodies(part: &Value) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn bodies_are_described_as_the_types_have_them() {
-    let document: Value = serde_json::from_str(DESCRIPTION).unwrap();
+/// Panics if the types have something else.
+fn judge(document: Value) {
     let (mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new());
     for methods in object(&document["paths"]).values() {
         for operation in object(methods).values() {
@@ -272,4 +267,66 @@ fn bodies_are_described_as_the_types_have_them() {
     book.body("Status", By::Answering, &examples::statuses());
     book.body("Version", By::Answering, &examples::versions());
     book.finish();
+}
+
+fn description() -> Value {
+    serde_json::from_str(DESCRIPTION).unwrap()
+}
+
+#[test]
+fn bodies_are_described_as_the_types_have_them() {
+    judge(description());
+}
+
+#[test]
+fn what_is_described_wrongly_is_noticed() {
+    let of = |document: &mut Value, schema: &str, change: &dyn Fn(&mut Value)| {
+        change(
+            document
+                .pointer_mut(&format!("{SCHEMAS}/{schema}"))
+                .unwrap(),
+        );
+    };
+    let remove = |name: &'static str| {
+        move |schema: &mut Value| {
+            schema.as_object_mut().unwrap().remove(name).unwrap();
+        }
+    };
+    let put = |name: &'static str, value: Value| {
+        move |schema: &mut Value| {
+            schema[name] = value.clone();
+        }
+    };
+    let push = |value: Value| {
+        move |schema: &mut Value| {
+            schema.as_array_mut().unwrap().push(value.clone());
+        }
+    };
+    let pop = |schema: &mut Value| drop(schema.as_array_mut().unwrap().pop());
+    let string = || json!({ "type": "string" });
+    let wrong: [(&str, &dyn Fn(&mut Value)); 11] = [
+        ("OrderSummary/properties", &remove("trouble")),
+        ("OrderSummary/required", &push(json!("trouble"))),
+        ("RouteRequest/required", &pop),
+        ("RouteRequest", &remove("additionalProperties")),
+        ("Node", &put("additionalProperties", json!(false))),
+        ("Node/properties", &put("bound", string())),
+        ("Collection/properties", &put("extra", string())),
+        ("Package/properties/format/enum", &push(json!("smooth"))),
+        ("Paths/oneOf", &push(json!({ "const": "none" }))),
+        (
+            "NetworkInfo/properties/issuer",
+            &put("pattern", json!("^0x$")),
+        ),
+        (
+            "PublishRequest/properties",
+            &put("payer", json!({ "type": ["string", "null", "integer"] })),
+        ),
+    ];
+    for (schema, change) in wrong {
+        let mut document = description();
+        of(&mut document, schema, change);
+        let judged = std::panic::catch_unwind(|| judge(document));
+        assert!(judged.is_err(), "{schema} is wrong");
+    }
 }

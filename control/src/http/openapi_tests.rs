@@ -108,6 +108,20 @@ fn check_form(document: &Value) {
     }
 }
 
+/// Whether a value is of a type.
+pub(super) fn is_type(name: &str, value: &Value) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_u64(),
+        "number" => value.is_number(),
+        other => panic!("{other} is no type"),
+    }
+}
+
 /// Whether a value is what a schema says, by the few words that are used there.
 /// Nothing may be there that isn't described, also where readers are to pass over it.
 pub(super) fn check(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
@@ -135,20 +149,12 @@ pub(super) fn check(document: &Value, schema: &Value, value: &Value) -> Result<(
     {
         return wrong("one of the values");
     }
-    let is = |name: &str| match name {
-        "null" => value.is_null(),
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_u64(),
-        "number" => value.is_number(),
-        other => panic!("{other} is no type"),
-    };
     let typed = match &schema["type"] {
         Value::Null => true,
-        Value::String(name) => is(name),
-        Value::Array(names) => names.iter().any(|name| is(name.as_str().unwrap())),
+        Value::String(name) => is_type(name, value),
+        Value::Array(names) => names
+            .iter()
+            .any(|name| is_type(name.as_str().unwrap(), value)),
         other => panic!("{other} is no type"),
     };
     if !typed {
