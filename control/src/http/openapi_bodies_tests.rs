@@ -269,6 +269,9 @@ fn judge(document: Value) {
     book.finish();
 }
 
+/// What is done to a schema.
+type Change = dyn Fn(&mut Value);
+
 fn description() -> Value {
     serde_json::from_str(DESCRIPTION).unwrap()
 }
@@ -280,7 +283,7 @@ fn bodies_are_described_as_the_types_have_them() {
 
 #[test]
 fn what_is_described_wrongly_is_noticed() {
-    let of = |document: &mut Value, schema: &str, change: &dyn Fn(&mut Value)| {
+    let of = |document: &mut Value, schema: &str, change: &Change| {
         change(
             document
                 .pointer_mut(&format!("{SCHEMAS}/{schema}"))
@@ -304,7 +307,7 @@ fn what_is_described_wrongly_is_noticed() {
     };
     let pop = |schema: &mut Value| drop(schema.as_array_mut().unwrap().pop());
     let string = || json!({ "type": "string" });
-    let wrong: [(&str, &dyn Fn(&mut Value)); 11] = [
+    let wrong: [(&str, &Change); 11] = [
         ("OrderSummary/properties", &remove("trouble")),
         ("OrderSummary/required", &push(json!("trouble"))),
         ("RouteRequest/required", &pop),
