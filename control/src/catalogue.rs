@@ -457,11 +457,17 @@ impl Catalogue {
         all
     }
 
-    /// The collection of the fewest bytes, none of them of nothing.
-    pub(crate) fn smallest(&self) -> Option<Arc<Collection>> {
+    /// The collections of the fewest bytes, smallest first, none of them of nothing.
+    pub(crate) fn smallest(&self, most: usize) -> Vec<Arc<Collection>> {
+        let key = |one: &&Arc<Collection>| (one.bytes, one.id);
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let some = index.by_name.values().filter(|one| one.bytes > 0);
-        some.min_by_key(|one| (one.bytes, one.id)).cloned()
+        let mut all: Vec<_> = index.by_name.values().filter(|one| one.bytes > 0).collect();
+        if all.len() > most {
+            all.select_nth_unstable_by_key(most, key);
+            all.truncate(most);
+        }
+        all.sort_by_key(key);
+        all.into_iter().cloned().collect()
     }
 
     /// Every collection, old versions too, in no order.

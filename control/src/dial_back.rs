@@ -1,7 +1,7 @@
 //! Dialling nodes back: a node gets traffic once the control plane has fetched verified bytes from it, at
 //! the address that clients are told, with a ticket and under the rules of any client.
 //!
-//! What is fetched are the first bytes of the smallest file there is, so that a node that has to fill it
+//! What is fetched are the first bytes of the smallest file that is here, so that a node that has to fill it
 //! first has little to do. Where nothing is published, a handshake that proves the node's key has to do, until
 //! the node has filled something.
 //! No receipt is signed: looks are no deliveries, and nobody pays for them.
@@ -30,6 +30,9 @@ const LOOKS_MAX: usize = 32;
 const TICK: Duration = Duration::from_millis(250);
 /// A look that takes longer has failed. A node may have to fill first.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Collections among which one is sought that is here.
+const CANDIDATES: usize = 16;
 
 /// Looks at nodes until told to stop.
 pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
@@ -102,14 +105,21 @@ async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, S
     Ok(Proof::Delivered)
 }
 
+/// A small file whose bytes are here. What stays at an origin is left out: a node that can't get it because its
+/// origin is gone would be at fault for that, and with it all others.
 async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
-    let collection = core.catalogue.smallest()?;
-    let (catalogue, id) = (core.catalogue.clone(), collection.id);
-    let manifest = tokio::task::spawn_blocking(move || catalogue.manifest(&id)).await;
-    let manifest = manifest.ok()?.ok()?;
-    let files = manifest.entries().iter().filter(|entry| entry.size > 0);
-    let entry = files.min_by_key(|entry| entry.size)?.clone();
-    Some((collection, entry))
+    let (catalogue, store) = (core.catalogue.clone(), core.store.clone());
+    let find = move || {
+        let mut small = catalogue.smallest(CANDIDATES).into_iter();
+        small.find_map(|collection| {
+            let manifest = catalogue.manifest(&collection.id).ok()?;
+            let files = manifest.entries().iter().filter(|entry| entry.size > 0);
+            let here = files.filter(|entry| store.contains(&entry.content));
+            let entry = here.min_by_key(|entry| entry.size)?.clone();
+            Some((collection, entry))
+        })
+    };
+    tokio::task::spawn_blocking(find).await.ok()?
 }
 
 async fn deliver(
@@ -200,4 +210,43 @@ async fn deliver(
         .map_err(|error| broke("the control plane asked for what isn't there", &error))?;
     while let Some(_group) = body.next_group().await.map_err(|error| error.to_string())? {}
     Ok(Some(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{PAYER, TestClock, core};
+    use protocol::{ContentHash, Manifest};
+
+    #[tokio::test]
+    async fn what_is_elsewhere_is_not_what_nodes_are_judged_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let core = core(dir.path(), &TestClock::at(1_001_000));
+        assert!(smallest(&core).await.is_none(), "nothing is published");
+        let publish = |name: &str, contents: &[&[u8]]| {
+            let entries = contents.iter().enumerate().map(|(number, bytes)| Entry {
+                path: number.to_string(),
+                content: ContentHash::from(*blake3::hash(bytes).as_bytes()),
+                size: bytes.len() as u64,
+                media_type: "text/plain".into(),
+            });
+            let manifest = Manifest::new(entries.collect()).unwrap();
+            let published = core
+                .catalogue
+                .publish(name, &manifest, PAYER, None, Vec::new(), 0);
+            published.unwrap()
+        };
+        publish("empty", &[b""]);
+        publish("elsewhere", &[b"x"]);
+        assert!(smallest(&core).await.is_none(), "none of it is here");
+        let here = publish("here", &[b"yy", b"zzz", b"elsewhere, too"]);
+        let (large, small) = (dir.path().join("large"), dir.path().join("small"));
+        std::fs::write(&large, b"elsewhere, too").unwrap();
+        core.store.import_file(&large).unwrap();
+        let (found, entry) = smallest(&core).await.unwrap();
+        assert_eq!((found.id, entry.size), (here.id, 14));
+        std::fs::write(&small, b"zzz").unwrap();
+        core.store.import_file(&small).unwrap();
+        assert_eq!(smallest(&core).await.unwrap().1.size, 3);
+    }
 }
