@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Anyone: have the vault pay by the newest epoch that is past its challenge window. Claims do so by themselves.
     Activate(ActivateArgs),
     /// Anyone: have the vault keep a level of the settled epoch's tree of nodes, so that every claim by it costs less.
-    /// Worth it where fifty nodes and more claim by an epoch.
+    /// Worth it where fifty nodes and more claim by an epoch; verifiers do it by themselves (`shorten_from`).
     ShortenProofs(ShortenArgs),
 }
 

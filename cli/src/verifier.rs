@@ -5,6 +5,7 @@ use crate::settings::{folder, load, require, settings};
 use anyhow::Result;
 use clap::Subcommand;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,10 @@ settings! {
         /// Milliseconds between looks at the chain [default: 2000].
         #[arg(long, value_name = "MS")]
         poll_ms: u64,
+        /// Nodes that must have something to claim for this verifier to shorten their proofs, one transaction an
+        /// epoch that the vault pays by and that this verifier's vote attested; 0: never [default: 50].
+        #[arg(long, value_name = "NODES")]
+        shorten_from: u32,
     }
 }
 
@@ -72,6 +77,10 @@ pub(crate) async fn run(command: Command) -> Result<()> {
             .unwrap_or_else(|| ([127, 0, 0, 1], 8090).into()),
         segment_deadline: Duration::from_secs(settings.segment_deadline.unwrap_or(60)),
         poll_interval: Duration::from_millis(settings.poll_ms.unwrap_or(2000)),
+        shorten_from: match settings.shorten_from {
+            Some(nodes) => NonZeroU32::new(nodes),
+            None => ::verifier::Config::SHORTEN_FROM,
+        },
     };
     let stop = crate::stop_signal()?;
     ::verifier::run(config, stop).await?;

@@ -14,7 +14,7 @@ pub use node::{NODE_LEAF_BYTES, NodeLeaf};
 use crate::attestation::EpochRoots;
 use crate::layout::{LayoutError, Put, RECORDS_MAX, Reader};
 use crate::mass::{MassOverflow, ValueMass};
-use crate::merkle::{Element, Root, TreeTop, leaf_hash};
+use crate::merkle::{Element, Root, TreeTop, leaf_hash, level_below_top};
 use crate::money::AMOUNT_END;
 use crate::{Epoch, Network};
 use std::fmt;
@@ -151,6 +151,17 @@ impl<L: EpochLeaf> EpochTree<L> {
         let root = top.finish()?;
         amount_mass(root.mass().amount())?;
         Ok(root)
+    }
+
+    /// All elements so many levels below the top, empty ones too, 47 bytes each; `None` if the tree has no such
+    /// level. What proofs may end at, see `RewardVault.shortenProofs`.
+    ///
+    /// # Errors
+    /// If an amount or a sum is too large for its lane.
+    pub fn below_top(&self, levels: u32) -> Result<Option<Vec<u8>>, MassOverflow> {
+        let leaves = self.leaves.iter().map(EpochLeaf::leaf);
+        let level = level_below_top(leaves.collect::<Result<_, _>>()?, levels)?;
+        Ok(level.map(|level| level.into_iter().flat_map(Element::to_bytes).collect()))
     }
 }
 

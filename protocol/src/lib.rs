@@ -66,7 +66,9 @@ pub use inclusion::{InclusionError, NodeProof, Placed, ReceiptProof, TreeLeaf};
 pub use layout::{LayoutError, RECORDS_MAX};
 pub use manifest::{Entry, Manifest, ManifestError};
 pub use mass::{DeliveryMass, Mass, MassOverflow, ValueMass};
-pub use merkle::{Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, parent};
+pub use merkle::{
+    Element, Proof, ProofError, Root, TreeTop, depth, leaf_hash, level_below_top, parent,
+};
 pub use money::{
     AMOUNT_END, GIB, MoneyError, PPM, PRICE_END, Ppm, RewardTerms, charge, reward, score,
     worth_most,

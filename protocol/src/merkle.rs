@@ -77,6 +77,29 @@ pub fn depth(count: u64) -> u32 {
     }
 }
 
+/// All elements of a level of the tree over these leaves, empty ones too, from left to right; so many levels below
+/// the top. `None` if the tree has no such level.
+///
+/// # Errors
+/// If a lane of a sum overflows.
+pub fn level_below_top<M: Mass>(
+    leaves: Vec<Element<M>>,
+    levels: u32,
+) -> Result<Option<Vec<Element<M>>>, MassOverflow> {
+    let Some(folds) = depth(leaves.len() as u64).checked_sub(levels) else {
+        return Ok(None);
+    };
+    let (mut level, mut empty) = (leaves, Element::EMPTY);
+    for _ in 0..folds {
+        let pairs = level.chunks(2);
+        let above = pairs.map(|pair| parent(pair[0], pair.get(1).copied().unwrap_or(empty)));
+        level = above.collect::<Result<_, _>>()?;
+        empty = parent(empty, empty)?;
+    }
+    level.resize(1 << levels, empty);
+    Ok(Some(level))
+}
+
 /// A whole tree in one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Root<M> {
@@ -300,6 +323,37 @@ mod tests {
         }
     }
 
+    /// Each level folds to the one above it; the lowest has the leaves.
+    #[test]
+    fn levels_below_the_top_are_the_trees() {
+        for count in [0, 1, 2, 3, 5, 8, 16, 17, 33] {
+            let leaves: Vec<_> = (0..count).map(|i| leaf(u128::from(i) + 1)).collect();
+            let level = |levels| level_below_top(leaves.clone(), levels).unwrap();
+            assert_eq!(level(0), Some(vec![by_levels(count)]), "{count} leaves");
+            let deepest = depth(count);
+            for levels in 1..=deepest {
+                let below = level(levels).unwrap();
+                let pairs = below.chunks_exact(2);
+                let folded: Vec<_> = pairs
+                    .map(|pair| parent(pair[0], pair[1]).unwrap())
+                    .collect();
+                assert_eq!(
+                    level(levels - 1),
+                    Some(folded),
+                    "{count} leaves, {levels} levels"
+                );
+            }
+            let lowest = level(deepest).unwrap();
+            assert_eq!(lowest[..count as usize], leaves);
+            assert!(
+                lowest[count as usize..]
+                    .iter()
+                    .all(|e| *e == Element::EMPTY)
+            );
+            assert_eq!(level(deepest + 1), None, "{count} leaves");
+        }
+    }
+
     #[test]
     fn no_leaf_is_counted_twice() {
         let root = |values: &[u128]| {
@@ -316,5 +370,6 @@ mod tests {
         let mut top = TreeTop::default();
         top.push(leaf(ValueMass::END - 1)).unwrap();
         assert!(top.push(leaf(1)).is_err());
+        assert!(level_below_top(vec![leaf(ValueMass::END - 1), leaf(1)], 0).is_err());
     }
 }

@@ -118,24 +118,6 @@ impl<M: Mass> SumTree<M> {
         })
     }
 
-    /// All elements so many levels below the top, empty ones too, 47 bytes each; `None` if the tree has no such
-    /// level. What proofs may end at, see `RewardVault.shortenProofs`.
-    pub fn below_top(&self, levels: u32) -> Option<Vec<u8>> {
-        if levels > depth(self.root.count) {
-            return None;
-        }
-        Some(match &self.levels {
-            Levels::Top(top) => top.to_bytes().to_vec(),
-            Levels::Built(tree) => {
-                // From the leaves up, one level after the other.
-                let all = tree.as_slice();
-                let width = 1 << levels;
-                let from = all.len() + 1 - 2 * width;
-                all[from..from + width].concat()
-            }
-        })
-    }
-
     /// The proof that the leaf at an index is in the tree; `None` from `count` on.
     pub fn proof(&self, index: u64) -> Option<Proof> {
         let at = usize::try_from(index).ok()?;
@@ -281,35 +263,6 @@ mod tests {
                 let proof = tree.proof(index).unwrap();
                 assert_eq!(proof.verify(&tree.root(), index, leaf), Ok(()));
             }
-        }
-    }
-
-    /// Each level folds to the one above it, and has what proofs have beside their ways.
-    #[test]
-    fn levels_below_the_top_are_the_trees() {
-        for count in [0u64, 1, 2, 3, 5, 8, 33] {
-            let leaves: Vec<_> = (1..=count).map(|i| value(i.into())).collect();
-            let tree = SumTree::new(leaves).unwrap();
-            let level = |levels| {
-                let packed = tree.below_top(levels)?;
-                let elements = packed.as_chunks::<47>().0.iter();
-                Some(
-                    elements
-                        .map(|e| Element::<ValueMass>::from_bytes(*e))
-                        .collect::<Vec<_>>(),
-                )
-            };
-            assert_eq!(level(0), Some(vec![tree.root().top]), "{count}");
-            let deepest = depth(count);
-            for levels in 1..=deepest {
-                let (above, below) = (level(levels - 1).unwrap(), level(levels).unwrap());
-                let folded: Vec<_> = below
-                    .chunks_exact(2)
-                    .map(|pair| parent(pair[0], pair[1]).unwrap())
-                    .collect();
-                assert_eq!(folded, above, "{count}");
-            }
-            assert_eq!(level(deepest + 1), None, "{count}");
         }
     }
 

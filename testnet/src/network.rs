@@ -47,6 +47,8 @@ pub struct NetworkConfig {
     pub node_config: String,
     /// Extra lines for the control plane's config file.
     pub control_config: String,
+    /// Extra lines for every verifier's config file.
+    pub verifier_config: String,
     /// Verifiers, each a process; the quorum is all of them.
     pub verifiers: usize,
     /// Bonds that one verifier more has at stake, for which no process runs: its key is `liar`. 0: there is none.
@@ -68,6 +70,7 @@ impl NetworkConfig {
             challenge_seconds: 4,
             node_config: String::new(),
             control_config: String::new(),
+            verifier_config: String::new(),
             verifiers: 1,
             liar_bonds: 0,
             mine_at_once: false,

@@ -3,6 +3,7 @@
 use contracts::{Address, PrivateKeySigner};
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ pub struct Config {
     pub segment_deadline: Duration,
     /// How often the chain is looked at while there is nothing else to do.
     pub poll_interval: Duration,
+    /// Nodes that must have something to claim by the epoch that the vault pays by, for this verifier to send the
+    /// transaction that makes their claims cheaper; `None`: it never does.
+    pub shorten_from: Option<NonZeroU32>,
 }
 
 impl Config {
@@ -39,6 +43,9 @@ impl Config {
     pub const SEGMENT_DEADLINE: Duration = Duration::from_secs(60);
     /// The chain is looked at so often unless configured otherwise.
     pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
+    /// Proofs are shortened for so many nodes unless configured otherwise. It takes 164,000 gas where it was done
+    /// before, and each claim then takes 3,500 less: from 47 claims on it pays.
+    pub const SHORTEN_FROM: Option<NonZeroU32> = NonZeroU32::new(50);
 }
 
 /// Shows the account, never the key, and nothing of the RPC URL, which may hold a provider's access key.
@@ -54,6 +61,7 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("segment_deadline", &self.segment_deadline)
             .field("poll_interval", &self.poll_interval)
+            .field("shorten_from", &self.shorten_from)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,9 @@
 //!
 //! Shutdown: stop the turn, finish HTTP answers under way, return.
 
+mod backoff;
 mod outcome;
+mod shortener;
 
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
@@ -18,9 +20,11 @@ use crate::judge::{JudgeError, Previous};
 use crate::recheck::check;
 use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
+use backoff::Backoff;
 use contracts::{Chain, ChainConfig, ChainError};
 use outcome::judge_and_write;
 use protocol::{B256, Epoch, EpochRoots, Statement};
+use shortener::Shortener;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -32,8 +36,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// Longest pause after failures.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// Nodes get so long even if the deadline passed while the verifier was away.
 const GRACE_MAX: Duration = Duration::from_secs(10);
 
@@ -151,6 +153,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         (status.chain_id, status.settlement) = (chain_id, settlement);
         status.account = config.key.address();
     });
+    let (from, interval) = (config.shorten_from, config.poll_interval);
+    let mut shortener = Shortener::new(chain.clone(), store.clone(), from);
     let mut service = Service {
         config,
         chain,
@@ -159,7 +163,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         status,
         prepared: None,
     };
-    service.turns(&shutdown).await;
+    tokio::join!(
+        service.turns(&shutdown),
+        shortener.turns(interval, &shutdown)
+    );
     stop_serving.cancel();
     if let Err(error) = server.await {
         warn!(%error, "the HTTP server failed");
@@ -227,28 +234,6 @@ fn failed(status: &SharedStatus, epoch: Option<Epoch>, message: &str) {
             times,
         });
     });
-}
-
-/// Pauses that double up to [`BACKOFF_MAX`].
-struct Backoff {
-    first: Duration,
-    next: Duration,
-}
-
-impl Backoff {
-    fn new(first: Duration) -> Self {
-        Self { first, next: first }
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.next;
-        self.next = (pause * 2).min(BACKOFF_MAX.max(self.first));
-        pause
-    }
-
-    fn reset(&mut self) {
-        self.next = self.first;
-    }
 }
 
 struct Service {

@@ -229,6 +229,7 @@ impl Running {
             listen,
             segment_deadline: Duration::from_secs(1),
             poll_interval: Duration::from_millis(50),
+            shorten_from: Config::SHORTEN_FROM,
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(run(config, shutdown.clone()));

@@ -246,9 +246,10 @@ impl Network {
         let listen = url.trim_start_matches("http://");
         let controls = [std::slice::from_ref(&self.control_url), controls].concat();
         let text = format!(
-            "{}data_dir = {:?}\nlisten = {listen:?}\ncontrol = {controls:?}\nsegment_deadline = 20\npoll_ms = 250\n",
+            "{}data_dir = {:?}\nlisten = {listen:?}\ncontrol = {controls:?}\nsegment_deadline = 20\npoll_ms = 250\n{}",
             self.chain_config(account),
             self.config.dir.join(name),
+            self.config.verifier_config,
         );
         self.write_config(name, &text)?;
         Ok(())

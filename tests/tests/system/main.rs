@@ -26,6 +26,7 @@ mod receipts;
 mod rotation;
 mod routing;
 mod sealed;
+mod shortening;
 mod status;
 mod viewers;
 mod why;

@@ -185,19 +185,25 @@ impl Chain {
         Ok(U256::from(claimed))
     }
 
-    /// All that was ever paid to nodes, token units.
-    pub async fn paid(&self) -> Result<U256, ChainError> {
-        let (mut paid, mut first) = (U256::ZERO, 0);
+    /// What every node was ever paid, token units, by registry index, read a page at a time.
+    pub async fn claimed_by_all(&self) -> Result<Vec<u128>, ChainError> {
         let count = self.node_count().await?;
+        let (mut claimed, mut first) = (Vec::new(), 0);
         while first < count {
             let limit = PAGE_SIZE.min(count - first);
             let page = RewardVault::accountsCall { first, limit };
-            for account in self.vault_view(page).await? {
-                paid += account.claimed.to::<U256>();
-            }
+            let page = self.vault_view(page).await?;
+            claimed.extend(page.iter().map(|account| account.claimed.to::<u128>()));
             first += limit;
         }
-        Ok(paid)
+        Ok(claimed)
+    }
+
+    /// All that was ever paid to nodes, token units.
+    pub async fn paid(&self) -> Result<U256, ChainError> {
+        let claimed = self.claimed_by_all().await?;
+        // Each is below 2^96.
+        Ok(claimed.into_iter().map(U256::from).sum())
     }
 
     // ---- The token ----
