@@ -4,10 +4,24 @@ pragma solidity ^0.8.28;
 import {Rewards} from "../../src/libraries/Rewards.sol";
 import {TestBase} from "../utils/TestBase.sol";
 
-/// @notice What halmos proves of scores and rewards: `npm run halmos`. That divisions round down, and that
-/// a score is the lower of two, is left to `test/fuzz/Rewards.t.sol`: it is beyond the solver.
+/// @notice The library's function, callable.
+contract Payments {
+    function reward(uint56 bytes_, uint32 score, uint32 floor, uint128 price)
+        external
+        pure
+        returns (uint128)
+    {
+        return Rewards.reward(bytes_, score, floor, price);
+    }
+}
+
+/// @notice What halmos proves of scores and rewards: `npm run halmos`. That a ratio is the exact quotient rounded down
+/// is left to `test/fuzz/Rewards.t.sol`: a division of two unknowns is beyond the solvers.
 contract RewardsProof is TestBase {
     uint256 internal constant PPM = 1_000_000;
+    uint256 internal constant GIB = 1 << 30;
+
+    Payments internal immutable payments = new Payments();
 
     // ---- Scores ----
 
@@ -21,7 +35,36 @@ contract RewardsProof is TestBase {
         assert(Rewards.ratio(part, whole) == PPM);
     }
 
+    /// @dev Of counts up to 255: with wider ones the solver doesn't finish.
+    function check_score_isTheLower(uint8 deliveries, uint8 within, uint8 probes, uint8 probesOk)
+        public
+        pure
+    {
+        uint256 delivered = Rewards.ratio(within, deliveries);
+        uint256 probed = Rewards.ratio(probesOk, probes);
+        uint256 lower = delivered < probed ? delivered : probed;
+        assert(Rewards.score(deliveries, within, probes, probesOk) == lower);
+    }
+
     // ---- Rewards ----
+
+    /// @dev What is paid is one quotient, of factors whose 56, 128 and 32 bits can't wrap, by a constant: the exact
+    /// amount rounded down, as the EVM divides.
+    function check_reward_isTheQuotient(uint56 bytes_, uint32 score, uint32 floor, uint128 price)
+        public
+        view
+    {
+        vm.assume(score >= floor);
+        uint256 quotient;
+        unchecked {
+            quotient = uint256(bytes_) * price * score / (GIB * PPM);
+        }
+        try payments.reward(bytes_, score, floor, price) returns (uint128 amount) {
+            assert(amount == quotient);
+        } catch {
+            // What is refused isn't paid.
+        }
+    }
 
     function check_reward_belowTheFloorIsNothing(uint56 bytes_, uint32 score, uint32 floor, uint128 price)
         public

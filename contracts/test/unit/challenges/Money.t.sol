@@ -300,4 +300,18 @@ contract MoneyChallengesTest is ChallengeTest {
             money, abi.encodeCall(money.wrongCumulative, (0, e.roots, nodeOf(e, 0), earlierNode(none, 0), 0))
         );
     }
+
+    function testFuzz_earlier_noBillsBeforeEpochZero(uint256 seed) public {
+        Aim memory a = aimed(seed);
+        Epoch memory e = a.before;
+        Epoch memory none;
+        none.billsTree = e.billsTree;
+        bytes memory call =
+            abi.encodeCall(money.wrongCumulativeBill, (0, e.roots, billOf(e, 0), earlierBill(none, 0), 0));
+        refused(money, call, IMoneyChallenges.CumulativeIsRight.selector);
+        e.bills[0].cumulative += 1;
+        seal(e);
+        call = abi.encodeCall(money.wrongCumulativeBill, (0, e.roots, billOf(e, 0), earlierBill(none, 0), 0));
+        falls(money, call);
+    }
 }
