@@ -2,17 +2,18 @@
 //!
 //! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
 
+mod member;
+mod route;
 mod status;
 
-use crate::client_network::ClientNetwork;
 use crate::health::{Health, Proof, Unfit};
 use crate::measured::Measured;
 use crate::orders::Hold;
 use crate::overlay::Overlay;
-use protocol::{CollectionId, Heartbeat, MeasuredNode, NodeId, NodeInfo, OrderFrame};
-use routing::{
-    Decision, How, NodeSpec, Placement, Question, Standing, Table, WEIGHT_MAX, ZoneIndex,
-};
+use member::{BLOCKED, Member};
+use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
+pub(crate) use route::{Ask, Chosen};
+use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
 pub(crate) use status::INTERVAL;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -26,8 +27,6 @@ const ORDERS_MAX: usize = 256;
 const ORDERED_MAX: usize = 65_536;
 /// How long a node that left is still listed.
 const GONE_LISTED: Duration = Duration::from_secs(3600);
-/// Why a blocked node gets no traffic.
-const BLOCKED: &str = "the network's operator has blocked it";
 /// Bandwidth of a node with the least weight.
 const WEIGHT_MBPS: u32 = 100;
 
@@ -36,71 +35,6 @@ const WEIGHT_MBPS: u32 = 100;
 pub(crate) struct Membership {
     node: NodeId,
     generation: u64,
-}
-
-#[derive(Debug)]
-struct Member {
-    generation: u64,
-    address: String,
-    version: String,
-    /// Where it is, as far as that is known.
-    place: Option<IpAddr>,
-    zone: ZoneIndex,
-    /// `None` once the connection is gone.
-    orders: Option<mpsc::Sender<OrderFrame>>,
-    /// Collections it was told to fill since it joined.
-    ordered: HashSet<CollectionId>,
-    /// The latest, and when it came; `None` before the first.
-    heartbeat: Option<(Heartbeat, Instant)>,
-    health: Health,
-    /// What it says it did.
-    meter: status::Meter,
-    /// What its operators want of it.
-    hold: Hold,
-    /// When it was last heard of at all.
-    seen: Instant,
-    /// Clients sent to it since the last heartbeat, and in the time between the two before: they may not
-    /// have arrived yet.
-    sent: u32,
-    sent_before: u32,
-}
-
-impl Member {
-    /// Whether it gets traffic, and if not, why.
-    fn standing(&self, now: Instant, timeout: Duration) -> (Standing, Option<String>) {
-        let because = |standing, why: &str| (standing, Some(why.to_owned()));
-        if self.hold.blocked {
-            return because(Standing::Blocked, BLOCKED);
-        }
-        if self.orders.is_none() {
-            return because(Standing::Down, "its connection is gone");
-        }
-        let Some((heartbeat, at)) = self.heartbeat else {
-            return because(Standing::Down, "it has sent no heartbeat yet");
-        };
-        if now.saturating_duration_since(at) > timeout {
-            return because(Standing::Down, "it has stopped sending heartbeats");
-        }
-        if heartbeat.draining || self.hold.draining {
-            return because(Standing::Draining, "it takes no new sessions");
-        }
-        match self.health.unfit(now) {
-            Some(Unfit::Unproven(met)) => (Standing::Unproven, Some(met)),
-            Some(Unfit::Suspect) => because(
-                Standing::Down,
-                "clients of several networks say it fails them",
-            ),
-            None => (Standing::Available, None),
-        }
-    }
-
-    fn load(&self) -> u32 {
-        let open = self
-            .heartbeat
-            .map_or(0, |(heartbeat, _)| heartbeat.sessions);
-        open.saturating_add(self.sent)
-            .saturating_add(self.sent_before)
-    }
 }
 
 struct State {
@@ -124,29 +58,6 @@ pub(crate) struct MembersConfig {
     pub(crate) dial_back: bool,
     /// Sessions up to which a node counts as idle.
     pub(crate) idle_sessions: u32,
-}
-
-/// Who asks for what.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    pub(crate) collection: CollectionId,
-    pub(crate) from: IpAddr,
-    /// A number of the client's own, evenly spread.
-    pub(crate) turn: u64,
-    pub(crate) count: usize,
-    pub(crate) dispersion: usize,
-    /// Capabilities that a node must have.
-    pub(crate) requires: &'a [String],
-    pub(crate) exclude: &'a [NodeId],
-}
-
-/// A decision, and where its nodes are reached.
-#[derive(Debug, Clone)]
-pub(crate) struct Chosen {
-    pub(crate) decision: Decision,
-    /// The map that it was made by: what names its zones.
-    pub(crate) overlay: Arc<Overlay>,
-    pub(crate) nodes: Vec<(NodeId, String)>,
 }
 
 /// A node that is to be looked at.
@@ -368,87 +279,6 @@ impl Members {
         self.with(membership, now, |member| member.orders = None);
     }
 
-    /// Where a client is to be sent. Nothing is changed by asking; [`Members::note`] does that.
-    pub(crate) fn decide(&self, ask: &Ask<'_>, now: Instant) -> Chosen {
-        let mut state = self.state();
-        let overlay = state.overlay.clone();
-        let placement = overlay.place(ask.from);
-        let measured = state.measured.of(ask.from.into());
-        let question = Question {
-            collection: ask.collection,
-            placement,
-            turn: ask.turn,
-            count: ask.count,
-            dispersion: ask.dispersion as u32,
-            requires: overlay.requires(ask.requires),
-            exclude: ask.exclude,
-            measured: &measured,
-        };
-        loop {
-            let decision = state.table.decide(&overlay.zones, &question);
-            // Silence isn't an event: the table learns of it when it matters.
-            let silent: Vec<_> = decision
-                .picks
-                .iter()
-                .map(|pick| pick.node)
-                .filter(|node| {
-                    let member = state.members.get(node);
-                    let standing = member.map(|member| member.standing(now, self.config.timeout).0);
-                    standing != Some(Standing::Available)
-                })
-                .collect();
-            if silent.is_empty() {
-                let address = |node| Some((node, state.members.get(&node)?.address.clone()));
-                let nodes = decision.picks.iter().filter_map(|pick| address(pick.node));
-                let nodes = nodes.collect();
-                return Chosen {
-                    decision,
-                    overlay,
-                    nodes,
-                };
-            }
-            for node in silent {
-                state.table.set_standing(&node, Standing::Down);
-            }
-        }
-    }
-
-    /// A client was sent where a decision says.
-    pub(crate) fn note(&self, collection: CollectionId, decision: &Decision) {
-        let mut state = self.state();
-        state.table.note(collection, decision);
-        let first = decision.picks.first();
-        if let Some(member) = first.and_then(|pick| state.members.get_mut(&pick.node)) {
-            member.sent = member.sent.saturating_add(1);
-        }
-    }
-
-    /// What a client says of nodes it tried.
-    pub(crate) fn told(
-        &self,
-        from: IpAddr,
-        failed: &[NodeId],
-        measured: &[MeasuredNode],
-        now: Instant,
-    ) {
-        if failed.is_empty() && measured.is_empty() {
-            return;
-        }
-        let network = ClientNetwork::from(from);
-        let mut state = self.state();
-        for node in failed {
-            if let Some(member) = state.members.get_mut(node) {
-                member.health.reported(network, now);
-                self.refresh(&mut state, node, now);
-            }
-        }
-        for one in measured {
-            if let Some(zone) = state.members.get(&one.node).map(|member| member.zone) {
-                state.measured.note(network, zone, one.rtt_us);
-            }
-        }
-    }
-
     /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::saw).
     pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
         let mut state = self.state();
@@ -516,42 +346,6 @@ impl Members {
         standings
             .filter(|member| member.standing(now, self.config.timeout).0 == Standing::Available)
             .count()
-    }
-
-    /// The nodes of each zone that its clients will be sent to first for a collection.
-    pub(crate) fn holders(
-        &self,
-        collection: CollectionId,
-        requires: &[String],
-        dispersion: usize,
-    ) -> Vec<NodeId> {
-        let state = self.state();
-        let zones = &state.overlay.zones;
-        let requires = state.overlay.requires(requires);
-        let mut nodes = Vec::new();
-        for zone in zones
-            .all()
-            .filter(|zone| state.table.zone(*zone).available > 0)
-        {
-            let question = Question {
-                collection,
-                placement: Placement {
-                    zone,
-                    how: How::Nowhere,
-                    position: None,
-                },
-                turn: 0,
-                count: dispersion,
-                dispersion: dispersion as u32,
-                requires,
-                exclude: &[],
-                measured: &[],
-            };
-            let decision = state.table.decide(zones, &question);
-            let here = decision.picks.iter().filter(|pick| pick.zone == zone);
-            nodes.extend(here.map(|pick| pick.node));
-        }
-        nodes
     }
 
     /// All that are listed, in order of their ids.

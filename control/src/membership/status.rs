@@ -1,6 +1,7 @@
 //! How members are, for those who watch: what they say they did, as rates, sums and the last minutes.
 
-use super::{Member, Members, Membership};
+use super::member::Member;
+use super::{Members, Membership};
 use protocol::{
     Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficPoint, TrafficStatus, UnixMillis,
     ZoneStatus,
