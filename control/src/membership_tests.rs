@@ -228,6 +228,35 @@ fn a_node_gets_traffic_only_after_it_was_seen_to_deliver() {
 }
 
 #[test]
+fn who_had_nothing_to_deliver_is_looked_at_once_it_has_filled() {
+    let members = members(true);
+    let now = Instant::now();
+    let join = |now| {
+        let joined = members.join(node(1), "a:1".into(), "v".into(), None, now);
+        members.heartbeat(joined.0, BEAT, now);
+        joined
+    };
+    let (before, _queue) = join(now);
+    let (member, _queue) = join(now);
+    let look = members.looks_due(1, now).remove(0);
+    members.saw(&look, Ok(Proof::Key), now);
+    assert_eq!(members.list(now)[0].standing, "available");
+    let later = now + Duration::from_secs(20);
+    members.heartbeat(member, BEAT, later);
+    members.filled(before, later);
+    assert!(
+        members.looks_due(1, later).is_empty(),
+        "an older connection says nothing"
+    );
+    members.filled(member, later);
+    let look = members.looks_due(1, later).remove(0);
+    members.saw(&look, Ok(Proof::Delivered), later);
+    members.filled(member, later + Duration::from_secs(20));
+    let then = later + Duration::from_secs(20);
+    assert!(members.looks_due(1, then).is_empty());
+}
+
+#[test]
 fn clients_sent_count_until_heartbeats_can_know_of_them() {
     let members = members(false);
     let now = Instant::now();
