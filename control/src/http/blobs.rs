@@ -7,8 +7,8 @@ use crate::core::Core;
 use crate::handed_in::HandedInError;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
@@ -57,6 +57,16 @@ async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
     Some(found.ok()??.size())
 }
 
+/// How long a body is said to be.
+pub(super) fn length_of(headers: &HeaderMap) -> Result<u64, Refusal> {
+    let length = headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    length.ok_or_else(|| {
+        let error = "an upload needs its length in Content-Length";
+        Refusal::new(StatusCode::LENGTH_REQUIRED, error)
+    })
+}
+
 /// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if the caller had handed it in already. What is here
 /// from others is hashed like everything else, and the copy isn't written.
 pub(super) async fn blob_put(
@@ -68,16 +78,7 @@ pub(super) async fn blob_put(
     let (parts, body) = request.into_parts();
     let publishing = &web.publishing;
     let hash = parse_hash(&hash)?;
-    let length = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
-        .ok_or_else(|| {
-            Refusal::new(
-                StatusCode::LENGTH_REQUIRED,
-                "an upload needs its length in Content-Length",
-            )
-        })?;
+    let length = length_of(&parts.headers)?;
     if length > publishing.blob_bytes_max {
         let error = format!(
             "{length} bytes are above the limit of {} bytes for one content",

@@ -1,14 +1,13 @@
 //! Content that stays at an HTTP(S) origin: publishers hand in its outboard.
 
 use super::admin::Admin;
-use super::blobs::{keep, no_room, parse_hash, piece};
+use super::blobs::{keep, length_of, no_room, parse_hash, piece};
 use super::error::Refusal;
 use crate::admin_tokens::Caller;
 use crate::durable::failed;
 use crate::origins::OriginError;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_LENGTH;
 use protocol::OriginSource;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
@@ -44,12 +43,7 @@ pub(super) async fn put(
     let source = parts.headers.get(ORIGIN).map(|value| value.as_bytes());
     let source: OriginSource = serde_json::from_slice(source.unwrap_or_default())
         .map_err(|_| Refusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
-    let length = parts.headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let length = length.ok_or_else(|| {
-        let error = "an outboard needs its length in Content-Length";
-        Refusal::new(StatusCode::LENGTH_REQUIRED, error)
-    })?;
+    let length = length_of(&parts.headers)?;
     let origins = &web.core.origins;
     origins
         .check(&source, length)
