@@ -3,6 +3,7 @@
 //! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
 
 mod member;
+mod meter;
 mod route;
 mod status;
 

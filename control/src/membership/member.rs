@@ -1,6 +1,6 @@
 //! One member: what is known of it, and whether it gets traffic.
 
-use super::status;
+use super::meter::Meter;
 use crate::health::{Health, Unfit};
 use crate::orders::Hold;
 use protocol::{CollectionId, Heartbeat, OrderFrame};
@@ -29,7 +29,7 @@ pub(super) struct Member {
     pub(super) heartbeat: Option<(Heartbeat, Instant)>,
     pub(super) health: Health,
     /// What it says it did.
-    pub(super) meter: status::Meter,
+    pub(super) meter: Meter,
     /// What its operators want of it.
     pub(super) hold: Hold,
     /// When it was last heard of at all.
