@@ -152,21 +152,25 @@ async fn an_owner_publishes_what_it_has_and_not_what_it_knows_the_hash_of() {
         assert_eq!(status, 201, "{said}");
     }
 
-    // What stays at an origin.
+    // What stays at an origin, and isn't filled before that is asked for.
+    world.kill_node(0).await;
     let url = format!("{}/film.mp4", anna_origin.url);
     anna.publish(&url, "far").await.json();
     let (status, said) = bert.take(&world, "far", "theft").await;
     assert_eq!(status, 409, "{said}");
     let other_url = format!("{}/film.mp4", bert_origin.url);
     bert.publish(&other_url, "near").await.json();
+    let control_url = world.control_url.clone();
     let origin = async |name: &str| {
-        let show = ["show", name, "--json", "--control", &world.control_url];
+        let show = ["show", name, "--json", "--control", &control_url];
         let shown = run(&show).await.json();
         shown["versions"][0]["origin"].clone()
     };
     // Another's is not replaced while it fills; when it doesn't any more, it is.
     assert_eq!(origin("near").await["origin"], anna_origin.url);
     anna_origin.change(|manners| manners.tag = "\"2\"".into());
+    world.start_node(0).expect("it starts");
+    world.wait_for_nodes(1).await.expect("it joins");
     let out = world.folder("out");
     let get = ["get", "near", "--control", &world.control_url, "-o"];
     let get = [&get[..], &[out.to_str().expect("UTF-8")]].concat();
