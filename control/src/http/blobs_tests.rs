@@ -22,18 +22,6 @@ impl Server {
         headers.remove(DATE);
         (answer.status(), headers)
     }
-
-    async fn name_as(&self, token: &str, name: &str, manifest: &Manifest) -> Response {
-        let request = PublishRequest {
-            name: name.into(),
-            manifest: manifest.to_bytes().into(),
-            payer: None,
-            policy: None,
-            kind: Vec::new(),
-        };
-        let post = self.admin(Method::POST, "/v1/collections");
-        post.bearer_auth(token).json(&request).send().await.unwrap()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,6 +110,10 @@ impl Server {
     }
 
     async fn publish(&self, name: &str, manifest: &Manifest) -> Response {
+        self.name_as(TOKEN, name, manifest).await
+    }
+
+    async fn name_as(&self, token: &str, name: &str, manifest: &Manifest) -> Response {
         let request = PublishRequest {
             name: name.into(),
             manifest: manifest.to_bytes().into(),
@@ -117,12 +121,8 @@ impl Server {
             policy: None,
             kind: Vec::new(),
         };
-        self.admin(Method::POST, "/v1/collections")
-            .bearer_auth(TOKEN)
-            .json(&request)
-            .send()
-            .await
-            .unwrap()
+        let post = self.admin(Method::POST, "/v1/collections");
+        post.bearer_auth(token).json(&request).send().await.unwrap()
     }
 
     async fn route(&self, body: Value) -> Response {

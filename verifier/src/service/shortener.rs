@@ -74,7 +74,7 @@ impl Shortener {
                     interval
                 }
                 Err(error) => {
-                    warn!(%error, "claims stay dearer for now: proofs can't be shortened; trying again");
+                    warn!(%error, "proofs can't be shortened, and claims cost more without; trying again");
                     backoff.next()
                 }
             };
