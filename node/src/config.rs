@@ -1,6 +1,6 @@
 //! How a node runs, and why it doesn't start.
 
-use crate::receipt_log::LogError;
+use crate::store::receipt_log::LogError;
 use content::StoreError;
 use contracts::{ChainConfig, ChainError};
 use protocol::{NodeId, SigningKey};

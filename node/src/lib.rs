@@ -10,28 +10,15 @@
 //!
 //! Shutdown, in order: accept no more, end sessions, flush receipts, close.
 
-mod admission;
-mod cache;
 mod clock;
 mod config;
-mod connection;
-mod epoch;
-mod fetch;
-mod give;
-mod held;
-mod member;
-mod orders;
-mod peers;
-mod receipt_log;
-mod refused;
+mod rules;
 mod server;
-mod session;
 mod shared;
-mod standing;
-mod tally;
-mod tickets;
+mod store;
+mod wire;
 
 pub use config::{Config, StartError};
-pub use held::{HeldError, held_tickets};
-pub use receipt_log::{LogError, ReceiptLog, Sealing};
 pub use server::Node;
+pub use store::held::{HeldError, held_tickets};
+pub use store::receipt_log::{LogError, ReceiptLog, Sealing};

@@ -1,19 +1,19 @@
 //! The node as a whole: start, accept loop, sealing loop, shutdown.
 
-use crate::admission::Admission;
-use crate::cache::Cache;
 use crate::config::{Config, StartError};
-use crate::connection;
-use crate::epoch::Segments;
-use crate::give::Budget;
-use crate::member::{self, ControlLink};
-use crate::peers::Peers;
-use crate::receipt_log::{LogError, ReceiptLog};
-use crate::refused::RefusedTickets;
+use crate::rules::admission::Admission;
+use crate::rules::tickets::Tickets;
 use crate::shared::{Issuers, Shared};
-use crate::standing::Standing;
-use crate::tally::Tally;
-use crate::tickets::Tickets;
+use crate::store::cache::Cache;
+use crate::store::receipt_log::{LogError, ReceiptLog};
+use crate::store::refused::RefusedTickets;
+use crate::store::segments::Segments;
+use crate::store::standing::Standing;
+use crate::wire::connection;
+use crate::wire::counts::Tally;
+use crate::wire::give::Budget;
+use crate::wire::member::{self, ControlLink};
+use crate::wire::peers::Peers;
 use client::ControlApi;
 use content::{OnDamage, Store};
 use contracts::Chain;
@@ -104,11 +104,11 @@ impl Node {
         let (link, control_link) = ControlLink::new();
         let peers = Peers::new(endpoint.clone(), config.key.clone());
         let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::refused::FILE);
+            let path = config.data_dir.join(crate::store::refused::FILE);
             StartError::Dir { path, source }
         })?;
         let standing = Standing::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::standing::FILE);
+            let path = config.data_dir.join(crate::store::standing::FILE);
             StartError::Dir { path, source }
         })?;
         let shared = Shared {
@@ -201,7 +201,7 @@ impl Node {
             serving.spawn(async move {
                 let _permit = permit;
                 match timeout(HANDSHAKE, incoming).await {
-                    Ok(Ok(connection)) => connection::serve(shared, connection).await,
+                    Ok(Ok(connection)) => connection::hold(shared, connection).await,
                     Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
                     Err(_) => tracing::debug!("handshake timed out"),
                 }

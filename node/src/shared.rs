@@ -1,15 +1,15 @@
 //! What every part of the node looks at.
 
-use crate::admission::Admission;
-use crate::cache::Cache;
 use crate::clock::now_ms;
-use crate::epoch::Segments;
-use crate::give::Budget;
-use crate::receipt_log::ReceiptLog;
-use crate::refused::RefusedTickets;
-use crate::standing::Standing;
-use crate::tally::Tally;
-use crate::tickets::Tickets;
+use crate::rules::admission::Admission;
+use crate::rules::tickets::Tickets;
+use crate::store::cache::Cache;
+use crate::store::receipt_log::ReceiptLog;
+use crate::store::refused::RefusedTickets;
+use crate::store::segments::Segments;
+use crate::store::standing::Standing;
+use crate::wire::counts::Tally;
+use crate::wire::give::Budget;
 use client::ControlApi;
 use contracts::{Chain, ChainError};
 use protocol::{Epoch, IssuerKey, Network, NodeId, Timeline};

@@ -3,10 +3,10 @@
 //! Nothing here is paid: receipts are what clients sign. So it has a budget: [`GIVES`] at a time, and while sessions
 //! are open no more than a part of the line.
 
-use crate::cache::{CacheError, Source};
 use crate::clock::now_ms;
-use crate::session::Refusal;
 use crate::shared::Shared;
+use crate::store::cache::{CacheError, Source};
+use crate::wire::session::Refusal;
 use content::{check_range, encode_slice, slices};
 use protocol::{
     Code, ContentHash, FetchReply, Signature, SignedFillGrant, Tag, exporter_binding, verify,

@@ -4,9 +4,9 @@
 //! (RFC 9211: `collapsed`). A fill comes from the nodes that the control plane names, the nearest first, and at last
 //! from its own store; it goes on where the one before broke off. All is verified group by group.
 
-use crate::member::{ControlLink, LinkError};
-use crate::peers::{PeerError, Peers};
-use crate::tally::Filled;
+use crate::wire::counts::Filled;
+use crate::wire::member::{ControlLink, LinkError};
+use crate::wire::peers::{PeerError, Peers};
 use content::{Blob, Body, BodyError, Fill, FillError, RangeError, Store, StoreError};
 use protocol::{
     CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, Manifest, ManifestError,

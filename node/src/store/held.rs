@@ -1,7 +1,7 @@
 //! What a node holds of the tickets of a past epoch: each with its issuer's signature.
 
-use crate::receipt_log::{self, LogError};
-use crate::refused;
+use crate::store::receipt_log::{self, LogError};
+use crate::store::refused;
 use protocol::{Epoch, SignedTicket};
 use std::io;
 use std::path::Path;

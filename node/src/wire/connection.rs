@@ -1,10 +1,11 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
-use crate::give::{self, Asked};
-use crate::session::{self, Refusal};
+use crate::clock;
+use crate::rules::tickets::TicketState;
 use crate::shared::Shared;
-use crate::tickets::TicketState;
-use crate::{clock, fetch};
+use crate::wire::give::{self, Asked};
+use crate::wire::serve;
+use crate::wire::session::{self, Refusal};
 use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
 use quinn::{Connection, RecvStream, SendStream};
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ const IDLE_LOOKS_MAX: u32 = 5;
 type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection) {
+pub(crate) async fn hold(shared: Arc<Shared>, connection: Connection) {
     let sessions = Sessions::default();
     let mut streams = JoinSet::new();
     // A connection on which nothing goes on takes the place of one that has something to do.
@@ -155,7 +156,7 @@ async fn serve_request(
             length,
         } => match open(ticket) {
             Some(state) if clock::now_ms() <= state.ticket().ticket().expires_at => {
-                fetch::serve(shared, &state, content, offset, length, send).await
+                serve::serve(shared, &state, content, offset, length, send).await
             }
             Some(_) => refuse_fetch(send, Code::TicketExpired, "the ticket has expired").await,
             None => {

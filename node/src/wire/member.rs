@@ -1,9 +1,9 @@
 //! The connection to the control plane: dialled by the node, kept up, heartbeats out, orders in.
 
 use crate::clock::now_ms;
-use crate::orders::Orders;
 use crate::shared::Shared;
-use crate::tally;
+use crate::wire::counts;
+use crate::wire::orders::Orders;
 use protocol::{
     ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, NetworkInfo, OrderFrame,
     SigningKey,
@@ -166,11 +166,8 @@ async fn member(
                 bandwidth_mbps: shared.bandwidth_mbps,
             };
             // With what was done comes how the node is after it.
-            let counts = MemberFrame::Counts(tally::counts(shared));
-            for frame in [MemberFrame::Heartbeat(beat), counts]
-                .into_iter()
-                .chain(said)
-            {
+            let done = MemberFrame::Counts(counts::counts(shared));
+            for frame in [MemberFrame::Heartbeat(beat), done].into_iter().chain(said) {
                 if let Err(error) = write_frame(&mut send, &frame).await {
                     return error;
                 }

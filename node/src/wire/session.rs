@@ -1,8 +1,8 @@
 //! A ticket's session: the ticket checked in full, receipts in, acknowledgements out.
 
 use crate::clock::now_ms;
+use crate::rules::tickets::TicketState;
 use crate::shared::Shared;
-use crate::tickets::TicketState;
 use protocol::{
     Code, ReceiptFrame, SessionReply, Signature, SignedTicket, Tag, TicketInvalid, VerifiedTicket,
     exporter_binding, verify,
@@ -161,11 +161,11 @@ async fn take(shared: &Shared, state: &TicketState, frame: ReceiptFrame) -> Sess
                 sequence: receipt.receipt().sequence,
             }
         }
-        Err(error @ crate::LogError::NotMonotonic) => refuse(&error),
-        Err(crate::LogError::Full(_)) => {
+        Err(error @ crate::store::receipt_log::LogError::NotMonotonic) => refuse(&error),
+        Err(crate::store::receipt_log::LogError::Full(_)) => {
             SessionReply::refused(Code::SegmentFull, "this epoch's segment is full")
         }
-        Err(crate::LogError::Sealed(_)) => {
+        Err(crate::store::receipt_log::LogError::Sealed(_)) => {
             SessionReply::refused(Code::TicketExpired, "the ticket's epoch is sealed")
         }
         Err(error) => {

@@ -1,7 +1,7 @@
 //! Sealing: when an epoch's tickets have all expired, its receipts become a segment.
 
 use crate::clock::now_ms;
-use crate::receipt_log::{LogError, ReceiptLog};
+use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};

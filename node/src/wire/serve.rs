@@ -1,9 +1,9 @@
 //! Serving content: under a session, from the cache, no further ahead than the window.
 
-use crate::cache::{CacheError, Source};
-use crate::session::Refusal;
+use crate::rules::tickets::{Stop, TicketState};
 use crate::shared::Shared;
-use crate::tickets::{Stop, TicketState};
+use crate::store::cache::{CacheError, Source};
+use crate::wire::session::Refusal;
 use bytes::Bytes;
 use content::{check_range, encode_slice, slices};
 use protocol::{Code, ContentHash, FetchReply};

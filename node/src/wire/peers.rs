@@ -1,6 +1,6 @@
 //! Other nodes as sources of fills: which there are, says the control plane; that they may be asked, its grants.
 
-use crate::member::{ControlLink, LinkError};
+use crate::wire::member::{ControlLink, LinkError};
 use protocol::{
     ALPN_NODE, Code, CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, NodeId,
     Request, SigningKey, SourcesReply, Tag, exporter_binding, sign,

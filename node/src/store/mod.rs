@@ -1,0 +1,8 @@
+//! What the node keeps: receipts, segments, content, and what it was told.
+
+pub(crate) mod cache;
+pub(crate) mod held;
+pub(crate) mod receipt_log;
+pub(crate) mod refused;
+pub(crate) mod segments;
+pub(crate) mod standing;

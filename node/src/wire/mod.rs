@@ -1,0 +1,10 @@
+//! What the node hears and says: connections of clients and nodes, membership, fills.
+
+pub(crate) mod connection;
+pub(crate) mod counts;
+pub(crate) mod give;
+pub(crate) mod member;
+pub(crate) mod orders;
+pub(crate) mod peers;
+pub(crate) mod serve;
+pub(crate) mod session;
