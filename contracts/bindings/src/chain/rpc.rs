@@ -1,5 +1,6 @@
 //! One account at one RPC URL: calls, and transactions one at a time.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use alloy::consensus::{BlockHeader, Transaction};
@@ -23,6 +24,10 @@ use super::{ChainConfig, ChainError};
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// A block takes seconds on most chains; looking more often only loads the node.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// An answer to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what goes to the
+/// provider is large; so it is compiled here alone.
+pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ChainError>> + Send + 'a>>;
 
 /// A mined transaction that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,11 +125,13 @@ impl Rpc {
         self.account
     }
 
-    pub(super) async fn chain_id(&self) -> Result<u64, ChainError> {
-        self.provider
-            .get_chain_id()
-            .await
-            .map_err(|error| self.error("eth_chainId", error))
+    pub(super) fn chain_id(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            self.provider
+                .get_chain_id()
+                .await
+                .map_err(|error| self.error("eth_chainId", error))
+        })
     }
 
     pub(super) async fn has_code(&self, address: Address) -> Result<bool, ChainError> {
@@ -132,77 +139,89 @@ impl Rpc {
     }
 
     /// Runtime code; empty if there is no contract.
-    pub(super) async fn code(&self, address: Address) -> Result<Bytes, ChainError> {
-        let code = self.provider.get_code_at(address).await;
-        code.map_err(|error| self.error("eth_getCode", error))
+    pub(super) fn code(&self, address: Address) -> Answer<'_, Bytes> {
+        Box::pin(async move {
+            let code = self.provider.get_code_at(address).await;
+            code.map_err(|error| self.error("eth_getCode", error))
+        })
     }
 
     /// Transactions of an account that are mined.
-    pub(super) async fn transaction_count(&self, account: Address) -> Result<u64, ChainError> {
-        let count = self.provider.get_transaction_count(account).latest().await;
-        count.map_err(|error| self.error("eth_getTransactionCount", error))
+    pub(super) fn transaction_count(&self, account: Address) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let count = self.provider.get_transaction_count(account).latest().await;
+            count.map_err(|error| self.error("eth_getTransactionCount", error))
+        })
     }
 
     /// Runtime code of a contract that was just deployed: behind some URLs stand several nodes, of which not
     /// all have the newest block yet.
-    pub(super) async fn new_code(&self, address: Address) -> Result<Bytes, ChainError> {
-        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
-        loop {
-            let code = self.code(address).await?;
-            if !code.is_empty() {
-                return Ok(code);
+    pub(super) fn new_code(&self, address: Address) -> Answer<'_, Bytes> {
+        Box::pin(async move {
+            let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
+            loop {
+                let code = self.code(address).await?;
+                if !code.is_empty() {
+                    return Ok(code);
+                }
+                if !pause.take().await {
+                    return Err(ChainError::NoCodeYet {
+                        url: self.url.clone(),
+                        address,
+                    });
+                }
             }
-            if !pause.take().await {
-                return Err(ChainError::NoCodeYet {
-                    url: self.url.clone(),
-                    address,
-                });
-            }
-        }
+        })
     }
 
     /// A mined transaction that deploys a contract; `None` if the node knows none of that hash.
-    pub(super) async fn creation(&self, tx: B256) -> Result<Option<Creation>, ChainError> {
-        let found = self.provider.get_transaction_by_hash(tx).await;
-        let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
-        Ok(found.and_then(|found| {
-            let deployer = found.from();
-            Some(Creation {
-                deployer,
-                address: found
-                    .kind()
-                    .is_create()
-                    .then(|| deployer.create(found.nonce())),
-                code: found.input().clone(),
-                block: found.block_number?,
-            })
-        }))
+    pub(super) fn creation(&self, tx: B256) -> Answer<'_, Option<Creation>> {
+        Box::pin(async move {
+            let found = self.provider.get_transaction_by_hash(tx).await;
+            let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
+            Ok(found.and_then(|found| {
+                let deployer = found.from();
+                Some(Creation {
+                    deployer,
+                    address: found
+                        .kind()
+                        .is_create()
+                        .then(|| deployer.create(found.nonce())),
+                    code: found.input().clone(),
+                    block: found.block_number?,
+                })
+            }))
+        })
     }
 
     pub(super) async fn latest_block(&self) -> Result<Block, ChainError> {
         self.block(BlockNumberOrTag::Latest).await
     }
 
-    pub(super) async fn block(&self, at: BlockNumberOrTag) -> Result<Block, ChainError> {
-        const CALL: &str = "eth_getBlockByNumber";
-        let block = self.provider.get_block_by_number(at).await;
-        match block.map_err(|error| self.error(CALL, error))? {
-            Some(block) => Ok(Block {
-                number: block.header.number(),
-                timestamp: block.header.timestamp(),
-            }),
-            None => Err(ChainError::Refused {
-                url: self.url.clone(),
-                call: CALL,
-                code: 0,
-                message: format!("it doesn't have block {at}"),
-            }),
-        }
+    pub(super) fn block(&self, at: BlockNumberOrTag) -> Answer<'_, Block> {
+        Box::pin(async move {
+            const CALL: &str = "eth_getBlockByNumber";
+            let block = self.provider.get_block_by_number(at).await;
+            match block.map_err(|error| self.error(CALL, error))? {
+                Some(block) => Ok(Block {
+                    number: block.header.number(),
+                    timestamp: block.header.timestamp(),
+                }),
+                None => Err(ChainError::Refused {
+                    url: self.url.clone(),
+                    call: CALL,
+                    code: 0,
+                    message: format!("it doesn't have block {at}"),
+                }),
+            }
+        })
     }
 
-    pub(super) async fn logs(&self, filter: &Filter) -> Result<Vec<Log>, ChainError> {
-        let logs = self.provider.get_logs(filter).await;
-        logs.map_err(|error| self.error("eth_getLogs", error))
+    pub(super) fn logs<'a>(&'a self, filter: &'a Filter) -> Answer<'a, Vec<Log>> {
+        Box::pin(async move {
+            let logs = self.provider.get_logs(filter).await;
+            logs.map_err(|error| self.error("eth_getLogs", error))
+        })
     }
 
     /// Calls a view function.
@@ -212,20 +231,21 @@ impl Rpc {
         call: C,
     ) -> Result<C::Return, ChainError> {
         let name = name_of::<C>();
-        let request = TransactionRequest::default()
-            .with_to(to)
-            .with_input(call.abi_encode());
-        let answer = self
-            .provider
-            .call(request)
-            // What is mined: alloy's default is the pending block, whose transactions may never be.
-            .latest()
-            .await
-            .map_err(|error| self.error(name, error))?;
+        let answer = self.read(name, to, call.abi_encode()).await?;
         C::abi_decode_returns(&answer).map_err(|source| ChainError::BadAnswer {
             call: name,
             address: to,
             source,
+        })
+    }
+
+    /// Calls what `data` says; gives the answer's bytes.
+    fn read(&self, call: &'static str, to: Address, data: Vec<u8>) -> Answer<'_, Bytes> {
+        Box::pin(async move {
+            let request = TransactionRequest::default().with_to(to).with_input(data);
+            // What is mined: alloy's default is the pending block, whose transactions may never be.
+            let answer = self.provider.call(request).latest().await;
+            answer.map_err(|error| self.error(call, error))
         })
     }
 
@@ -236,11 +256,7 @@ impl Rpc {
         function: &'static str,
     ) -> Result<B256, ChainError> {
         let selector = keccak256(format!("{function}()"))[..4].to_vec();
-        let request = TransactionRequest::default()
-            .with_to(address)
-            .with_input(selector);
-        let answer = self.provider.call(request).latest().await;
-        let answer = answer.map_err(|error| self.error(function, error))?;
+        let answer = self.read(function, address, selector).await?;
         B256::abi_decode(&answer).map_err(|source| ChainError::BadAnswer {
             call: function,
             address,
@@ -256,31 +272,30 @@ impl Rpc {
     }
 
     /// Sends call data and waits until it is mined.
-    pub(super) async fn send_data(
+    pub(super) fn send_data(
         &self,
         call: &'static str,
         to: Address,
         data: Bytes,
-    ) -> Result<TransactionReceipt, ChainError> {
-        let request = TransactionRequest::default().with_to(to).with_input(data);
-        self.transact(call, request).await
+    ) -> Answer<'_, TransactionReceipt> {
+        Box::pin(async move {
+            let request = TransactionRequest::default().with_to(to).with_input(data);
+            self.transact(call, request).await
+        })
     }
 
     /// Makes a call on what is mined without sending it; returns the gas it would use.
-    pub(super) async fn try_data(
-        &self,
-        call: &'static str,
-        to: Address,
-        data: Bytes,
-    ) -> Result<u64, ChainError> {
-        let request = TransactionRequest::default()
-            .with_to(to)
-            .with_input(data)
-            .with_from(self.account.unwrap_or_default());
-        let tried = self.provider.call(request.clone()).latest().await;
-        tried.map_err(|error| self.error(call, error))?;
-        let gas = self.provider.estimate_gas(request).await;
-        gas.map_err(|error| self.error(call, error))
+    pub(super) fn try_data(&self, call: &'static str, to: Address, data: Bytes) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let request = TransactionRequest::default()
+                .with_to(to)
+                .with_input(data)
+                .with_from(self.account.unwrap_or_default());
+            let tried = self.provider.call(request.clone()).latest().await;
+            tried.map_err(|error| self.error(call, error))?;
+            let gas = self.provider.estimate_gas(request).await;
+            gas.map_err(|error| self.error(call, error))
+        })
     }
 
     /// The account and its signature over a message (EIP-191), the same each time.
@@ -297,33 +312,37 @@ impl Rpc {
     }
 
     /// A transaction's call data, if the node knows it.
-    pub(super) async fn input_of(&self, tx: B256) -> Result<Option<Bytes>, ChainError> {
-        let found = self.provider.get_transaction_by_hash(tx).await;
-        let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
-        Ok(found.map(|found| found.input().clone()))
+    pub(super) fn input_of(&self, tx: B256) -> Answer<'_, Option<Bytes>> {
+        Box::pin(async move {
+            let found = self.provider.get_transaction_by_hash(tx).await;
+            let found = found.map_err(|error| self.error("eth_getTransactionByHash", error))?;
+            Ok(found.map(|found| found.input().clone()))
+        })
     }
 
     /// Deploys a contract that must come to stand at `expected`.
-    pub(super) async fn create(
+    pub(super) fn create(
         &self,
         contract: &'static str,
         code: Vec<u8>,
         expected: Address,
-    ) -> Result<Sent, ChainError> {
-        let request = TransactionRequest::default().with_deploy_code(code);
-        let receipt = self.transact(contract, request).await?;
-        match receipt.contract_address {
-            Some(found) if found == expected => Ok(Sent::from(&receipt)),
-            Some(found) => Err(ChainError::Misplaced {
-                contract,
-                expected,
-                found,
-            }),
-            None => Err(ChainError::Failed {
-                call: contract,
-                tx: receipt.transaction_hash,
-            }),
-        }
+    ) -> Answer<'_, Sent> {
+        Box::pin(async move {
+            let request = TransactionRequest::default().with_deploy_code(code);
+            let receipt = self.transact(contract, request).await?;
+            match receipt.contract_address {
+                Some(found) if found == expected => Ok(Sent::from(&receipt)),
+                Some(found) => Err(ChainError::Misplaced {
+                    contract,
+                    expected,
+                    found,
+                }),
+                None => Err(ChainError::Failed {
+                    call: contract,
+                    tx: receipt.transaction_hash,
+                }),
+            }
+        })
     }
 
     /// The account's next nonce, when nothing of it is pending any more.
@@ -334,40 +353,42 @@ impl Rpc {
     }
 
     /// Simulates, sends and awaits one transaction, after all others of the account.
-    async fn transact(
+    fn transact(
         &self,
         call: &'static str,
         request: TransactionRequest,
-    ) -> Result<TransactionReceipt, ChainError> {
-        let account = self.account.ok_or(ChainError::NoKey { call })?;
-        let _turn = self.turn.lock().await;
-        let nonce = self.settled_nonce(account).await?;
-        let request = request.with_from(account);
-        self.provider
-            .call(request.clone())
-            .await
-            .map_err(|error| self.send_error(call, account, error))?;
-        let gas = self
-            .provider
-            .estimate_gas(request.clone())
-            .await
-            .map_err(|error| self.send_error(call, account, error))?;
-        // A fifth more: what the estimate saw may have become dearer by the time it is mined.
-        let request = request.with_nonce(nonce).with_gas_limit(gas + gas / 5);
-        let pending = self
-            .provider
-            .send_transaction(request)
-            .await
-            .map_err(|error| self.send_error(call, account, error))?;
-        let tx = *pending.tx_hash();
-        debug!(call, %tx, nonce, "sent");
-        let receipt = self.mined(call, tx).await?;
-        debug!(call, %tx, gas = receipt.gas_used, "mined");
-        if receipt.status() {
-            Ok(receipt)
-        } else {
-            Err(ChainError::Failed { call, tx })
-        }
+    ) -> Answer<'_, TransactionReceipt> {
+        Box::pin(async move {
+            let account = self.account.ok_or(ChainError::NoKey { call })?;
+            let _turn = self.turn.lock().await;
+            let nonce = self.settled_nonce(account).await?;
+            let request = request.with_from(account);
+            self.provider
+                .call(request.clone())
+                .await
+                .map_err(|error| self.send_error(call, account, error))?;
+            let gas = self
+                .provider
+                .estimate_gas(request.clone())
+                .await
+                .map_err(|error| self.send_error(call, account, error))?;
+            // A fifth more: what the estimate saw may have become dearer by the time it is mined.
+            let request = request.with_nonce(nonce).with_gas_limit(gas + gas / 5);
+            let pending = self
+                .provider
+                .send_transaction(request)
+                .await
+                .map_err(|error| self.send_error(call, account, error))?;
+            let tx = *pending.tx_hash();
+            debug!(call, %tx, nonce, "sent");
+            let receipt = self.mined(call, tx).await?;
+            debug!(call, %tx, gas = receipt.gas_used, "mined");
+            if receipt.status() {
+                Ok(receipt)
+            } else {
+                Err(ChainError::Failed { call, tx })
+            }
+        })
     }
 
     /// The account's next nonce, when nothing of it is pending any more.
