@@ -14,7 +14,6 @@ mod clock;
 mod config;
 mod rules;
 mod server;
-mod shared;
 mod store;
 mod wire;
 

@@ -2,18 +2,25 @@
 
 use crate::config::{Config, StartError};
 use crate::rules::admission::Admission;
-use crate::rules::tickets::Tickets;
-use crate::shared::{Issuers, Shared};
+use crate::rules::budget::Budget;
+use crate::rules::tickets::Identity;
 use crate::store::cache::Cache;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use crate::store::refused::RefusedTickets;
 use crate::store::segments::Segments;
 use crate::store::standing::Standing;
-use crate::wire::connection;
+use crate::wire::connection::{self, Desk};
 use crate::wire::counts::Tally;
-use crate::wire::give::Budget;
-use crate::wire::member::{self, ControlLink};
+use crate::wire::fills::Fills;
+use crate::wire::give::Giver;
+use crate::wire::issuers::Issuers;
+use crate::wire::link::ControlLink;
+use crate::wire::member::{self, Membership};
+use crate::wire::orders::Ordered;
 use crate::wire::peers::Peers;
+use crate::wire::serve::Delivery;
+use crate::wire::session::{Door, Receipts, Terms};
+use crate::wire::tickets::Tickets;
 use client::ControlApi;
 use content::{OnDamage, Store};
 use contracts::Chain;
@@ -22,8 +29,8 @@ use quinn::{Connection, Endpoint};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -46,7 +53,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct Node {
     /// Held while the node lives: one process a folder.
     lock: File,
-    shared: Arc<Shared>,
+    me: Identity,
+    chain: Chain,
+    desk: Arc<Desk>,
+    membership: Membership,
     endpoint: Endpoint,
     key: SigningKey,
     link: tokio::sync::watch::Sender<Option<Connection>>,
@@ -100,9 +110,6 @@ impl Node {
         };
         let control = ControlApi::new(&config.control)
             .map_err(|error| StartError::Control(error.to_string()))?;
-        let issuers = Issuers::ask(&chain).await?;
-        let (link, control_link) = ControlLink::new();
-        let peers = Peers::new(endpoint.clone(), config.key.clone());
         let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
             let path = config.data_dir.join(crate::store::refused::FILE);
             StartError::Dir { path, source }
@@ -111,31 +118,67 @@ impl Node {
             let path = config.data_dir.join(crate::store::standing::FILE);
             StartError::Dir { path, source }
         })?;
-        let shared = Shared {
-            id,
+        let me = Identity { network, node: id };
+        let issuers = Arc::new(Issuers::ask(chain.clone()).await?);
+        let (link, control_link) = ControlLink::new();
+        let peers = Peers::new(endpoint.clone(), config.key.clone());
+        let cache = Arc::new(Cache::new(store, manifests));
+        let fills = Arc::new(Fills::new(cache, control_link, peers));
+        let (segments, standing) = (Arc::new(segments), Arc::new(standing));
+        let admission = Arc::new(Admission::new(config.sessions_max));
+        let (tickets, tally) = (Arc::new(Tickets::default()), Arc::new(Tally::default()));
+        let membership = Membership {
             network,
-            window,
-            receipt_interval: interval,
             public_address,
-            control,
-            cache: Arc::new(Cache::new(store, manifests, control_link, peers)),
-            log,
-            tickets: Tickets::default(),
-            segments,
-            refused,
-            standing,
-            segment_reads: Semaphore::new(SEGMENT_READS),
-            chain,
-            issuers: Mutex::new(issuers),
-            admission: Admission::new(config.sessions_max),
             bandwidth_mbps: config.bandwidth_mbps,
-            receipts: AtomicU64::new(0),
-            gives: Budget::new(config.bandwidth_mbps),
-            tally: Tally::default(),
+            control,
+            issuers: issuers.clone(),
+            admission: admission.clone(),
+            log: log.clone(),
+            tally: tally.clone(),
+            orders: Ordered {
+                fills: fills.clone(),
+                standing: standing.clone(),
+                tickets: tickets.clone(),
+            },
+        };
+        let giver = Giver::new(
+            me,
+            issuers.clone(),
+            fills.clone(),
+            admission.clone(),
+            Budget::new(config.bandwidth_mbps),
+        );
+        let door = Door {
+            me,
+            terms: Terms {
+                window,
+                receipt_interval: interval,
+            },
+            issuers,
+            segments: segments.clone(),
+            standing,
+            admission,
+            tickets,
+            refused,
+            receipts: Receipts {
+                log,
+                taken: AtomicU64::new(0),
+            },
+        };
+        let desk = Desk {
+            door,
+            delivery: Delivery { fills, tally },
+            giver,
+            segments,
+            segment_reads: Semaphore::new(SEGMENT_READS),
         };
         Ok(Self {
             lock,
-            shared: Arc::new(shared),
+            me,
+            chain,
+            desk: Arc::new(desk),
+            membership,
             endpoint,
             key: config.key,
             link,
@@ -144,7 +187,7 @@ impl Node {
 
     /// The node's id.
     pub fn id(&self) -> NodeId {
-        self.shared.id
+        self.me.node
     }
 
     /// The address it is bound to.
@@ -159,24 +202,27 @@ impl Node {
     pub async fn run(self, stop: CancellationToken) -> Result<(), LogError> {
         let Self {
             lock,
-            shared,
+            me: _,
+            chain,
+            desk,
+            membership,
             endpoint,
             key,
             link,
         } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(member::run(
-            shared.clone(),
+            membership,
             endpoint.clone(),
             link,
             key,
             stop.clone(),
         ));
-        let (chain, stopping) = (shared.chain.clone(), stop.clone());
+        let (following, stopping) = (chain.clone(), stop.clone());
         tasks.spawn(async move {
-            let _ = stopping.run_until_cancelled(chain.follow()).await;
+            let _ = stopping.run_until_cancelled(following.follow()).await;
         });
-        let sealing = tokio::spawn(seal_task(shared.clone(), stop.clone()));
+        let sealing = tokio::spawn(seal_task(chain, desk.clone(), stop.clone()));
 
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let mut serving = JoinSet::new();
@@ -197,11 +243,11 @@ impl Node {
                 let _ = incoming.retry();
                 continue;
             }
-            let shared = shared.clone();
+            let desk = desk.clone();
             serving.spawn(async move {
                 let _permit = permit;
                 match timeout(HANDSHAKE, incoming).await {
-                    Ok(Ok(connection)) => connection::hold(shared, connection).await,
+                    Ok(Ok(connection)) => connection::hold(desk, connection).await,
                     Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
                     Err(_) => tracing::debug!("handshake timed out"),
                 }
@@ -226,7 +272,7 @@ impl Node {
         endpoint.wait_idle().await;
         drop(lock);
         tracing::info!(
-            receipts = shared.receipts.load(Ordering::Relaxed),
+            receipts = desk.door.receipts.taken.load(Ordering::Relaxed),
             "node stopped"
         );
         sealing.await.unwrap_or(Err(LogError::Stopped))
@@ -250,7 +296,8 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
 }
 
 /// Seals every epoch that is due, oldest first.
-async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), LogError> {
+async fn seal_task(chain: Chain, desk: Arc<Desk>, stop: CancellationToken) -> Result<(), LogError> {
+    let (segments, log) = (&desk.segments, &desk.door.receipts.log);
     let mut ticks = interval(SEAL_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -258,13 +305,13 @@ async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), L
             _ = ticks.tick() => {}
             () = stop.cancelled() => return Ok(()),
         }
-        if shared.segments.wants_chain_time() {
-            match shared.chain.now().await {
-                Ok(seconds) => shared.segments.set_chain_time(seconds),
+        if segments.wants_chain_time() {
+            match chain.now().await {
+                Ok(seconds) => segments.set_chain_time(seconds),
                 Err(error) => tracing::warn!(%error, "cannot ask the chain for its time"),
             }
         }
-        let open = match shared.log.open_epochs().await {
+        let open = match log.open_epochs().await {
             Ok(open) => open,
             Err(error) => {
                 // A node that can't keep receipts must not look healthy.
@@ -272,12 +319,9 @@ async fn seal_task(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), L
                 return Err(error);
             }
         };
-        for epoch in open
-            .into_iter()
-            .filter(|epoch| shared.segments.is_due(*epoch))
-        {
-            match shared.segments.seal(epoch, &shared.log).await {
-                Ok(()) => shared.tickets.forget(epoch),
+        for epoch in open.into_iter().filter(|epoch| segments.is_due(*epoch)) {
+            match segments.seal(epoch, log).await {
+                Ok(()) => desk.door.tickets.forget(epoch),
                 Err(error) => tracing::error!(epoch, %error, "cannot seal"),
             }
         }

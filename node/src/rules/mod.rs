@@ -3,4 +3,15 @@
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
 pub(crate) mod admission;
+pub(crate) mod budget;
+pub(crate) mod grants;
+pub(crate) mod issuers;
+pub(crate) mod memory;
+pub(crate) mod pause;
+pub(crate) mod purge;
+pub(crate) mod receipts;
+pub(crate) mod refusal;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod tickets;
+pub(crate) mod window;

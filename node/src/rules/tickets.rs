@@ -1,338 +1,259 @@
-//! What the node knows of each ticket in use: how much was sent, how much is signed for.
-//!
-//! The state outlives connections, so that reconnecting doesn't open the window anew.
+//! Whether a ticket lets its bearer in.
 
-use protocol::{Receipt, TicketId, VerifiedTicket};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::watch;
+use crate::rules::refusal::Refusal;
+use protocol::{
+    Code, IssuerKey, Network, NodeId, Signature, SignedTicket, Tag, Ticket, TicketInvalid,
+    Timeline, UnixMillis, VerifiedTicket, exporter_binding, verify,
+};
 
-/// How long a client may leave a full window unsigned.
-const RECEIPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Windows of sent but unsigned bytes that are forgiven per ticket, where a client broke a request off:
-/// a player that seeks does so honestly.
-const FORGIVEN_WINDOWS: u64 = 4;
-
-/// Deliveries that a ticket's receipts may state beyond the requests that were served: those that the node
-/// refused or never saw, and those broken off by its restart. 2^22 tickets of these don't overflow a sum.
-const REQUESTS_UNSEEN: u32 = 128;
-
-/// Why no more is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stop {
-    #[error("no receipt came for a full window")]
-    WindowExceeded,
-    #[error("the ticket's byte limit is reached")]
-    Spent,
-    #[error("a receipt was refused")]
-    Refused,
-    #[error("the ticket was revoked")]
-    Revoked,
+/// Who a node is, and in which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) network: Network,
+    pub(crate) node: NodeId,
 }
 
-/// One ticket in use.
-#[derive(Debug)]
-pub(crate) struct TicketState {
-    ticket: VerifiedTicket,
-    window: u64,
-    account: Mutex<Account>,
-    /// Rings when the account changes for the better, or ends.
-    changed: watch::Sender<()>,
-    revoked: watch::Sender<bool>,
-}
-
-#[derive(Debug)]
-struct Account {
-    last: Option<Receipt>,
-    /// Content bytes sent, at least those signed for.
-    sent: u64,
-    /// Requests being served.
-    fetching: u32,
-    /// Deliveries that a receipt may state: no more than there were requests.
-    deliveries_max: u32,
-    forgiven: u64,
-    refused: bool,
-}
-
-impl Account {
-    fn signed(&self) -> u64 {
-        self.last.map_or(0, |receipt| receipt.bytes)
+/// What is seen without any key: whether the ticket is for this node, now.
+///
+/// `is_sealed`: its epoch takes no more receipts here.
+pub(crate) fn is_for(
+    me: &Identity,
+    ticket: &Ticket,
+    now: UnixMillis,
+    is_sealed: bool,
+) -> Result<(), Refusal> {
+    if ticket.network != me.network {
+        return refuse(Code::WrongNetwork, "the ticket is of another network");
     }
+    if ticket.node != me.node {
+        return refuse(Code::WrongNode, "the ticket is for another node");
+    }
+    is_on(ticket, now)?;
+    if is_sealed {
+        return refuse(Code::WrongEpoch, "the ticket's epoch is sealed");
+    }
+    Ok(())
 }
 
-impl TicketState {
-    pub(crate) fn new(ticket: VerifiedTicket, last: Option<Receipt>, window: u64) -> Self {
-        let sent = last.map_or(0, |receipt| receipt.bytes);
-        let stated = last.map_or(0, |receipt| receipt.deliveries);
-        let deliveries_max = stated.saturating_add(REQUESTS_UNSEEN);
-        let account = Account {
-            deliveries_max,
-            last,
-            sent,
-            fetching: 0,
-            forgiven: 0,
-            refused: false,
-        };
+/// Whether the ticket hasn't expired. Its last millisecond is its own.
+pub(crate) fn is_on(ticket: &Ticket, now: UnixMillis) -> Result<(), Refusal> {
+    if now > ticket.expires_at {
+        return refuse(Code::TicketExpired, "the ticket has expired");
+    }
+    Ok(())
+}
+
+/// A ticket that isn't honoured.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dishonoured {
+    pub(crate) refusal: Refusal,
+    /// Its issuer signed what it may not: the ticket is evidence, and is kept.
+    pub(crate) is_evidence: bool,
+}
+
+impl From<Refusal> for Dishonoured {
+    fn from(refusal: Refusal) -> Self {
         Self {
-            ticket,
-            window,
-            account: Mutex::new(account),
-            changed: watch::Sender::new(()),
-            revoked: watch::Sender::new(false),
+            refusal,
+            is_evidence: false,
         }
-    }
-
-    pub(crate) fn ticket(&self) -> &VerifiedTicket {
-        &self.ticket
-    }
-
-    fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn last(&self) -> Option<Receipt> {
-        self.account().last
-    }
-
-    /// Waits until `bytes` more may be sent, and counts them as sent.
-    pub(crate) async fn send(&self, bytes: u64) -> Result<(), Stop> {
-        let mut changed = self.changed.subscribe();
-        loop {
-            {
-                let mut account = self.account();
-                if account.refused {
-                    return Err(Stop::Refused);
-                }
-                if account.sent + bytes > self.ticket.ticket().bytes_max {
-                    return Err(Stop::Spent);
-                }
-                // A request larger than the window passes alone.
-                let ahead = account.sent - account.signed();
-                if ahead == 0 || ahead + bytes <= self.window {
-                    account.sent += bytes;
-                    return Ok(());
-                }
-            }
-            let signed = tokio::time::timeout(RECEIPT_TIMEOUT, changed.changed()).await;
-            if !matches!(signed, Ok(Ok(()))) {
-                return Err(Stop::WindowExceeded);
-            }
-        }
-    }
-
-    /// A request begins; it ends when the guard is dropped.
-    pub(crate) fn fetching(self: &Arc<Self>) -> Fetching {
-        let mut account = self.account();
-        account.fetching += 1;
-        account.deliveries_max = account.deliveries_max.saturating_add(1);
-        drop(account);
-        Fetching(self.clone())
-    }
-
-    /// Whether there were as many requests as a receipt states deliveries. Without this, one client
-    /// could state so many that the segment's sum overflows, and nobody's receipts could be sealed.
-    pub(crate) fn had_requests(&self, deliveries: u32) -> bool {
-        deliveries <= self.account().deliveries_max
-    }
-
-    /// A receipt is durable: what it signs for no longer counts against the window.
-    pub(crate) fn signed(&self, receipt: Receipt) {
-        let mut account = self.account();
-        account.last = Some(receipt);
-        account.sent = account.sent.max(receipt.bytes);
-        // Nothing is under way, so what is unsigned was broken off.
-        let unsigned = account.sent - receipt.bytes;
-        if account.fetching == 0 && account.forgiven + unsigned <= FORGIVEN_WINDOWS * self.window {
-            account.forgiven += unsigned;
-            account.sent = receipt.bytes;
-        }
-        drop(account);
-        self.changed.send_replace(());
-    }
-
-    /// The control plane took the ticket back: all that goes on under it ends.
-    fn revoke(&self) {
-        self.revoked.send_replace(true);
-    }
-
-    /// Ends when the ticket is revoked. Cancel safe.
-    pub(crate) async fn revoked(&self) {
-        let mut revoked = self.revoked.subscribe();
-        // The sender lives as long as this does.
-        let _ = revoked.wait_for(|revoked| *revoked).await;
-    }
-
-    /// A receipt was refused: the client is at fault, nothing more is sent.
-    pub(crate) fn refuse(&self) {
-        self.account().refused = true;
-        self.changed.send_replace(());
     }
 }
 
-/// A request being served.
-#[derive(Debug)]
-pub(crate) struct Fetching(Arc<TicketState>);
+/// Checks the issuer's signature, the ticket's form, and that the client of the connection is the ticket's.
+///
+/// `issuer` is the key that the chain states for the ticket's epoch, `exporter` the connection's TLS exporter.
+pub(crate) fn check(
+    signed: SignedTicket,
+    issuer: Option<IssuerKey>,
+    timeline: &Timeline,
+    exporter: &[u8; 32],
+    binding: &Signature,
+) -> Result<VerifiedTicket, Dishonoured> {
+    let Some(issuer) = issuer else {
+        let why = "the chain doesn't know the ticket's issuer";
+        return Err(Refusal::new(Code::UnknownIssuer, why).into());
+    };
+    let ticket = signed
+        .verify(&issuer, timeline)
+        .map_err(|invalid| Dishonoured {
+            refusal: Refusal::new(code(invalid), invalid.to_string()),
+            // A well-signed ticket of a bad form; who only made the signature up accuses nobody.
+            is_evidence: invalid != TicketInvalid::Signature && signed.is_signed_by(&issuer),
+        })?;
+    let bound = exporter_binding(&ticket.digest(), exporter);
+    let client = ticket.ticket().client;
+    verify(client.as_bytes(), Tag::Binding, &bound, binding).map_err(|_| {
+        let why = "not signed by the ticket's client for this connection";
+        Refusal::new(Code::BadBinding, why)
+    })?;
+    Ok(ticket)
+}
 
-impl Drop for Fetching {
-    fn drop(&mut self) {
-        self.0.account().fetching -= 1;
+fn code(invalid: TicketInvalid) -> Code {
+    match invalid {
+        TicketInvalid::Signature => Code::BadTicketSignature,
+        TicketInvalid::Times => Code::WrongEpoch,
+        TicketInvalid::Limit => Code::Malformed,
     }
 }
 
-/// All tickets in use.
-#[derive(Debug, Default)]
-pub(crate) struct Tickets(Mutex<HashMap<TicketId, Arc<TicketState>>>);
-
-impl Tickets {
-    fn map(&self) -> MutexGuard<'_, HashMap<TicketId, Arc<TicketState>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether a session may begin: a draining node takes none but of tickets in use.
+pub(crate) fn may_begin(is_draining: bool, is_in_use: bool) -> Result<(), Refusal> {
+    if is_draining && !is_in_use {
+        let why = "the node is draining: it takes no new sessions";
+        return refuse(Code::ShuttingDown, why);
     }
+    Ok(())
+}
 
-    /// The ticket's state, as it is or else as `new` makes it.
-    pub(crate) fn enter(
-        &self,
-        id: TicketId,
-        new: impl FnOnce() -> TicketState,
-    ) -> Arc<TicketState> {
-        self.map()
-            .entry(id)
-            .or_insert_with(|| Arc::new(new()))
-            .clone()
+/// Whether it is the ticket that is known under its id: an issuer that grants two under one id is at fault.
+pub(crate) fn is_the_one(
+    known: &VerifiedTicket,
+    ticket: &VerifiedTicket,
+) -> Result<(), Dishonoured> {
+    if known.digest() == ticket.digest() {
+        return Ok(());
     }
+    let why = "its issuer granted another ticket under the same id";
+    Err(Dishonoured {
+        refusal: Refusal::new(Code::BadTicketSignature, why),
+        is_evidence: true,
+    })
+}
 
-    /// Whether the ticket was used before.
-    pub(crate) fn contains(&self, id: &TicketId) -> bool {
-        self.map().contains_key(id)
-    }
+/// What the client of a revoked ticket hears.
+pub(crate) fn revoked() -> Refusal {
+    let why = "the control plane took the ticket back";
+    Refusal::new(Code::TicketRevoked, why)
+}
 
-    /// Ends what goes on under the tickets that are meant; how many they are.
-    pub(crate) fn revoke(&self, meant: impl Fn(&protocol::Ticket) -> bool) -> usize {
-        let map = self.map();
-        let meant = map.values().filter(|state| meant(state.ticket().ticket()));
-        meant.map(|state| state.revoke()).count()
-    }
-
-    /// Forgets an epoch's tickets.
-    pub(crate) fn forget(&self, epoch: protocol::Epoch) {
-        self.map().retain(|id, _| id.epoch > epoch);
-    }
+fn refuse<T>(code: Code, why: &str) -> Result<T, Refusal> {
+    Err(Refusal::new(code, why))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{
-        Address, B256, ClientKey, CollectionId, IssuerKey, Network, NodeId, SigningKey, Ticket,
-        Timeline, Windows,
-    };
+    use crate::rules::testing::{client, issuer, issuer_key, me, ticket, timeline, unsigned};
+    use protocol::{SigningKey, sign};
 
-    const WINDOW: u64 = 100;
+    const EXPORTER: [u8; 32] = [7; 32];
 
-    fn state(bytes_max: u64) -> Arc<TicketState> {
-        let issuer = SigningKey::from_bytes(&[1; 32]);
-        let windows = Windows {
-            epoch_length: 10,
-            ticket_tail: 0,
-            commit_window: 0,
-            force_window: 0,
-            challenge_window: 0,
-        };
-        let timeline = Timeline::fixed(0, windows);
-        let ticket = Ticket {
-            network: Network {
-                chain_id: 1,
-                settlement: Address::ZERO,
-            },
-            id: TicketId {
-                epoch: 0,
-                issuer: 0,
-                index: 0,
-            },
-            node: NodeId::from([2; 32]),
-            client: ClientKey::from([3; 32]),
-            collection: CollectionId::from([4; 32]),
-            payer: Address::ZERO,
-            viewer_token: B256::ZERO,
-            bytes_max,
-            issued_at: 0,
-            expires_at: 10_000,
-        };
-        let key = IssuerKey::from(issuer.verifying_key().to_bytes());
-        let ticket = ticket.sign(&issuer).verify(&key, &timeline).unwrap();
-        Arc::new(TicketState::new(ticket, None, WINDOW))
+    fn code_of<T>(outcome: Result<T, Refusal>) -> Option<Code> {
+        outcome.err().map(|refusal| refusal.code)
     }
 
-    fn receipt(state: &TicketState, bytes: u64) -> Receipt {
-        let ticket = state.ticket().digest();
-        Receipt {
-            ticket,
-            sequence: 1,
-            bytes,
-            deliveries: 0,
-            within: 0,
-            signed_at: 0,
-        }
+    fn bound(client: &SigningKey, ticket: &Ticket, exporter: &[u8; 32]) -> Signature {
+        let body = exporter_binding(&ticket.digest(), exporter);
+        sign(client, Tag::Binding, &body)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_doesn_t_sign_gets_a_window_and_no_more() {
-        let state = state(10_000);
-        let _fetching = state.fetching();
-        assert_eq!(state.send(60).await, Ok(()));
-        assert_eq!(state.send(40).await, Ok(()));
-        assert_eq!(state.send(1).await, Err(Stop::WindowExceeded));
-        state.signed(receipt(&state, 60));
-        assert_eq!(state.send(60).await, Ok(()));
-        assert_eq!(state.send(1).await, Err(Stop::WindowExceeded));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_waiting_sender_goes_on_when_a_receipt_comes() {
-        let state = state(10_000);
-        let _fetching = state.fetching();
-        state.send(100).await.unwrap();
-        let waiting = tokio::spawn({
-            let state = state.clone();
-            async move { state.send(50).await }
-        });
-        tokio::task::yield_now().await;
-        state.signed(receipt(&state, 100));
-        assert_eq!(waiting.await.unwrap(), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_ticket_s_limit_and_a_refused_receipt_end_it() {
-        let state = state(150);
-        state.send(100).await.unwrap();
-        assert_eq!(state.send(51).await, Err(Stop::Spent));
-        state.refuse();
-        assert_eq!(state.send(1).await, Err(Stop::Refused));
+    /// Whether it is let in, or else the code, and whether the ticket is kept as evidence.
+    fn checked(ticket: Ticket, signer: &SigningKey) -> Result<(), (Code, bool)> {
+        let binding = bound(&client(), &ticket, &EXPORTER);
+        let signed = ticket.sign(signer);
+        check(signed, Some(issuer_key()), &timeline(), &EXPORTER, &binding)
+            .map(drop)
+            .map_err(|no| (no.refusal.code, no.is_evidence))
     }
 
     #[test]
-    fn no_more_deliveries_than_requests() {
-        let state = state(1_000);
-        let unseen = REQUESTS_UNSEEN;
-        assert!(state.had_requests(unseen) && !state.had_requests(unseen + 1));
-        drop(state.fetching());
-        assert!(state.had_requests(unseen + 1) && !state.had_requests(unseen + 2));
+    fn a_ticket_is_for_one_node_of_one_network_until_it_expires() {
+        let good = unsigned();
+        assert_eq!(is_for(&me(), &good, 9_000, false), Ok(()));
+        let mut other_network = me();
+        other_network.network.chain_id = 2;
+        let mut other_node = me();
+        other_node.node = NodeId::from([9; 32]);
+        let cases = [
+            (is_for(&other_network, &good, 0, false), Code::WrongNetwork),
+            (is_for(&other_node, &good, 0, false), Code::WrongNode),
+            (is_for(&me(), &good, 9_001, false), Code::TicketExpired),
+            (is_for(&me(), &good, 9_000, true), Code::WrongEpoch),
+            (is_on(&good, 9_001), Code::TicketExpired),
+        ];
+        for (outcome, code) in cases {
+            assert_eq!(code_of(outcome), Some(code));
+        }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn broken_off_requests_are_forgiven_only_so_often() {
-        let state = state(1_000_000);
-        let mut rounds = 0;
-        loop {
-            let fetching = state.fetching();
-            let sent = state.send(100).await;
-            drop(fetching);
-            if sent.is_err() {
-                break;
-            }
-            state.signed(receipt(&state, 0));
-            rounds += 1;
+    #[test]
+    fn a_well_signed_ticket_lets_its_client_in() {
+        assert_eq!(checked(unsigned(), &issuer()), Ok(()));
+    }
+
+    #[test]
+    fn what_the_issuer_may_not_sign_is_refused_and_kept() {
+        let too_long = Ticket {
+            expires_at: 10_001,
+            ..unsigned()
+        };
+        let too_much = Ticket {
+            bytes_max: 1_001,
+            ..unsigned()
+        };
+        assert_eq!(checked(too_long, &issuer()), Err((Code::WrongEpoch, true)));
+        assert_eq!(checked(too_much, &issuer()), Err((Code::Malformed, true)));
+        // The same from somebody else accuses nobody.
+        let stranger = SigningKey::from_bytes(&[8; 32]);
+        assert_eq!(checked(too_long, &stranger), Err((Code::WrongEpoch, false)));
+        assert_eq!(
+            checked(unsigned(), &stranger),
+            Err((Code::BadTicketSignature, false))
+        );
+    }
+
+    #[test]
+    fn a_stolen_ticket_is_useless() {
+        let ticket = unsigned();
+        let thief = SigningKey::from_bytes(&[8; 32]);
+        let stolen = bound(&thief, &ticket, &EXPORTER);
+        let replayed = bound(&client(), &ticket, &[6; 32]);
+        for binding in [stolen, replayed] {
+            let signed = ticket.sign(&issuer());
+            let outcome = check(signed, Some(issuer_key()), &timeline(), &EXPORTER, &binding);
+            let no = outcome.expect_err("somebody else's");
+            assert_eq!((no.refusal.code, no.is_evidence), (Code::BadBinding, false));
         }
-        assert_eq!(rounds, FORGIVEN_WINDOWS + 1);
+    }
+
+    #[test]
+    fn an_issuer_that_the_chain_doesn_t_know_lets_nobody_in() {
+        let signed = unsigned().sign(&issuer());
+        let binding = bound(&client(), &unsigned(), &EXPORTER);
+        let outcome = check(signed, None, &timeline(), &EXPORTER, &binding);
+        let no = outcome.expect_err("unknown");
+        assert_eq!(no.refusal.code, Code::UnknownIssuer);
+        assert!(!no.is_evidence);
+    }
+
+    #[test]
+    fn a_draining_node_goes_on_with_tickets_in_use() {
+        for (draining, in_use, may) in [
+            (false, false, true),
+            (false, true, true),
+            (true, true, true),
+            (true, false, false),
+        ] {
+            assert_eq!(may_begin(draining, in_use).is_ok(), may);
+        }
+        assert_eq!(code_of(may_begin(true, false)), Some(Code::ShuttingDown));
+    }
+
+    #[test]
+    fn two_tickets_under_one_id_are_evidence() {
+        let known = ticket();
+        assert_eq!(is_the_one(&known, &ticket()), Ok(()));
+        let other = Ticket {
+            bytes_max: 999,
+            ..unsigned()
+        };
+        let other = other.sign(&issuer());
+        let other = other.verify(&issuer_key(), &timeline()).expect("good");
+        let no = is_the_one(&known, &other).expect_err("another");
+        assert!(no.is_evidence);
+        assert_eq!(no.refusal.code, Code::BadTicketSignature);
+        assert_eq!(revoked().code, Code::TicketRevoked);
     }
 }

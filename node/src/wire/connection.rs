@@ -1,16 +1,19 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
-use crate::clock;
-use crate::rules::tickets::TicketState;
-use crate::shared::Shared;
-use crate::wire::give::{self, Asked};
-use crate::wire::serve;
-use crate::wire::session::{self, Refusal};
+use crate::clock::now_ms;
+use crate::rules::refusal::Refusal;
+use crate::rules::tickets;
+use crate::store::segments::Segments;
+use crate::wire::give::{Asked, Giver};
+use crate::wire::serve::{self, Delivery};
+use crate::wire::session::Door;
+use crate::wire::tickets::TicketState;
 use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
 use quinn::{Connection, RecvStream, SendStream};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use transport::{StreamError, read_frame, write_frame};
@@ -24,8 +27,18 @@ const IDLE_LOOKS_MAX: u32 = 5;
 /// Tickets whose sessions are open on one connection.
 type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
 
+/// Where a connection's streams go.
+pub(crate) struct Desk {
+    pub(crate) door: Door,
+    pub(crate) delivery: Delivery,
+    pub(crate) giver: Giver,
+    pub(crate) segments: Arc<Segments>,
+    /// Segments being read at a time; each may be large.
+    pub(crate) segment_reads: Semaphore,
+}
+
 /// Serves a connection until it ends.
-pub(crate) async fn hold(shared: Arc<Shared>, connection: Connection) {
+pub(crate) async fn hold(desk: Arc<Desk>, connection: Connection) {
     let sessions = Sessions::default();
     let mut streams = JoinSet::new();
     // A connection on which nothing goes on takes the place of one that has something to do.
@@ -35,8 +48,8 @@ pub(crate) async fn hold(shared: Arc<Shared>, connection: Connection) {
         tokio::select! {
             stream = connection.accept_bi() => match stream {
                 Ok((send, recv)) => {
-                    let (shared, connection) = (shared.clone(), connection.clone());
-                    streams.spawn(serve_stream(shared, connection, sessions.clone(), send, recv));
+                    let (desk, connection) = (desk.clone(), connection.clone());
+                    streams.spawn(serve_stream(desk, connection, sessions.clone(), send, recv));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "connection ended");
@@ -56,7 +69,7 @@ pub(crate) async fn hold(shared: Arc<Shared>, connection: Connection) {
 }
 
 async fn serve_stream(
-    shared: Arc<Shared>,
+    desk: Arc<Desk>,
     connection: Connection,
     sessions: Sessions,
     mut send: SendStream,
@@ -75,15 +88,7 @@ async fn serve_stream(
             }
             Ok(Err(error)) => Err(error),
             Ok(Ok(request)) => {
-                serve_request(
-                    &shared,
-                    &connection,
-                    &sessions,
-                    request,
-                    &mut send,
-                    &mut recv,
-                )
-                .await
+                serve_request(&desk, &connection, &sessions, request, &mut send, &mut recv).await
             }
         }
     };
@@ -96,7 +101,7 @@ async fn serve_stream(
 }
 
 async fn serve_request(
-    shared: &Shared,
+    desk: &Desk,
     connection: &Connection,
     sessions: &Sessions,
     request: Request,
@@ -112,9 +117,9 @@ async fn serve_request(
     };
     match request {
         Request::Session { ticket, binding } => {
-            let state = match session::open(shared, connection, *ticket, &binding).await {
+            let state = match desk.door.open(connection, *ticket, &binding).await {
                 Ok(state) => state,
-                Err(Refusal(code, detail)) => {
+                Err(Refusal { code, detail }) => {
                     tracing::info!(%code, %detail, "session refused");
                     write_frame(send, &SessionReply::refused(code, detail)).await?;
                     let _ = send.finish();
@@ -136,10 +141,10 @@ async fn serve_request(
                 let _ = send.finish();
                 return Ok(());
             }
-            let ended = match shared.admission.enter() {
-                Some(_place) => serve_session(shared, &state, send, recv).await,
+            let ended = match desk.door.admission.enter() {
+                Some(_place) => serve_session(&desk.door, &state, send, recv).await,
                 None => {
-                    let why = format!("the node has its {} sessions", shared.admission.max());
+                    let why = format!("the node has its {} sessions", desk.door.admission.max());
                     write_frame(send, &SessionReply::refused(Code::TooMany, why)).await
                 }
             };
@@ -154,15 +159,16 @@ async fn serve_request(
             content,
             offset,
             length,
-        } => match open(ticket) {
-            Some(state) if clock::now_ms() <= state.ticket().ticket().expires_at => {
-                serve::serve(shared, &state, content, offset, length, send).await
+        } => {
+            let Some(state) = open(ticket) else {
+                let why = "open a session for the ticket first";
+                return refuse_fetch(send, Code::NoSession, why).await;
+            };
+            match tickets::is_on(state.ticket().ticket(), now_ms()) {
+                Ok(()) => serve::serve(&desk.delivery, &state, content, offset, length, send).await,
+                Err(no) => refuse_fetch(send, no.code, &no.detail).await,
             }
-            Some(_) => refuse_fetch(send, Code::TicketExpired, "the ticket has expired").await,
-            None => {
-                refuse_fetch(send, Code::NoSession, "open a session for the ticket first").await
-            }
-        },
+        }
         Request::Fill {
             grant,
             binding,
@@ -177,29 +183,28 @@ async fn serve_request(
                 offset,
                 length,
             };
-            give::serve(shared, connection, asked, send).await
+            desk.giver.serve(connection, asked, send).await
         }
-        Request::Segment { epoch } => serve_segment(shared, epoch, send).await,
+        Request::Segment { epoch } => serve_segment(desk, epoch, send).await,
     }
 }
 
 /// A session that was let in, until it ends or its ticket is taken back.
 async fn serve_session(
-    shared: &Shared,
+    door: &Door,
     state: &Arc<TicketState>,
     send: &mut SendStream,
     recv: &mut RecvStream,
 ) -> Result<(), StreamError> {
     let ended = tokio::select! {
-        ended = session::run(shared, state, send, recv) => Some(ended),
+        ended = door.run(state, send, recv) => Some(ended),
         () = state.revoked() => None,
     };
     match ended {
         Some(ended) => ended,
         None => {
-            let why = "the control plane took the ticket back";
-            let reply = SessionReply::refused(Code::TicketRevoked, why);
-            let told = write_frame(send, &reply).await;
+            let Refusal { code, detail } = tickets::revoked();
+            let told = write_frame(send, &SessionReply::refused(code, detail)).await;
             let _ = send.finish();
             told
         }
@@ -207,14 +212,14 @@ async fn serve_session(
 }
 
 async fn serve_segment(
-    shared: &Shared,
+    desk: &Desk,
     epoch: Epoch,
     send: &mut SendStream,
 ) -> Result<(), StreamError> {
-    let Ok(_permit) = shared.segment_reads.try_acquire() else {
+    let Ok(_permit) = desk.segment_reads.try_acquire() else {
         return refuse_fetch(send, Code::TooMany, "too many segments are being read").await;
     };
-    match shared.segments.bytes(epoch, &shared.log).await {
+    match desk.segments.bytes(epoch, &desk.door.receipts.log).await {
         Ok(Some(bytes)) => {
             let size = bytes.len() as u64;
             write_frame(send, &FetchReply::Ok { size }).await?;

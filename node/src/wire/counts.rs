@@ -1,6 +1,7 @@
 //! What the node has done since it started, for its control plane's status.
 
-use protocol::Counts;
+use protocol::{Counts, Epoch};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters; none ever goes down.
@@ -36,11 +37,14 @@ impl Filled {
     }
 }
 
-/// All of it.
-pub(crate) fn counts(shared: &crate::shared::Shared) -> Counts {
-    let (tally, filled) = (&shared.tally, shared.cache.filled());
+/// All of it. `filling`: contents on their way in; `kept`: tickets with a receipt, of each epoch whose segment isn't written.
+pub(crate) fn counts(
+    tally: &Tally,
+    filled: &Filled,
+    filling: u32,
+    kept: BTreeMap<Epoch, u64>,
+) -> Counts {
     let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let kept = shared.log.counts();
     let surplus = kept.len().saturating_sub(Counts::EPOCHS_MAX);
     let redeemed = kept.into_iter().skip(surplus);
     let redeemed = redeemed.map(|(epoch, count)| (epoch, u32::try_from(count).unwrap_or(u32::MAX)));
@@ -49,7 +53,7 @@ pub(crate) fn counts(shared: &crate::shared::Shared) -> Counts {
         requests: value(&tally.requests),
         fills: value(&filled.contents),
         filled_bytes: value(&filled.bytes),
-        filling: shared.cache.filling(),
+        filling,
         redeemed: redeemed.collect(),
     }
 }

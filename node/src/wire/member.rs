@@ -1,18 +1,21 @@
 //! The connection to the control plane: dialled by the node, kept up, heartbeats out, orders in.
 
-use crate::clock::now_ms;
-use crate::shared::Shared;
-use crate::wire::counts;
-use crate::wire::orders::Orders;
+use crate::rules::admission::Admission;
+use crate::rules::pause::Pause;
+use crate::store::receipt_log::ReceiptLog;
+use crate::wire::counts::{self, Tally};
+use crate::wire::issuers::Issuers;
+use crate::wire::orders::{Ordered, Orders};
+use client::ControlApi;
 use protocol::{
-    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, NetworkInfo, OrderFrame,
-    SigningKey,
+    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, Network, NetworkInfo,
+    OrderFrame, SigningKey,
 };
 use quinn::{Connection, Endpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use transport::{ConnectError, StreamError, connect, read_frame, write_frame};
 
@@ -22,40 +25,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// First and longest pause before dialling again; each failure doubles it.
 const REDIAL_MIN: Duration = Duration::from_millis(200);
 const REDIAL_MAX: Duration = Duration::from_secs(10);
-/// How long a fill waits for the connection to come back.
-const LINK_WAIT: Duration = Duration::from_secs(10);
 /// Prefetches ordered and not yet done; more are refused, and filled when they are asked for.
 const PREFETCHES: usize = 64;
-
-/// Why the control plane can't be asked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
-    #[error("the control plane is not connected")]
-    Down,
-    #[error("the connection to the control plane broke: {0}")]
-    Connection(#[from] quinn::ConnectionError),
-}
-
-/// Where whoever needs the control plane finds the connection of the moment.
-#[derive(Debug, Clone)]
-pub(crate) struct ControlLink(watch::Receiver<Option<Connection>>);
-
-impl ControlLink {
-    pub(crate) fn new() -> (watch::Sender<Option<Connection>>, Self) {
-        let (sender, receiver) = watch::channel(None);
-        (sender, Self(receiver))
-    }
-
-    /// The connection, once it stands.
-    pub(crate) async fn connection(&self) -> Result<Connection, LinkError> {
-        let mut current = self.0.clone();
-        let connected = timeout(LINK_WAIT, current.wait_for(|link| link.is_some())).await;
-        match connected {
-            Ok(Ok(link)) => link.clone().ok_or(LinkError::Down),
-            _ => Err(LinkError::Down),
-        }
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 enum MemberError {
@@ -75,34 +46,46 @@ enum MemberError {
     ForeignIssuer(String),
 }
 
+/// What a node tells of itself, and what it is told to do.
+pub(crate) struct Membership {
+    pub(crate) network: Network,
+    /// Where clients reach it, `host:port`.
+    pub(crate) public_address: String,
+    /// What its line carries, Mbit/s.
+    pub(crate) bandwidth_mbps: u32,
+    pub(crate) control: ControlApi,
+    pub(crate) issuers: Arc<Issuers>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) log: ReceiptLog,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) orders: Ordered,
+}
+
 /// Keeps membership up until told to stop.
 pub(crate) async fn run(
-    shared: Arc<Shared>,
+    node: Membership,
     endpoint: Endpoint,
     link: watch::Sender<Option<Connection>>,
     key: SigningKey,
     stop: CancellationToken,
 ) {
-    let mut pause = REDIAL_MIN;
+    let mut pause = Pause::new(REDIAL_MIN, REDIAL_MAX);
     loop {
-        let began = now_ms();
+        let began = Instant::now();
         let ended = tokio::select! {
-            ended = member(&shared, &endpoint, &link, &key) => ended,
+            ended = member(&node, &endpoint, &link, &key) => ended,
             () = stop.cancelled() => break,
         };
         link.send_replace(None);
+        pause.held(began.elapsed());
+        let wait = pause.failed();
         if let Err(error) = ended {
-            tracing::warn!(%error, retry_in_ms = pause.as_millis() as u64, "not a member");
-        }
-        // A membership that lasted starts over with a short pause.
-        if now_ms().saturating_sub(began) > REDIAL_MAX.as_millis() as u64 {
-            pause = REDIAL_MIN;
+            tracing::warn!(%error, retry_in_ms = wait.as_millis() as u64, "not a member");
         }
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(wait) => {}
             () = stop.cancelled() => break,
         }
-        pause = (pause * 2).min(REDIAL_MAX);
     }
     if let Some(connection) = link.send_replace(None) {
         connection.close(protocol::Code::ShuttingDown.to_u16().into(), b"");
@@ -110,20 +93,20 @@ pub(crate) async fn run(
 }
 
 async fn member(
-    shared: &Arc<Shared>,
+    node: &Membership,
     endpoint: &Endpoint,
     link: &watch::Sender<Option<Connection>>,
     key: &SigningKey,
 ) -> Result<(), MemberError> {
-    let info: NetworkInfo = shared
+    let info: NetworkInfo = node
         .control
         .network_info()
         .await
         .map_err(|error| MemberError::Network(error.to_string()))?;
     let issuer: IssuerKey = info.issuer;
     // The chain, not the control plane's word, says who issues.
-    let stated = shared.issuer_now(info.issuer_index).await;
-    if info.network != shared.network || stated != Some(issuer) {
+    let stated = node.issuers.key_now(info.issuer_index).await;
+    if info.network != node.network || stated != Some(issuer) {
         return Err(MemberError::ForeignIssuer(info.join_address));
     }
     let connection = connect(
@@ -137,7 +120,7 @@ async fn member(
     let (mut send, mut recv) = connection.open_bi().await?;
     let join = ControlRequest::Join {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        address: shared.public_address.clone(),
+        address: node.public_address.clone(),
     };
     write_frame(&mut send, &join).await?;
     match read_frame(&mut recv).await? {
@@ -146,8 +129,11 @@ async fn member(
     }
     link.send_replace(Some(connection.clone()));
 
-    let (mut work, mut said) = Orders::new(shared.clone());
+    let (mut work, mut said) = Orders::new(node.orders.clone());
     let filled = work.said();
+    let Ordered {
+        fills, standing, ..
+    } = &node.orders;
     let beats = async {
         let mut ticks = interval(HEARTBEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -158,15 +144,20 @@ async fn member(
                 said = said.recv() => said,
             };
             let beat = Heartbeat {
-                sessions: shared.admission.open(),
-                cached_bytes: shared.cache.bytes(),
-                free_bytes: shared.cache.free_bytes(),
-                draining: shared.standing.draining(),
-                sessions_max: shared.admission.max(),
-                bandwidth_mbps: shared.bandwidth_mbps,
+                sessions: node.admission.open(),
+                cached_bytes: fills.cache().bytes(),
+                free_bytes: fills.cache().free_bytes(),
+                draining: standing.draining(),
+                sessions_max: node.admission.max(),
+                bandwidth_mbps: node.bandwidth_mbps,
             };
             // With what was done comes how the node is after it.
-            let done = MemberFrame::Counts(counts::counts(shared));
+            let done = MemberFrame::Counts(counts::counts(
+                &node.tally,
+                fills.filled(),
+                fills.cache().filling(),
+                node.log.counts(),
+            ));
             for frame in [MemberFrame::Heartbeat(beat), done].into_iter().chain(said) {
                 if let Err(error) = write_frame(&mut send, &frame).await {
                     return error;
@@ -184,7 +175,7 @@ async fn member(
                 OrderFrame::Welcome | OrderFrame::Seen => {}
                 OrderFrame::Refused { detail, .. } => return Err(MemberError::Refused(detail)),
                 OrderFrame::NoTraffic { reason } => tracing::warn!(
-                    address = shared.public_address,
+                    address = node.public_address,
                     reason,
                     "the control plane sends no clients here"
                 ),
@@ -194,10 +185,10 @@ async fn member(
                         tracing::warn!(%collection, "too many fills ordered");
                         continue;
                     };
-                    let (cache, said) = (shared.cache.clone(), filled.clone());
+                    let (fills, said) = (fills.clone(), filled.clone());
                     tokio::spawn(async move {
                         let _permit = permit;
-                        match cache.prefetch(collection).await {
+                        match fills.prefetch(collection).await {
                             Ok(()) => {
                                 tracing::info!(%collection, "fill order done");
                                 // Fails when the connection is gone; then nobody needs to know.

@@ -2,9 +2,13 @@
 
 pub(crate) mod connection;
 pub(crate) mod counts;
+pub(crate) mod fills;
 pub(crate) mod give;
+pub(crate) mod issuers;
+pub(crate) mod link;
 pub(crate) mod member;
 pub(crate) mod orders;
 pub(crate) mod peers;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod tickets;

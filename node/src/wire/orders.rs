@@ -1,7 +1,10 @@
 //! Durable orders of the control plane: done, then confirmed. They come again with every connection until
 //! they are, so each may be done more than once.
 
-use crate::shared::Shared;
+use crate::rules::pause::Pause;
+use crate::store::standing::Standing;
+use crate::wire::fills::Fills;
+use crate::wire::tickets::Tickets;
 use protocol::{CollectionId, MemberFrame, Order, OrderId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +20,17 @@ const PUSHES_MAX: usize = 1024;
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
+/// What orders change.
+#[derive(Clone)]
+pub(crate) struct Ordered {
+    pub(crate) fills: Arc<Fills>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) tickets: Arc<Tickets>,
+}
+
 /// The orders of one connection; what isn't done ends with it.
 pub(crate) struct Orders {
-    shared: Arc<Shared>,
+    node: Ordered,
     said: mpsc::Sender<MemberFrame>,
     pushes: JoinSet<()>,
     /// The push of each collection that is under way.
@@ -27,11 +38,11 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// And what is to be told to the control plane.
-    pub(crate) fn new(shared: Arc<Shared>) -> (Self, mpsc::Receiver<MemberFrame>) {
+    /// Gives also the queue of what is to be told to the control plane.
+    pub(crate) fn new(node: Ordered) -> (Self, mpsc::Receiver<MemberFrame>) {
         let (said, queue) = mpsc::channel(SAID_MAX);
         let orders = Self {
-            shared,
+            node,
             said,
             pushes: JoinSet::new(),
             pushing: HashMap::new(),
@@ -54,8 +65,8 @@ impl Orders {
                 if let Some(push) = self.pushing.remove(&collection) {
                     push.abort();
                 }
-                let cache = self.shared.cache.clone();
-                let purge = move || cache.purge(collection, &paths).map(|_| ());
+                let fills = self.node.fills.clone();
+                let purge = move || fills.purge(collection, &paths).map(|_| ());
                 blocking(move || purge().map_err(|error| error.to_string())).await
             }
             Order::Drain => self.drain(true).await,
@@ -65,11 +76,11 @@ impl Orders {
                 issued_until,
                 until,
             } => {
-                let shared = self.shared.clone();
+                let node = self.node.clone();
                 blocking(move || {
-                    let revoked = shared.standing.revoke(what, issued_until, until);
+                    let revoked = node.standing.revoke(what, issued_until, until);
                     let meant = revoked.map_err(|error| error.to_string())?;
-                    let tickets = shared.tickets.revoke(meant);
+                    let tickets = node.tickets.revoke(meant);
                     tracing::info!(?what, tickets, "revoked");
                     Ok(())
                 })
@@ -82,9 +93,9 @@ impl Orders {
     }
 
     async fn drain(&self, draining: bool) -> Result<(), String> {
-        let shared = self.shared.clone();
+        let standing = self.node.standing.clone();
         blocking(move || {
-            let told = shared.standing.drain(draining);
+            let told = standing.drain(draining);
             told.map_err(|error| error.to_string())
         })
         .await
@@ -101,11 +112,11 @@ impl Orders {
             let full = format!("{PUSHES_MAX} pushes are under way");
             return self.say(id, Err(full)).await;
         }
-        let (shared, said_by) = (self.shared.clone(), self.said.clone());
+        let (fills, said_by) = (self.node.fills.clone(), self.said.clone());
         let push = self.pushes.spawn(async move {
-            let mut pause = RETRY_MIN;
+            let mut pause = Pause::new(RETRY_MIN, RETRY_MAX);
             loop {
-                let done = shared.cache.prefetch(collection).await;
+                let done = fills.prefetch(collection).await;
                 let failed = done.is_err();
                 let done = done.map_err(|error| error.to_string());
                 if !failed {
@@ -115,8 +126,7 @@ impl Orders {
                 if said_by.send(said(id, done)).await.is_err() || !failed {
                     return;
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
+                tokio::time::sleep(pause.failed()).await;
             }
         });
         self.pushing.retain(|_, push| !push.is_finished());

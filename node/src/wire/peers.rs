@@ -1,16 +1,15 @@
 //! Other nodes as sources of fills: which there are, says the control plane; that they may be asked, its grants.
 
-use crate::wire::member::{ControlLink, LinkError};
+use crate::rules::memory::Memory;
+use crate::wire::link::{ControlLink, LinkError};
 use protocol::{
     ALPN_NODE, Code, CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, NodeId,
     Request, SigningKey, SourcesReply, Tag, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, RecvStream};
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use transport::{ConnectError, StreamError, connect, exporter, read_frame, write_frame};
 
 /// By when a node is connected to, and by when it answers. Another one is at hand.
@@ -23,6 +22,8 @@ const SOURCES_AGE: Duration = Duration::from_secs(20);
 /// For how long a node that failed, and one that sent wrong bytes, isn't asked again.
 const FAILED: Duration = Duration::from_secs(30);
 const LIED: Duration = Duration::from_secs(3600);
+/// For how long a connection is used again.
+const CONNECTED: Duration = Duration::from_secs(3600);
 /// Collections, connections and failures remembered.
 const REMEMBERED_MAX: usize = 256;
 
@@ -51,29 +52,8 @@ impl PeerError {
     }
 }
 
-type Remembered<K, V> = Mutex<HashMap<K, (Instant, V)>>;
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Notes a value until a time; what is over goes when there are too many.
-fn remember<K: Eq + Hash, V>(memory: &Remembered<K, V>, key: K, until: Instant, value: V) {
-    let mut memory = lock(memory);
-    if memory.len() >= REMEMBERED_MAX {
-        let now = Instant::now();
-        memory.retain(|_, (until, _)| *until > now);
-        if memory.len() >= REMEMBERED_MAX {
-            memory.clear();
-        }
-    }
-    memory.insert(key, (until, value));
-}
-
-fn remembered<K: Eq + Hash, V: Clone>(memory: &Remembered<K, V>, key: &K) -> Option<V> {
-    let memory = lock(memory);
-    let (until, value) = memory.get(key)?;
-    (*until > Instant::now()).then(|| value.clone())
 }
 
 /// Where other nodes are asked.
@@ -81,9 +61,11 @@ fn remembered<K: Eq + Hash, V: Clone>(memory: &Remembered<K, V>, key: &K) -> Opt
 pub(crate) struct Peers {
     endpoint: Endpoint,
     key: SigningKey,
-    sources: Remembered<CollectionId, Arc<Vec<FillSource>>>,
-    connections: Remembered<NodeId, Connection>,
-    shunned: Remembered<NodeId, ()>,
+    sources: Mutex<Memory<CollectionId, Arc<Vec<FillSource>>>>,
+    connections: Mutex<Memory<NodeId, Connection>>,
+    shunned: Mutex<Memory<NodeId, ()>>,
+    /// Moments are counted from here.
+    began: Instant,
 }
 
 impl Peers {
@@ -91,9 +73,10 @@ impl Peers {
         Self {
             endpoint,
             key,
-            sources: Mutex::default(),
-            connections: Mutex::default(),
-            shunned: Mutex::default(),
+            sources: Mutex::new(Memory::new(REMEMBERED_MAX)),
+            connections: Mutex::new(Memory::new(REMEMBERED_MAX)),
+            shunned: Mutex::new(Memory::new(REMEMBERED_MAX)),
+            began: Instant::now(),
         }
     }
 
@@ -104,7 +87,9 @@ impl Peers {
         link: &ControlLink,
         collection: CollectionId,
     ) -> Vec<FillSource> {
-        let known = match remembered(&self.sources, &collection) {
+        let now = self.began.elapsed();
+        let known = lock(&self.sources).get(&collection, now).cloned();
+        let known = match known {
             Some(known) => known,
             None => {
                 let asked = timeout(SOURCES, ask_sources(link, collection)).await;
@@ -117,30 +102,36 @@ impl Peers {
                 };
                 // Where nobody is known yet, somebody may be by the next file.
                 if !sources.is_empty() {
-                    let until = Instant::now() + SOURCES_AGE;
-                    remember(&self.sources, collection, until, sources.clone());
+                    let until = now + SOURCES_AGE;
+                    lock(&self.sources).note(collection, sources.clone(), until, now);
                 }
                 sources
             }
         };
-        let usable = |source: &&FillSource| remembered(&self.shunned, &source.node).is_none();
+        let shunned = lock(&self.shunned);
+        let usable = |source: &&FillSource| shunned.get(&source.node, now).is_none();
         known.iter().filter(usable).cloned().collect()
     }
 
     /// A collection was purged: who had it, has it no more.
     pub(crate) fn purged(&self, collection: &CollectionId) {
-        lock(&self.sources).remove(collection);
+        lock(&self.sources).forget(collection);
     }
 
     /// A node sent something else than it was asked for.
     pub(crate) fn lied(&self, node: NodeId) {
-        remember(&self.shunned, node, Instant::now() + LIED, ());
+        self.shun(node, LIED);
     }
 
     /// A node failed in the midst of it.
     pub(crate) fn failed(&self, node: NodeId) {
-        remember(&self.shunned, node, Instant::now() + FAILED, ());
-        lock(&self.connections).remove(&node);
+        self.shun(node, FAILED);
+        lock(&self.connections).forget(&node);
+    }
+
+    fn shun(&self, node: NodeId, time: Duration) {
+        let now = self.began.elapsed();
+        lock(&self.shunned).note(node, (), now + time, now);
     }
 
     /// Asks a node for content; the body follows.
@@ -192,7 +183,9 @@ impl Peers {
     }
 
     async fn connection(&self, source: &FillSource) -> Result<Connection, PeerError> {
-        if let Some(connection) = remembered(&self.connections, &source.node)
+        let now = self.began.elapsed();
+        let known = lock(&self.connections).get(&source.node, now).cloned();
+        if let Some(connection) = known
             && connection.close_reason().is_none()
         {
             return Ok(connection);
@@ -201,8 +194,8 @@ impl Peers {
         let connected = connect(&self.endpoint, &source.address, key, ALPN_NODE, None);
         let connected = timeout(CONNECT, connected).await;
         let connection = connected.map_err(|_| PeerError::Silent)??;
-        let until = Instant::now() + LIED;
-        remember(&self.connections, source.node, until, connection.clone());
+        let until = now + CONNECTED;
+        lock(&self.connections).note(source.node, connection.clone(), until, now);
         Ok(connection)
     }
 }

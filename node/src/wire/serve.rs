@@ -1,9 +1,11 @@
 //! Serving content: under a session, from the cache, no further ahead than the window.
 
-use crate::rules::tickets::{Stop, TicketState};
-use crate::shared::Shared;
+use crate::rules::refusal::Refusal;
+use crate::rules::window::Stop;
 use crate::store::cache::{CacheError, Source};
-use crate::wire::session::Refusal;
+use crate::wire::counts::Tally;
+use crate::wire::fills::{Fills, NotFilled};
+use crate::wire::tickets::TicketState;
 use bytes::Bytes;
 use content::{check_range, encode_slice, slices};
 use protocol::{Code, ContentHash, FetchReply};
@@ -13,9 +15,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use transport::{StreamError, write_frame};
 
+/// What a delivery needs besides its ticket.
+pub(crate) struct Delivery {
+    pub(crate) fills: Arc<Fills>,
+    pub(crate) tally: Arc<Tally>,
+}
+
 /// Answers a fetch.
 pub(crate) async fn serve(
-    shared: &Shared,
+    delivery: &Delivery,
     state: &Arc<TicketState>,
     content: ContentHash,
     offset: u64,
@@ -23,9 +31,9 @@ pub(crate) async fn serve(
     send: &mut SendStream,
 ) -> Result<(), StreamError> {
     let _fetching = state.fetching();
-    let (source, range) = match find(shared, state, content, offset, length).await {
+    let (source, range) = match find(&delivery.fills, state, content, offset, length).await {
         Ok(found) => found,
-        Err(Refusal(code, detail)) => {
+        Err(Refusal { code, detail }) => {
             write_frame(send, &FetchReply::refused(code, detail)).await?;
             let _ = send.finish();
             return Ok(());
@@ -38,9 +46,9 @@ pub(crate) async fn serve(
         },
     )
     .await?;
-    shared.tally.answered();
+    delivery.tally.answered();
     let sent = tokio::select! {
-        sent = body(shared, state, &source, range, send) => sent,
+        sent = body(&delivery.tally, state, &source, range, send) => sent,
         () = state.revoked() => Err(Broken::Stop(Stop::Revoked)),
     };
     match sent {
@@ -65,34 +73,27 @@ pub(crate) async fn serve(
 }
 
 async fn find(
-    shared: &Shared,
+    fills: &Arc<Fills>,
     state: &TicketState,
     content: ContentHash,
     offset: u64,
     length: u64,
 ) -> Result<(Source, Range<u64>), Refusal> {
-    let cache_error = |error: CacheError| {
+    let failed = |error: NotFilled| {
         tracing::warn!(%content, %error, "fill failed");
-        Refusal(Code::FillFailed, error.to_string())
+        Refusal::new(Code::FillFailed, error.to_string())
     };
     let collection = state.ticket().ticket().collection;
-    let manifest = shared
-        .cache
-        .manifest(collection)
-        .await
-        .map_err(cache_error)?;
+    let manifest = fills.manifest(collection).await.map_err(failed)?;
     let Some(entry) = manifest.content(&content) else {
-        return Err(Refusal(
-            Code::NotInCollection,
-            "the ticket is for another collection".into(),
-        ));
+        let why = "the ticket is for another collection";
+        return Err(Refusal::new(Code::NotInCollection, why));
     };
     let range = check_range(entry.size, offset, length)
-        .map_err(|error| Refusal(Code::BadRange, error.to_string()))?;
-    let source = shared
-        .cache
+        .map_err(|error| Refusal::new(Code::BadRange, error.to_string()))?;
+    let source = fills
         .source(collection, content, entry.size)
-        .map_err(cache_error)?;
+        .map_err(|error: CacheError| failed(error.into()))?;
     Ok((source, range))
 }
 
@@ -104,7 +105,7 @@ enum Broken {
 
 /// Sends the range, reading one slice ahead of what the connection takes.
 async fn body(
-    shared: &Shared,
+    tally: &Tally,
     state: &TicketState,
     source: &Source,
     range: Range<u64>,
@@ -122,7 +123,7 @@ async fn body(
                 next?
             }
         };
-        shared.tally.sent(bytes);
+        tally.sent(bytes);
         ahead = Some(next);
     }
     match ahead {
