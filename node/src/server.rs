@@ -17,6 +17,7 @@ use crate::wire::peers::Peers;
 use client::ControlApi;
 use content::{OnDamage, Store};
 use contracts::Chain;
+use disk::Disk;
 use protocol::{ALPN_NODE, Code, NodeId, SLICE_BYTES, SigningKey};
 use quinn::{Connection, Endpoint};
 use std::fs::{File, TryLockError};
@@ -91,9 +92,11 @@ impl Node {
         let segments_dir = config.data_dir.join("segments");
         let segments = Segments::open(segments_dir, network, id, chain.agreed().clone())
             .map_err(|error| StartError::Segments(error.to_string()))?;
-        let log = ReceiptLog::open(&config.data_dir.join("receipts"), |epoch| {
-            segments.is_sealed(epoch)
-        })?;
+        let log = ReceiptLog::open(
+            &Disk::system(),
+            &config.data_dir.join("receipts"),
+            |epoch| segments.is_sealed(epoch),
+        )?;
         let public_address = match config.public_address {
             Some(address) => address,
             None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
