@@ -5,24 +5,19 @@ use crate::rules::admission::Admission;
 use crate::rules::tickets::Tickets;
 use crate::shared::{Issuers, Shared};
 use crate::store::cache::Cache;
-use crate::store::receipt_log::{LogError, ReceiptLog};
-use crate::store::refused::RefusedTickets;
-use crate::store::segments::Segments;
-use crate::store::standing::Standing;
+use crate::store::open::{self, Stores};
+use crate::store::receipt_log::LogError;
 use crate::wire::connection;
 use crate::wire::counts::Tally;
 use crate::wire::give::Budget;
 use crate::wire::member::{self, ControlLink};
 use crate::wire::peers::Peers;
 use client::ControlApi;
-use content::{OnDamage, Store};
 use contracts::Chain;
-use disk::Disk;
+use disk::Lock;
 use protocol::{ALPN_NODE, Code, NodeId, SLICE_BYTES, SigningKey};
 use quinn::{Connection, Endpoint};
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -46,7 +41,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A started node.
 pub struct Node {
     /// Held while the node lives: one process a folder.
-    lock: File,
+    lock: Lock,
     shared: Arc<Shared>,
     endpoint: Endpoint,
     key: SigningKey,
@@ -62,7 +57,7 @@ impl Node {
         if config.public_address.is_none() && config.listen.ip().is_unspecified() {
             return Err(StartError::PublicAddress(config.listen));
         }
-        let lock = lock(&config.data_dir)?;
+        let lock = open::lock(&config.disk, &config.data_dir)?;
         let (window, interval) = (config.window, config.receipt_interval);
         if window < interval || window < SLICE_BYTES {
             return Err(StartError::Window { window, interval });
@@ -79,24 +74,10 @@ impl Node {
             &[ALPN_NODE],
             PeerAuth::Anonymous,
         )?;
-        let manifests = config.data_dir.join("manifests");
-        std::fs::create_dir_all(&manifests).map_err(|source| StartError::Dir {
-            path: manifests.clone(),
-            source,
-        })?;
-        let store = Store::open(
-            &config.data_dir.join("cache"),
-            config.cache_bytes,
-            OnDamage::Discard,
-        )?;
-        let segments_dir = config.data_dir.join("segments");
-        let segments = Segments::open(segments_dir, network, id, chain.agreed().clone())
-            .map_err(|error| StartError::Segments(error.to_string()))?;
-        let log = ReceiptLog::open(
-            &Disk::system(),
-            &config.data_dir.join("receipts"),
-            |epoch| segments.is_sealed(epoch),
-        )?;
+        let (disk, data_dir) = (config.disk.clone(), config.data_dir.clone());
+        let (cache_bytes, agreed) = (config.cache_bytes, chain.agreed().clone());
+        let stores = move || Stores::open(&disk, &data_dir, cache_bytes, network, id, agreed);
+        let stores = disk::run(stores).await?;
         let public_address = match config.public_address {
             Some(address) => address,
             None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
@@ -106,14 +87,6 @@ impl Node {
         let issuers = Issuers::ask(&chain).await?;
         let (link, control_link) = ControlLink::new();
         let peers = Peers::new(endpoint.clone(), config.key.clone());
-        let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::store::refused::FILE);
-            StartError::Dir { path, source }
-        })?;
-        let standing = Standing::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::store::standing::FILE);
-            StartError::Dir { path, source }
-        })?;
         let shared = Shared {
             id,
             network,
@@ -121,12 +94,17 @@ impl Node {
             receipt_interval: interval,
             public_address,
             control,
-            cache: Arc::new(Cache::new(store, manifests, control_link, peers)),
-            log,
+            cache: Arc::new(Cache::new(
+                stores.content,
+                stores.manifests,
+                control_link,
+                peers,
+            )),
+            log: stores.log,
             tickets: Tickets::default(),
-            segments,
-            refused,
-            standing,
+            segments: stores.segments,
+            refused: stores.refused,
+            standing: stores.standing,
             segment_reads: Semaphore::new(SEGMENT_READS),
             chain,
             issuers: Mutex::new(issuers),
@@ -233,22 +211,6 @@ impl Node {
             "node stopped"
         );
         sealing.await.unwrap_or(Err(LogError::Stopped))
-    }
-}
-
-/// Takes the folder for this process; the system lets go of it however the process ends.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let path = data_dir.join("lock");
-    let failed = |source| StartError::Dir {
-        path: path.clone(),
-        source,
-    };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
-    let file = File::create(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

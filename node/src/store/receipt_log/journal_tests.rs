@@ -1,51 +1,10 @@
 //! What is acknowledged is there, whatever was cut, lost or damaged; what can't be there is told.
 
 use super::*;
+use crate::store::receipt_log::testing::stored;
 use crate::store::receipt_log::{each_kept, old};
 use disk::faults::{Fault, Recorder};
-use protocol::{
-    Address, B256, ClientKey, CollectionId, Network, NodeId, SigningKey, Ticket, keccak256,
-};
 use std::fs;
-
-fn stored(epoch: Epoch, index: u32, sequence: u32) -> Stored {
-    let id = TicketId {
-        epoch,
-        issuer: 0,
-        index,
-    };
-    let ticket = Ticket {
-        network: Network {
-            chain_id: 1,
-            settlement: Address::ZERO,
-        },
-        id,
-        node: NodeId::from([2; 32]),
-        client: ClientKey::from([3; 32]),
-        collection: CollectionId::from([4; 32]),
-        payer: Address::ZERO,
-        viewer_token: B256::ZERO,
-        bytes_max: 1000,
-        issued_at: 0,
-        expires_at: 10_000,
-    };
-    let receipt = Receipt {
-        ticket: keccak256(id.to_bytes()),
-        sequence,
-        bytes: sequence.into(),
-        deliveries: 0,
-        within: 0,
-        signed_at: 0,
-    };
-    Stored {
-        ticket: ticket.sign(&SigningKey::from_bytes(&[1; 32])),
-        record: Record {
-            id,
-            receipt,
-            signature: [sequence as u8; 64].into(),
-        },
-    }
-}
 
 fn open(dir: &Path) -> Result<Journal, LogError> {
     Journal::open(&Disk::system(), dir, |_| false)

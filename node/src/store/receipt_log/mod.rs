@@ -12,6 +12,8 @@ mod index;
 mod journal;
 mod log;
 mod old;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use disk::{Disk, DiskError};
 use journal::Journal;
