@@ -26,7 +26,12 @@ const DIRECTIONS: [(&str, &[&str]); 13] = [
     (
         "client",
         &[
-            "protocol", "disk", "transport", "content", "seal", "listener",
+            "protocol",
+            "disk",
+            "transport",
+            "content",
+            "seal",
+            "listener",
         ],
     ),
     (
