@@ -3,7 +3,7 @@
 use crate::faults::{FileId, Step};
 use crate::{Disk, DiskError, failed};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,6 +69,39 @@ impl DiskFile {
             true => Ok(()),
             false => Err(io::ErrorKind::StorageFull.into()),
         }
+    }
+
+    /// Writes pieces one after the other at a place, with as few calls as the system allows. One writer at a time: it
+    /// moves the file's own place.
+    ///
+    /// # Errors
+    /// If the disk takes no more; some may be written.
+    pub fn write_pieces_at(
+        &self,
+        mut pieces: &mut [IoSlice<'_>],
+        at: u64,
+    ) -> Result<(), DiskError> {
+        if self.disk.is_recorded() {
+            let all: Vec<u8> = pieces
+                .iter()
+                .flat_map(|piece| piece.iter().copied())
+                .collect();
+            return self.write_all_at(&all, at);
+        }
+        let mut write = || {
+            let mut file = &*self.file;
+            file.seek(SeekFrom::Start(at))?;
+            while !pieces.is_empty() {
+                match file.write_vectored(pieces) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => IoSlice::advance_slices(&mut pieces, written),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        write().map_err(failed("write", &self.path))
     }
 
     /// Cuts it to a length, or lengthens it by zeros that take no room yet.

@@ -60,6 +60,10 @@ impl Disk {
         Self { recorder }
     }
 
+    fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     fn step<T>(
         &self,
         step: Step<'_>,
