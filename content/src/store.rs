@@ -222,8 +222,12 @@ impl Store {
             index.bytes -= kept.size;
             kept
         };
-        if let Err(error) = remove(disk, &path) {
-            // It is here still, and whoever ordered its removal must hear so.
+        let shard = path.parent().expect("blobs stand in a shard");
+        let removed = disk.remove(&path).and_then(|_| disk.sync_dir(shard));
+        // Only then the outboard: data without one would be damage to whoever opens this after a power cut.
+        let removed = removed.and_then(|()| disk.remove(&outboard_path(&path)));
+        if let Err(error) = removed {
+            // It may be here still, and whoever ordered its removal must hear so and can order it again.
             let mut index = self.index();
             let size = kept.size;
             if index.blobs.insert(*hash, kept).is_none() {
@@ -231,7 +235,6 @@ impl Store {
             }
             return Err(error.into());
         }
-        disk.sync_dir(path.parent().expect("blobs stand in a shard"))?;
         Ok(true)
     }
 
@@ -349,6 +352,8 @@ impl Store {
         // The outboard first: data under its final name means that both are there.
         let beside = outboard_path(&path);
         disk.rename(&outboard.path, &beside)?;
+        // Or a power cut could keep the second name without the first.
+        disk.sync_dir(shard)?;
         disk.rename(&data.path, &path)?;
         disk.sync_dir(shard)?;
         let reopen = |path: &Path| File::open(path).map(Arc::new);
