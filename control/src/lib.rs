@@ -94,3 +94,6 @@ pub use quota::{NetworkQuota, PayerQuota};
 pub use seal_keys::SealKeysError;
 pub use start_error::StartError;
 pub use ticket_log::LogError;
+
+#[cfg(test)]
+mod power_tests;
