@@ -1,5 +1,6 @@
 //! What a client can be told.
 
+use disk::Disk;
 use protocol::{NodeId, SigningKey, ViewerToken};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Settings of a [`Client`](crate::Client).
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
+    /// Where files are fetched to.
+    pub disk: Disk,
     /// Base URL of the control plane, `http://host:port` or with `https` and a path.
     pub control: String,
     /// Signs receipts. A fresh one tells nobody who the client is.
@@ -42,6 +45,7 @@ impl ClientConfig {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the system gives randomness");
         Self {
+            disk: Disk::system(),
             control: control.into(),
             key: SigningKey::from_bytes(&seed),
             stall_timeout: STALL_TIMEOUT,

@@ -9,6 +9,7 @@ use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
 use crate::transfer::{Ending, Order, transfer};
+use disk::Disk;
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -151,6 +152,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
+    disk: Disk,
     stall_timeout: Duration,
     viewer_token: Option<ViewerToken>,
     control: ControlApi,
@@ -176,6 +178,7 @@ impl Client {
         let endpoint = transport::client_endpoint()?;
         let statistics = Arc::new(Statistics::default());
         let inner = Inner {
+            disk: config.disk.clone(),
             stall_timeout: config.stall_timeout,
             viewer_token: config.viewer_token.clone(),
             control: control.clone(),
@@ -187,6 +190,11 @@ impl Client {
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Where files are fetched to.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.inner.disk
     }
 
     pub(crate) fn pool(&self) -> &Pool {

@@ -12,11 +12,12 @@ use crate::fetch::{Client, FetchError, Fetched};
 use crate::sink::{Sink, WriterSink};
 use bytes::Bytes;
 use content::Group;
+use disk::{Disk, DiskError, DiskFile};
 use protocol::{ContentHash, Entry, GROUP_BYTES};
 use seal::FileSeal;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
-use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Read};
 use std::mem;
 use std::path::{Path, PathBuf};
 use tokio::io::AsyncWrite;
@@ -60,6 +61,13 @@ pub enum FileError {
     Damaged(PathBuf),
 }
 
+impl From<DiskError> for FileError {
+    fn from(error: DiskError) -> Self {
+        let DiskError { what, path, source } = error;
+        Self::Io { what, path, source }
+    }
+}
+
 fn io_error<'a>(
     what: &'static str,
     path: &'a Path,
@@ -82,7 +90,7 @@ pub struct Progress {
 
 /// What is there already, open for more.
 struct Part {
-    file: File,
+    file: DiskFile,
     /// Bytes to keep: whole groups, or all.
     length: u64,
     /// Over these as nodes hold them, if there are any.
@@ -92,15 +100,14 @@ struct Part {
 
 impl Part {
     /// Opens and locks, and hashes what an earlier run left. Blocking.
-    fn open(path: &Path, size: u64, seal: Option<FileSeal>) -> Result<Self, FileError> {
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io_error("create", path))?;
-        match file.try_lock() {
+    fn open(
+        disk: &Disk,
+        path: &Path,
+        size: u64,
+        seal: Option<FileSeal>,
+    ) -> Result<Self, FileError> {
+        let file = disk.open(path)?;
+        match file.file().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FileError::Busy(path.to_owned())),
             // Not every file system can lock.
@@ -108,13 +115,12 @@ impl Part {
                 tracing::debug!(path = %path.display(), %error, "not locked");
             }
         }
-        let there = file.metadata().map_err(io_error("read", path))?.len();
-        let length = resumable(there, size);
-        file.set_len(length).map_err(io_error("shorten", path))?;
+        let length = resumable(file.length()?, size);
+        file.set_len(length)?;
         let hasher = match length {
             0 => None,
             _ => {
-                let hashed = hashed(&mut file, length, seal.as_ref());
+                let hashed = hashed(file.file(), length, seal.as_ref());
                 Some(hashed.map_err(io_error("read", path))?)
             }
         };
@@ -137,8 +143,8 @@ fn resumable(there: u64, size: u64) -> u64 {
     }
 }
 
-/// The hash over the beginning; leaves the file at its end.
-fn hashed(file: &mut File, length: u64, seal: Option<&FileSeal>) -> io::Result<blake3::Hasher> {
+/// The hash over the beginning of a file that was just opened.
+fn hashed(mut file: &File, length: u64, seal: Option<&FileSeal>) -> io::Result<blake3::Hasher> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; READ_BYTES];
     let mut left = length;
@@ -155,18 +161,9 @@ fn hashed(file: &mut File, length: u64, seal: Option<&FileSeal>) -> io::Result<b
     Ok(hasher)
 }
 
-fn write_batch(file: &mut File, batch: &[Bytes]) -> io::Result<()> {
-    let mut slices: Vec<_> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
-    let mut slices = &mut slices[..];
-    while !slices.is_empty() {
-        match file.write_vectored(slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+fn write_batch(file: &DiskFile, batch: &[Bytes], at: u64) -> Result<(), DiskError> {
+    let mut pieces: Vec<_> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+    file.write_pieces_at(&mut pieces, at)
 }
 
 /// Gathers groups and hands them to a thread that writes (and, if a beginning was there, hashes).
@@ -179,7 +176,7 @@ struct FileSink<P> {
 }
 
 impl<P: FnMut(Progress) + Send> FileSink<P> {
-    fn begin(part: Part, size: u64, progress: P) -> (Self, JoinHandle<io::Result<Part>>) {
+    fn begin(part: Part, size: u64, progress: P) -> (Self, JoinHandle<Result<Part, DiskError>>) {
         let (batches, mut coming) = mpsc::channel::<Vec<Bytes>>(BATCHES_MAX);
         let at = Progress {
             bytes: part.length,
@@ -187,16 +184,15 @@ impl<P: FnMut(Progress) + Send> FileSink<P> {
         };
         let mut part = part;
         let writer = tokio::task::spawn_blocking(move || {
-            part.file.seek(SeekFrom::Start(part.length))?;
             let mut open = Vec::new();
             while let Some(batch) = coming.blocking_recv() {
                 match &part.seal {
-                    None => write_batch(&mut part.file, &batch)?,
+                    None => write_batch(&part.file, &batch, part.length)?,
                     Some(seal) => {
                         open.clear();
                         batch.iter().for_each(|bytes| open.extend_from_slice(bytes));
                         seal.apply(part.length, &mut open);
-                        part.file.write_all(&open)?;
+                        part.file.write_all_at(&open, part.length)?;
                     }
                 }
                 for bytes in &batch {
@@ -266,14 +262,16 @@ impl Client {
         let part_path = part_path(out);
         loop {
             let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());
-            let part = blocking(move || Part::open(&open_path, size, seal)).await?;
+            let disk = self.disk().clone();
+            let part = disk::run(move || Part::open(&disk, &open_path, size, seal)).await?;
             let began_at = part.length;
             let (part, fetched) = self
-                .fetch_part(&part_path, collection.id, entry, part, &mut progress)
+                .fetch_part(collection.id, entry, part, &mut progress)
                 .await?;
             if is_right(&part, &entry.content) {
                 let out = out.to_owned();
-                blocking(move || finish(part.file, &part_path, &out)).await?;
+                let disk = self.disk().clone();
+                disk::run(move || finish(&disk, &part.file, &part_path, &out)).await?;
                 return Ok(fetched);
             }
             if began_at == 0 {
@@ -281,15 +279,12 @@ impl Client {
             }
             let path = part_path.display();
             tracing::warn!(%path, "what an earlier run left is damaged; starting again");
-            part.file
-                .set_len(0)
-                .map_err(io_error("shorten", &part_path))?;
+            part.file.set_len(0)?;
         }
     }
 
     async fn fetch_part(
         &self,
-        part_path: &Path,
         collection: protocol::CollectionId,
         entry: &Entry,
         part: Part,
@@ -312,7 +307,7 @@ impl Client {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         // If both failed, the disk is why.
-        let part = written.map_err(io_error("write", part_path))?;
+        let part = written?;
         Ok((part, fetched?))
     }
 
@@ -357,7 +352,7 @@ fn folder_of(out: &Path) -> &Path {
 
 async fn check_target(out: &Path) -> Result<(), FileError> {
     let out = out.to_owned();
-    blocking(move || {
+    disk::run(move || {
         if out.is_dir() || out.file_name().is_none() {
             return Err(FileError::IsFolder(out));
         }
@@ -371,24 +366,14 @@ async fn check_target(out: &Path) -> Result<(), FileError> {
 }
 
 /// Makes it durable and gives it its name. Blocking.
-fn finish(file: File, part: &Path, out: &Path) -> Result<(), FileError> {
-    file.sync_all().map_err(io_error("flush", part))?;
-    std::fs::rename(part, out).map_err(io_error("replace", out))?;
-    let folder = folder_of(out);
+fn finish(disk: &Disk, file: &DiskFile, part: &Path, out: &Path) -> Result<(), FileError> {
+    file.sync_all()?;
+    disk.rename(part, out)?;
     // Makes the name durable. Some systems don't open folders; the file is whole all the same.
-    if let Ok(folder) = File::open(folder)
-        && let Err(error) = folder.sync_all()
-    {
+    if let Err(error) = disk.sync_dir(folder_of(out)) {
         tracing::debug!(%error, "the folder was not flushed");
     }
     Ok(())
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(out) => out,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 #[cfg(test)]
@@ -421,18 +406,18 @@ mod tests {
         let path = dir.path().join("x.part");
         let bytes = vec![5; GROUP_BYTES as usize + 100];
         std::fs::write(&path, &bytes).unwrap();
-        let part = Part::open(&path, 10 * GROUP_BYTES, None).unwrap();
+        let part = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, None).unwrap();
         assert_eq!(part.length, GROUP_BYTES);
         let hash = part.hasher.as_ref().unwrap().finalize();
         assert_eq!(hash, blake3::hash(&bytes[..GROUP_BYTES as usize]));
-        let second = Part::open(&path, 10 * GROUP_BYTES, None);
+        let second = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, None);
         assert!(matches!(second, Err(FileError::Busy(_))));
         drop(part);
         // Of what is sealed, as it is sealed.
         let seal = FileSeal::new(&SealKey::from_bytes([1; 32]), &SealNonce([2; 16]));
         let mut sealed = bytes.clone();
         seal.apply(0, &mut sealed);
-        let part = Part::open(&path, 10 * GROUP_BYTES, Some(seal)).unwrap();
+        let part = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, Some(seal)).unwrap();
         let hash = part.hasher.as_ref().unwrap().finalize();
         assert_eq!(hash, blake3::hash(&sealed[..GROUP_BYTES as usize]));
     }
@@ -442,7 +427,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         let batch: Vec<_> = (0..100u8).map(|i| Bytes::from(vec![i; 1000])).collect();
-        write_batch(&mut File::create(&path).unwrap(), &batch).unwrap();
+        write_batch(&Disk::system().create(&path).unwrap(), &batch, 0).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), batch.concat());
     }
 }

@@ -89,9 +89,7 @@ pub async fn encode_slice(blob: &Blob, range: Range<u64>) -> io::Result<Bytes> {
         "callers cut ranges with `slices`"
     );
     let blob = blob.clone();
-    tokio::task::spawn_blocking(move || blob.encode(&range).map(Bytes::from))
-        .await
-        .map_err(io::Error::other)?
+    disk::run(move || blob.encode(&range).map(Bytes::from)).await
 }
 
 /// Why a body was not sent whole.

@@ -3,11 +3,9 @@
 use crate::blob::Blob;
 use crate::body::{Body, BodyError, Item};
 use crate::geometry::tree;
-use crate::store::{Store, StoreError, Temporary, blocking, io_error};
+use crate::store::{Store, StoreError, Temporary, io_error};
 use protocol::{ContentHash, GROUP_BYTES};
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -117,11 +115,8 @@ impl Fill {
     }
 
     async fn write(&mut self, pieces: Vec<Piece>) -> Result<(), StoreError> {
-        let clone = |file: &File| file.try_clone();
-        let files = clone(&self.data.file)
-            .and_then(|data| Ok((data, clone(&self.outboard.file)?)))
-            .map_err(io_error("open", &self.data.path))?;
-        let end = blocking(move || {
+        let files = (self.data.file.clone(), self.outboard.file.clone());
+        let end = disk::run(move || {
             let (data, outboard) = files;
             let mut end = None;
             for piece in &pieces {
@@ -134,10 +129,9 @@ impl Fill {
                     }
                 }
             }
-            Ok::<_, io::Error>(end)
+            Ok::<_, StoreError>(end)
         })
-        .await
-        .map_err(io_error("write", &self.data.path))?;
+        .await?;
         if let Some(end) = end {
             self.progress.send_replace(end);
         }
@@ -160,7 +154,7 @@ impl Fill {
             outboard,
             progress,
         } = self;
-        let kept = blocking(move || store.keep(blob.hash, size, data, outboard)).await;
+        let kept = disk::run(move || store.keep(blob.hash, size, data, outboard)).await;
         // Only now: who waits for progress and then asks the store must find it there.
         drop(progress);
         Ok(kept?)

@@ -192,7 +192,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_elsewhere_is_sent_like_what_is_here_and_other_bytes_are_not() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("store"), u64::MAX, OnDamage::Refuse).unwrap();
+        let store = Store::open(
+            &disk::Disk::system(),
+            &dir.path().join("store"),
+            u64::MAX,
+            OnDamage::Refuse,
+        )
+        .unwrap();
         for size in [
             0u64,
             1,

@@ -4,11 +4,13 @@ use crate::blob::Blob;
 use crate::fill::Fill;
 use crate::geometry::tree;
 use bao_tree::io::outboard::PreOrderOutboard;
+use bao_tree::io::sync::WriteAt;
 use bytes::Bytes;
+use disk::{Disk, DiskError, DiskFile};
 use protocol::ContentHash;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +54,13 @@ pub enum StoreError {
     },
 }
 
+impl From<DiskError> for StoreError {
+    fn from(error: DiskError) -> Self {
+        let DiskError { what, path, source } = error;
+        Self::Io { what, path, source }
+    }
+}
+
 pub(crate) fn io_error<'a>(
     what: &'static str,
     path: &'a Path,
@@ -88,6 +97,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct Inner {
+    disk: Disk,
     dir: PathBuf,
     capacity: u64,
     index: Mutex<Index>,
@@ -105,14 +115,19 @@ impl Store {
     ///
     /// # Errors
     /// If the folder can't be read or written, or with [`OnDamage::Refuse`] holds a damaged blob.
-    pub fn open(dir: &Path, capacity: u64, on_damage: OnDamage) -> Result<Self, StoreError> {
+    pub fn open(
+        disk: &Disk,
+        dir: &Path,
+        capacity: u64,
+        on_damage: OnDamage,
+    ) -> Result<Self, StoreError> {
         let incoming = dir.join("incoming");
         let blobs = dir.join("blobs");
         for folder in [&incoming, &blobs] {
-            fs::create_dir_all(folder).map_err(io_error("create", folder))?;
+            disk.create_dir(folder)?;
         }
         for file in list(&incoming)? {
-            fs::remove_file(&file).map_err(io_error("remove", &file))?;
+            disk.remove(&file)?;
         }
         let mut index = Index::default();
         for shard in list(&blobs)? {
@@ -132,12 +147,13 @@ impl Store {
                     (false, OnDamage::Refuse) => return Err(StoreError::Damaged(path)),
                     (false, OnDamage::Discard) => {
                         tracing::warn!(path = %path.display(), "damaged blob dropped");
-                        remove(&path);
+                        let _ = remove(disk, &path);
                     }
                 }
             }
         }
         let inner = Inner {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             capacity,
             index: Mutex::new(index),
@@ -197,16 +213,28 @@ impl Store {
     /// # Errors
     /// If the disk fails.
     pub fn remove(&self, hash: &ContentHash) -> Result<bool, StoreError> {
-        {
+        let (path, disk) = (self.path(hash), &self.inner.disk);
+        let kept = {
             let mut index = self.index();
             let Some(kept) = index.blobs.remove(hash) else {
                 return Ok(false);
             };
             index.bytes -= kept.size;
+            kept
+        };
+        let shard = path.parent().expect("blobs stand in a shard");
+        let removed = disk.remove(&path).and_then(|_| disk.sync_dir(shard));
+        // Only then the outboard: data without one would be damage to whoever opens this after a power cut.
+        let removed = removed.and_then(|()| disk.remove(&outboard_path(&path)));
+        if let Err(error) = removed {
+            // It may be here still, and whoever ordered its removal must hear so and can order it again.
+            let mut index = self.index();
+            let size = kept.size;
+            if index.blobs.insert(*hash, kept).is_none() {
+                index.bytes += size;
+            }
+            return Err(error.into());
         }
-        let path = self.path(hash);
-        remove(&path);
-        sync_dir(path.parent().expect("blobs stand in a shard"))?;
         Ok(true)
     }
 
@@ -226,8 +254,12 @@ impl Store {
     /// If it can't be read, or written here.
     pub fn import_file(&self, path: &Path) -> Result<Blob, StoreError> {
         let mut source = File::open(path).map_err(io_error("read", path))?;
-        let mut temporary = self.temporary()?;
-        io::copy(&mut source, &mut temporary.file).map_err(io_error("copy", path))?;
+        let temporary = self.temporary()?;
+        let mut writer = BufWriter::with_capacity(READ_BYTES, temporary.file.writer(0));
+        io::copy(&mut source, &mut writer)
+            .and_then(|_| writer.flush())
+            .map_err(io_error("copy", path))?;
+        drop(writer);
         self.adopt(temporary, None)
     }
 
@@ -239,6 +271,7 @@ impl Store {
         Ok(Incoming {
             store: self.clone(),
             temporary: Some(self.temporary()?),
+            bytes: 0,
         })
     }
 
@@ -271,29 +304,20 @@ impl Store {
     fn temporary(&self) -> Result<Temporary, StoreError> {
         let number = self.inner.temporaries.fetch_add(1, Ordering::Relaxed);
         let path = self.inner.dir.join("incoming").join(number.to_string());
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(io_error("create", &path))?;
-        Ok(Temporary { path, file })
+        let file = self.inner.disk.create(&path)?;
+        let disk = self.inner.disk.clone();
+        Ok(Temporary { disk, path, file })
     }
 
     /// Hashes a whole file, builds its outboard, takes it in.
     fn adopt(&self, data: Temporary, expected: Option<ContentHash>) -> Result<Blob, StoreError> {
-        let mut outboard = self.temporary()?;
-        let size = data
-            .file
-            .metadata()
-            .map_err(io_error("read", &data.path))?
-            .len();
+        let outboard = self.temporary()?;
+        let size = data.file.length()?;
         let reading = File::open(&data.path).map_err(io_error("read", &data.path))?;
         let mut tree = PreOrderOutboard {
             root: blake3::Hash::from([0; 32]),
             tree: tree(size),
-            data: &mut outboard.file,
+            data: Written(&outboard.file),
         };
         let reader = BufReader::with_capacity(READ_BYTES, reading);
         let root = bao_tree::io::sync::outboard(reader, tree.tree, &mut tree)
@@ -317,23 +341,21 @@ impl Store {
         if size > capacity {
             return Err(StoreError::TooLarge { size, capacity });
         }
-        let path = self.path(&hash);
+        let (path, disk) = (self.path(&hash), &self.inner.disk);
         let shard = path.parent().expect("blobs stand in a shard");
         if !shard.is_dir() {
-            fs::create_dir_all(shard).map_err(io_error("create", shard))?;
-            // Or the shard itself could be lost with the power.
-            sync_dir(&self.inner.dir.join("blobs"))?;
+            disk.create_dir(shard)?;
         }
         for file in [&data, &outboard] {
-            file.file
-                .sync_all()
-                .map_err(io_error("flush", &file.path))?;
+            file.file.sync_all()?;
         }
         // The outboard first: data under its final name means that both are there.
         let beside = outboard_path(&path);
-        fs::rename(&outboard.path, &beside).map_err(io_error("name", &beside))?;
-        fs::rename(&data.path, &path).map_err(io_error("name", &path))?;
-        sync_dir(shard)?;
+        disk.rename(&outboard.path, &beside)?;
+        // Or a power cut could keep the second name without the first.
+        disk.sync_dir(shard)?;
+        disk.rename(&data.path, &path)?;
+        disk.sync_dir(shard)?;
         let reopen = |path: &Path| File::open(path).map(Arc::new);
         let blob = Blob {
             hash,
@@ -352,7 +374,9 @@ impl Store {
         };
         for hash in evicted {
             tracing::debug!(%hash, "evicted");
-            remove(&self.path(&hash));
+            if let Err(error) = remove(disk, &self.path(&hash)) {
+                tracing::warn!(%hash, %error, "what was evicted can't be removed");
+            }
         }
         Ok(blob)
     }
@@ -378,12 +402,6 @@ impl Index {
     }
 }
 
-fn sync_dir(dir: &Path) -> Result<(), StoreError> {
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io_error("flush", dir))
-}
-
 fn name_of(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
@@ -393,9 +411,10 @@ fn outboard_path(path: &Path) -> PathBuf {
 }
 
 /// Data first: without it the rest is no blob.
-fn remove(path: &Path) {
-    let _ = fs::remove_file(path);
-    let _ = fs::remove_file(outboard_path(path));
+fn remove(disk: &Disk, path: &Path) -> Result<(), DiskError> {
+    disk.remove(path)?;
+    disk.remove(&outboard_path(path))?;
+    Ok(())
 }
 
 fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
@@ -407,13 +426,29 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 /// A file in `incoming/`, removed when dropped unless it was renamed.
 #[derive(Debug)]
 pub(crate) struct Temporary {
+    disk: Disk,
     pub(crate) path: PathBuf,
-    pub(crate) file: File,
+    pub(crate) file: DiskFile,
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = self.disk.remove(&self.path);
+    }
+}
+
+/// An outboard that is written where bao says.
+struct Written<'a>(&'a DiskFile);
+
+impl WriteAt for Written<'_> {
+    fn write_at(&mut self, position: u64, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.0.write_all_at(bytes, position);
+        written.map_err(DiskError::into_io)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -422,6 +457,7 @@ impl Drop for Temporary {
 pub struct Incoming {
     store: Store,
     temporary: Option<Temporary>,
+    bytes: u64,
 }
 
 impl Incoming {
@@ -430,15 +466,17 @@ impl Incoming {
     /// # Errors
     /// If the disk takes no more.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
-        let mut temporary = self.temporary.take().expect("present between calls");
-        let (temporary, written) = blocking(move || {
-            let written = temporary.file.write_all(&bytes);
+        let temporary = self.temporary.take().expect("present between calls");
+        let (at, length) = (self.bytes, bytes.len() as u64);
+        let (temporary, written) = disk::run(move || {
+            let written = temporary.file.write_all_at(&bytes, at);
             (temporary, written)
         })
         .await;
-        let written = written.map_err(io_error("write", &temporary.path));
         self.temporary = Some(temporary);
-        written
+        written?;
+        self.bytes += length;
+        Ok(())
     }
 
     /// Hashes and takes it in, if it is what was announced.
@@ -448,14 +486,7 @@ impl Incoming {
     pub async fn finish(mut self, expected: Option<ContentHash>) -> Result<Blob, StoreError> {
         let temporary = self.temporary.take().expect("present between calls");
         let store = self.store.clone();
-        blocking(move || store.adopt(temporary, expected)).await
-    }
-}
-
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(out) => out,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        disk::run(move || store.adopt(temporary, expected)).await
     }
 }
 
@@ -464,7 +495,7 @@ mod tests {
     use super::*;
 
     fn store(dir: &Path, capacity: u64) -> Store {
-        Store::open(dir, capacity, OnDamage::Refuse).unwrap()
+        Store::open(&Disk::system(), dir, capacity, OnDamage::Refuse).unwrap()
     }
 
     async fn put(store: &Store, bytes: &[u8]) -> Result<Blob, StoreError> {
@@ -548,9 +579,9 @@ mod tests {
             .unwrap()
             .set_len(10)
             .unwrap();
-        let refused = Store::open(dir.path(), u64::MAX, OnDamage::Refuse);
+        let refused = Store::open(&Disk::system(), dir.path(), u64::MAX, OnDamage::Refuse);
         assert!(matches!(refused, Err(StoreError::Damaged(_))));
-        let opened = Store::open(dir.path(), u64::MAX, OnDamage::Discard).unwrap();
+        let opened = Store::open(&Disk::system(), dir.path(), u64::MAX, OnDamage::Discard).unwrap();
         assert!(!opened.contains(&hash));
     }
 }

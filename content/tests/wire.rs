@@ -29,7 +29,7 @@ fn bytes(size: u64) -> Vec<u8> {
 }
 
 fn open(dir: &Path) -> Store {
-    Store::open(dir, u64::MAX, OnDamage::Refuse).unwrap()
+    Store::open(&disk::Disk::system(), dir, u64::MAX, OnDamage::Refuse).unwrap()
 }
 
 async fn pair() -> (Connection, Connection) {

@@ -5,7 +5,7 @@
 //! runs or not; a running one looks before each request whether it is another file by now, so that a token
 //! that was removed is refused from the next request on.
 
-use crate::durable::{self, FileError, failed};
+use disk::{Disk, DiskError, failed};
 use protocol::{Address, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -93,7 +93,7 @@ pub struct AdminToken {
 pub enum TokensError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// The file isn't one.
     #[error("the list of tokens {} is damaged: restore it, or remove it and make new tokens ({reason})", path.display())]
     Damaged {
@@ -134,13 +134,15 @@ struct Tokens {
 /// The tokens of a data directory, to be listed and changed. All calls are blocking.
 #[derive(Debug, Clone)]
 pub struct TokenFile {
+    disk: Disk,
     dir: PathBuf,
 }
 
 impl TokenFile {
     /// Of a control plane's data directory; nothing is read yet.
-    pub fn of(data_dir: &Path) -> Self {
+    pub fn of(disk: &Disk, data_dir: &Path) -> Self {
         Self {
+            disk: disk.clone(),
             dir: data_dir.to_owned(),
         }
     }
@@ -255,7 +257,7 @@ impl TokenFile {
             tokens,
         };
         let bytes = serde_json::to_vec_pretty(&file).expect("names and hashes are JSON");
-        Ok(durable::replace(&self.path(), &bytes)?)
+        Ok(self.disk.replace(&self.path(), &bytes)?)
     }
 }
 
@@ -311,9 +313,9 @@ impl Gate {
     ///
     /// # Errors
     /// If there is a file and it is damaged.
-    pub(crate) fn open(data_dir: &Path, first: &str) -> Result<Self, TokensError> {
+    pub(crate) fn open(disk: &Disk, data_dir: &Path, first: &str) -> Result<Self, TokensError> {
         let gate = Self {
-            file: TokenFile::of(data_dir),
+            file: TokenFile::of(disk, data_dir),
             first: Caller {
                 hash: blake3::hash(first.as_bytes()),
                 name: FIRST.into(),
@@ -397,8 +399,8 @@ mod tests {
     #[tokio::test]
     async fn tokens_come_and_go_while_the_gate_stands() {
         let dir = tempfile::tempdir().unwrap();
-        let gate = Gate::open(dir.path(), "the first token").unwrap();
-        let file = TokenFile::of(dir.path());
+        let gate = Gate::open(&disk::Disk::system(), dir.path(), "the first token").unwrap();
+        let file = TokenFile::of(&disk::Disk::system(), dir.path());
         let first = gate.find(b"the first token").await.unwrap();
         assert_eq!((&*first.name, first.role), (FIRST, Role::Operator));
         assert!(gate.find(b"").await.is_none());
@@ -417,7 +419,7 @@ mod tests {
         fs::write(dir.path().join(FILE), b"{}").unwrap();
         assert!(gate.find(studio.as_bytes()).await.is_none(), "damaged");
         assert!(gate.find(b"the first token").await.is_some());
-        assert!(Gate::open(dir.path(), "the first token").is_err());
+        assert!(Gate::open(&disk::Disk::system(), dir.path(), "the first token").is_err());
         fs::remove_file(dir.path().join(FILE)).unwrap();
         assert!(gate.find(studio.as_bytes()).await.is_none());
     }
@@ -425,7 +427,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let file = TokenFile::of(dir.path());
+        let file = TokenFile::of(&disk::Disk::system(), dir.path());
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for name in ["", "a b", "a/b", "ä", FIRST, &long] {
             let refused = file.add(name, Role::Read, None, 0);

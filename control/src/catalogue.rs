@@ -4,7 +4,7 @@
 //! was published in which order and each name's policy, replaced as a whole. A publication counts when the second is durable;
 //! a manifest without one does no harm.
 
-use crate::durable::{self, FileError, failed};
+use disk::{Disk, DiskError, failed};
 use protocol::{
     Address, CollectionId, CollectionSummary, ContentHash, Manifest, ManifestError, Package,
     Policy, SealKeyId, UnixMillis, Version,
@@ -61,7 +61,7 @@ impl Collection {
 pub enum CatalogueError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// The list of publications isn't one.
     #[error("the catalogue {} is damaged: restore it from a copy ({source})", path.display())]
     Publications {
@@ -99,7 +99,7 @@ pub(crate) enum PublishError {
     Full,
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -235,6 +235,7 @@ impl Index {
 /// All collections; what it answers is in memory, what it takes is on disk first.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
+    disk: Disk,
     dir: PathBuf,
     index: RwLock<Index>,
     /// What the file says; held while it is written, so that publishers take turns.
@@ -245,9 +246,9 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     /// Reads the folder and checks every manifest. Blocking.
-    pub(crate) fn open(dir: &Path) -> Result<Self, CatalogueError> {
-        durable::create_dir(dir)?;
-        durable::list(dir)?;
+    pub(crate) fn open(disk: &Disk, dir: &Path) -> Result<Self, CatalogueError> {
+        disk.create_dir(dir)?;
+        disk.list(dir)?;
         let path = dir.join(PUBLICATIONS_FILE);
         let file = match fs::read(&path) {
             Ok(bytes) => {
@@ -274,6 +275,7 @@ impl Catalogue {
             Ok::<_, CatalogueError>(Held::of(&manifest))
         })?;
         Ok(Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             index: RwLock::new(index),
             file: Mutex::new(file),
@@ -317,7 +319,7 @@ impl Catalogue {
         }
         let path = manifest_path(&self.dir, &collection.id);
         if !path.exists() {
-            durable::replace(&path, &bytes)?;
+            self.disk.replace(&path, &bytes)?;
         }
         let mut next = file.clone();
         next.publications.push(publication);
@@ -333,7 +335,7 @@ impl Catalogue {
         &self,
         name: &str,
         policy: Policy,
-    ) -> Result<Option<Arc<Collection>>, FileError> {
+    ) -> Result<Option<Arc<Collection>>, DiskError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find_name(name).is_none() {
             return Ok(None);
@@ -351,9 +353,10 @@ impl Catalogue {
         file: &mut Publications,
         next: Publications,
         new: Option<&Collection>,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), DiskError> {
         let bytes = serde_json::to_vec(&next).expect("names, hashes, keys and numbers are JSON");
-        durable::replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
+        self.disk
+            .replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let known = Index::of(&next, |id| {
             let old = index.by_id.get(id).map(|known| &**known);
@@ -410,7 +413,7 @@ impl Catalogue {
 
     /// Takes a name, with all its versions, out; durable when it returns. Gives the collections that no
     /// other name has. Manifests stay on disk: what was delivered of them can still be audited. Blocking.
-    pub(crate) fn unpublish(&self, name: &str) -> Result<Vec<CollectionId>, FileError> {
+    pub(crate) fn unpublish(&self, name: &str) -> Result<Vec<CollectionId>, DiskError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = file.clone();
         let gone = next

@@ -16,7 +16,7 @@ fn manifest(size: u64) -> Manifest {
 #[test]
 fn the_latest_version_under_a_name_wins_and_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     let (old, new) = (manifest(1), manifest(2));
     catalogue
         .publish("film", &old, PAYER, None, Vec::new(), 10)
@@ -32,7 +32,7 @@ fn the_latest_version_under_a_name_wins_and_stays() {
         .publish("copy", &old, other, None, Vec::new(), 40)
         .unwrap();
 
-    let reopened = Catalogue::open(dir.path()).unwrap();
+    let reopened = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     for catalogue in [catalogue, reopened] {
         assert_eq!(catalogue.find("film").unwrap().id, new.id());
         assert_eq!(catalogue.find("copy").unwrap().payer, other);
@@ -49,7 +49,7 @@ fn the_latest_version_under_a_name_wins_and_stays() {
 #[test]
 fn what_an_account_pays_for_is_what_it_handed_in_before_that_was_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     let of = |n: u8| {
         Manifest::new(vec![Entry {
             content: ContentHash::from([n; 32]),
@@ -72,7 +72,7 @@ fn what_an_account_pays_for_is_what_it_handed_in_before_that_was_kept() {
 #[test]
 fn policies_are_of_names_and_of_all_their_versions() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     let only = |code: &str| Policy {
         allow_countries: vec![code.parse().unwrap()],
         ..Policy::default()
@@ -95,7 +95,10 @@ fn policies_are_of_names_and_of_all_their_versions() {
     let none = catalogue.set_policy("nothing", Policy::default());
     assert!(none.unwrap().is_none());
 
-    for again in [&catalogue, &Catalogue::open(dir.path()).unwrap()] {
+    for again in [
+        &catalogue,
+        &Catalogue::open(&disk::Disk::system(), dir.path()).unwrap(),
+    ] {
         for id in [old.id(), new.id(), newest.id()] {
             assert_eq!(*again.find_id(&id).unwrap().policy, only("FR"));
         }
@@ -114,14 +117,14 @@ fn a_list_from_before_there_were_policies_is_read() {
         { "name": "film", "collection": film.id(), "payer": PAYER, "published_at_ms": 10 },
     ]});
     fs::write(dir.path().join(PUBLICATIONS_FILE), list.to_string()).unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     assert!(catalogue.find("film").unwrap().policy.is_open());
 }
 
 #[test]
 fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     catalogue
         .publish("film", &manifest(1), PAYER, None, Vec::new(), 10)
         .unwrap();
@@ -130,7 +133,7 @@ fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
     fs::write(&half, b"{\"version\":1,\"publi").unwrap();
     let orphan = manifest_path(dir.path(), &manifest(2).id());
     fs::write(&orphan, manifest(2).to_bytes()).unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     assert_eq!(catalogue.find("film").unwrap().id, manifest(1).id());
     assert!(catalogue.find_id(&manifest(2).id()).is_none());
     assert!(!half.exists());
@@ -139,23 +142,23 @@ fn a_crash_in_the_midst_of_publishing_leaves_the_catalogue_as_it_was() {
 #[test]
 fn damage_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     catalogue
         .publish("film", &manifest(1), PAYER, None, Vec::new(), 10)
         .unwrap();
     let path = manifest_path(dir.path(), &manifest(1).id());
     fs::write(&path, manifest(2).to_bytes()).unwrap();
-    let error = Catalogue::open(dir.path()).unwrap_err();
+    let error = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap_err();
     assert!(matches!(&error, CatalogueError::Damaged { path: named } if *named == path));
     fs::write(dir.path().join(PUBLICATIONS_FILE), b"{}").unwrap();
-    let error = Catalogue::open(dir.path()).unwrap_err();
+    let error = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap_err();
     assert!(matches!(error, CatalogueError::Publications { .. }));
 }
 
 #[test]
 fn names_are_found_as_domains_are() {
     let dir = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::open(dir.path()).unwrap();
+    let catalogue = Catalogue::open(&disk::Disk::system(), dir.path()).unwrap();
     let publish = |name: &str, size| {
         let published = catalogue.publish(name, &manifest(size), PAYER, None, Vec::new(), 10);
         Named::Collection(published.unwrap().id)

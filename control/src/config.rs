@@ -4,6 +4,7 @@ use crate::dns::{DnsConfig, DnsConfigError, Zone};
 use crate::origin_address::Allowed;
 use crate::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
+use disk::Disk;
 use ipnet::IpNet;
 use protocol::{Address, SigningKey};
 use std::fmt;
@@ -14,6 +15,8 @@ use std::time::Duration;
 /// Settings of a control plane. [`Config::new`] fills in what has a default.
 #[derive(Clone)]
 pub struct Config {
+    /// What is written durably goes through it.
+    pub disk: Disk,
     /// URL of an EVM node's JSON-RPC, http or https.
     pub rpc: String,
     /// The settlement contract.
@@ -103,6 +106,7 @@ impl Config {
         payer: Address,
     ) -> Self {
         Self {
+            disk: Disk::system(),
             rpc: rpc.into(),
             settlement,
             chain_id: None,

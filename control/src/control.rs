@@ -7,7 +7,6 @@ use crate::clock;
 use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
-use crate::durable::{self, failed};
 use crate::funds::{Funds, Source};
 use crate::handed_in::HandedIn;
 use crate::http::AdminConfig;
@@ -27,9 +26,9 @@ use crate::status::Board;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store};
 use contracts::{Chain, ChainConfig};
+use disk::{Disk, Lock, LockError};
 use listener::Connections;
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -62,7 +61,7 @@ pub struct Control {
     issuer: Arc<Issuer>,
     tasks: Tasks,
     /// Held to the end: nobody else may write here.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// The tasks, each with its own end, since they end one after the other.
@@ -172,7 +171,7 @@ impl Control {
             locations: config.location_file.clone(),
         };
         let map = files.clone();
-        let first_token = config.admin_token;
+        let (disk, first_token) = (config.disk, config.admin_token);
         let allowed = Allowed::new(&config.origins, config.private_origins);
         let allowed = allowed.map_err(ConfigError::Origin)?;
         let open = move || {
@@ -180,6 +179,7 @@ impl Control {
             let marks = map.marks();
             let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
             let opened = Opened::open(
+                &disk,
                 &dir,
                 overlay,
                 issuer_config,
@@ -188,12 +188,10 @@ impl Control {
                 issuer_funds,
                 allowed,
             )?;
-            let gate = Gate::open(&dir, &first_token)?;
+            let gate = Gate::open(&disk, &dir, &first_token)?;
             Ok::<_, StartError>((opened, marks, gate))
         };
-        let (opened, marks, gate) = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(|_| StartError::Stopped)??;
+        let (opened, marks, gate) = disk::run(open).await?;
 
         let mut source = Source::new(
             chain.clone(),
@@ -465,7 +463,7 @@ async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Se
 /// What is on disk.
 struct Opened {
     overlay: Overlay,
-    lock: File,
+    lock: Lock,
     store: Store,
     catalogue: Arc<Catalogue>,
     seal_keys: Arc<SealKeys>,
@@ -478,6 +476,7 @@ struct Opened {
 impl Opened {
     /// Blocking.
     fn open(
+        disk: &Disk,
         dir: &Path,
         overlay: Overlay,
         issuer: IssuerConfig,
@@ -486,13 +485,15 @@ impl Opened {
         funds: Arc<Funds>,
         allowed: Allowed,
     ) -> Result<Self, StartError> {
-        durable::create_dir(dir)?;
-        let lock = lock(dir)?;
+        let lock = disk.lock(dir).map_err(|error| match error {
+            LockError::InUse(dir) => StartError::InUse(dir),
+            LockError::Disk(error) => error.into(),
+        })?;
         // Nothing may be evicted, and nothing damaged dropped: this is where everything comes from.
-        let store = Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse)?;
-        let catalogue = Catalogue::open(&dir.join("catalogue"))?;
-        let seal_keys = Arc::new(SealKeys::open(dir)?);
-        let origins = Origins::open(&dir.join("origins"), allowed, seal_keys.clone())?;
+        let store = Store::open(disk, &dir.join("store"), u64::MAX, OnDamage::Refuse)?;
+        let catalogue = Catalogue::open(disk, &dir.join("catalogue"))?;
+        let seal_keys = Arc::new(SealKeys::open(disk, dir)?);
+        let origins = Origins::open(disk, &dir.join("origins"), allowed, seal_keys.clone())?;
         warn_of_missing(&catalogue, &store, &origins)?;
         for id in catalogue.ids() {
             if let Some(found) = catalogue.find_id(&id)
@@ -503,12 +504,13 @@ impl Opened {
         }
         // Where it wasn't kept yet, what an account pays for is what it handed in.
         let handed_in = HandedIn::open(
+            disk,
             dir,
             |content| store.contains(content) || origins.find(content).is_some(),
             || catalogue.contents().map_err(StartError::from),
         )?;
-        let orders = Orders::open(dir, clock.clone())?;
-        let issuer = Issuer::open(&dir.join("tickets"), issuer, key, clock, funds)?;
+        let orders = Orders::open(disk, dir, clock.clone())?;
+        let issuer = Issuer::open(disk, &dir.join("tickets"), issuer, key, clock, funds)?;
         Ok(Self {
             overlay,
             lock,
@@ -525,21 +527,6 @@ impl Opened {
 
 fn whole_ms(duration: &Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn lock(dir: &Path) -> Result<File, StartError> {
-    let path = dir.join("lock");
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source).into()),
-    }
 }
 
 /// Nodes may still have what is missing here, so it isn't a reason not to start; but nobody can fill it.

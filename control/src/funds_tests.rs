@@ -32,6 +32,7 @@ async fn start(dir: &Path, clock: &TestClock, ledger: &FakeLedger, bills: Bills)
     ledger.with(|state| state.price = 10);
     let funds = Arc::new(Funds::new(PayerQuota::default(), 100));
     let issuer = Issuer::open(
+        &disk::Disk::system(),
         dir,
         issuer_config(),
         issuer_key(),

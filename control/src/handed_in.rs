@@ -5,13 +5,12 @@
 //! the account hears of it. Lost entries give nobody anything: who lacks one uploads again, and the copy is only
 //! hashed. So what a crash tore is left out at the next start, together with contents that are gone.
 
-use crate::durable::{self, FileError, failed};
+use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{Address, ContentHash};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 /// Most entries: about 200 bytes of memory each.
@@ -25,7 +24,7 @@ const FILE: &str = "handed-in.log";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandedInError {
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     #[error("the control plane keeps of {ENTRIES_MAX} contents who handed them in, and of no more")]
     Full,
 }
@@ -36,14 +35,13 @@ type Entry = (ContentHash, Option<Address>);
 /// All of it; what it says is on disk.
 #[derive(Debug)]
 pub(crate) struct HandedIn {
-    path: PathBuf,
     known: RwLock<BTreeSet<Entry>>,
     log: Mutex<Log>,
 }
 
 #[derive(Debug)]
 struct Log {
-    file: File,
+    file: DiskFile,
     /// Of whole entries. What is behind them, if a write failed, is written over.
     bytes: u64,
 }
@@ -54,7 +52,8 @@ impl HandedIn {
     ///
     /// # Errors
     /// If it can't be read or written.
-    pub(crate) fn open<E: From<FileError>>(
+    pub(crate) fn open<E: From<DiskError>>(
+        disk: &Disk,
         dir: &Path,
         here: impl Fn(&ContentHash) -> bool,
         before: impl FnOnce() -> Result<BTreeSet<Entry>, E>,
@@ -75,15 +74,13 @@ impl HandedIn {
         }
         if !clean {
             let bytes: Vec<u8> = known.iter().flat_map(|entry| written(*entry)).collect();
-            durable::replace(&path, &bytes)?;
+            disk.replace(&path, &bytes)?;
         }
-        let file = File::options().write(true).open(&path);
         let log = Log {
-            file: file.map_err(failed("open", &path))?,
+            file: disk.open(&path)?,
             bytes: (known.len() * ENTRY_BYTES) as u64,
         };
         Ok(Self {
-            path,
             known: RwLock::new(known),
             log: Mutex::new(log),
         })
@@ -134,8 +131,7 @@ impl HandedIn {
         let bytes: Vec<u8> = new.iter().flat_map(|entry| written(*entry)).collect();
         log.file
             .write_all_at(&bytes, log.bytes)
-            .and_then(|()| log.file.sync_data())
-            .map_err(failed("write", &self.path))?;
+            .and_then(|()| log.file.sync_data())?;
         log.bytes += bytes.len() as u64;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.extend(new);
@@ -173,8 +169,8 @@ mod tests {
     }
 
     fn open(dir: &Path, here: impl Fn(&ContentHash) -> bool) -> HandedIn {
-        let none = || Ok::<_, FileError>(BTreeSet::new());
-        HandedIn::open(dir, here, none).unwrap()
+        let none = || Ok::<_, DiskError>(BTreeSet::new());
+        HandedIn::open(&disk::Disk::system(), dir, here, none).unwrap()
     }
 
     fn length(dir: &Path) -> u64 {
@@ -238,14 +234,14 @@ mod tests {
     #[test]
     fn where_there_is_no_log_it_begins_with_what_was_published() {
         let dir = tempfile::tempdir().unwrap();
-        let before = || Ok::<_, FileError>(BTreeSet::from([(content(1), ANNA)]));
-        let never = || -> Result<_, FileError> { panic!("there is a log") };
+        let before = || Ok::<_, DiskError>(BTreeSet::from([(content(1), ANNA)]));
+        let never = || -> Result<_, DiskError> { panic!("there is a log") };
         assert!(
-            HandedIn::open(dir.path(), |_| true, before)
+            HandedIn::open(&disk::Disk::system(), dir.path(), |_| true, before)
                 .unwrap()
                 .by(ANNA, content(1))
         );
-        let kept = HandedIn::open(dir.path(), |_| true, never).unwrap();
+        let kept = HandedIn::open(&disk::Disk::system(), dir.path(), |_| true, never).unwrap();
         assert!(kept.by(ANNA, content(1)) && !kept.by(BERT, content(1)));
     }
 }

@@ -12,13 +12,13 @@
 mod worker;
 
 use crate::clock::Clock;
-use crate::durable::{self, FileError, failed};
 use crate::funds::Funds;
 use crate::promises::PromiseError;
 use crate::reasons::{self, Reason};
 use crate::ticket_log::{self, ClosedLog, Head, LogError, Seal};
 use crate::token_usage::{UsageError, Viewer};
 use contracts::Agreed;
+use disk::{Disk, DiskError, failed};
 use protocol::{
     Address, ClientKey, CollectionId, Epoch, FillGrant, Network, NodeId, SignedFillGrant,
     SignedTicket, SigningKey, Ticket, TicketId,
@@ -110,8 +110,8 @@ pub(crate) enum CloseError {
     Stopped,
 }
 
-impl From<FileError> for CloseError {
-    fn from(error: FileError) -> Self {
+impl From<DiskError> for CloseError {
+    fn from(error: DiskError) -> Self {
         Self::Log(error.into())
     }
 }
@@ -155,16 +155,17 @@ impl Issuer {
     /// # Errors
     /// If a file is damaged or can't be read, naming it.
     pub(crate) fn open(
+        disk: &Disk,
         dir: &Path,
         config: IssuerConfig,
         key: SigningKey,
         clock: Clock,
         funds: Arc<Funds>,
     ) -> Result<Self, LogError> {
-        durable::create_dir(dir)?;
+        disk.create_dir(dir)?;
         let mut closed = Closed::default();
         let mut logs = Vec::new();
-        for path in durable::list(dir)? {
+        for path in disk.list(dir)? {
             let name = path.file_name().and_then(|name| name.to_str());
             match name.and_then(parse_name) {
                 Some((epoch, "log")) => logs.push(epoch),
@@ -185,7 +186,15 @@ impl Issuer {
             ClosedLog::open(&dir.join(log_name(*epoch)), head(&config, *epoch), seal)?;
         }
         let closed = Arc::new(Mutex::new(closed));
-        let worker = Worker::open(dir, config.clone(), clock, funds, closed.clone(), logs)?;
+        let worker = Worker::open(
+            disk,
+            dir,
+            config.clone(),
+            clock,
+            funds,
+            closed.clone(),
+            logs,
+        )?;
         let (commands, queue) = mpsc::channel(QUEUE_REQUESTS_MAX);
         let thread = thread::Builder::new()
             .name("ticket-log".into())

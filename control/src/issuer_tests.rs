@@ -47,7 +47,7 @@ fn funds() -> Arc<Funds> {
 }
 
 fn open(dir: &Path, config: IssuerConfig, clock: Clock) -> Issuer {
-    Issuer::open(dir, config, key(), clock, funds()).unwrap()
+    Issuer::open(&disk::Disk::system(), dir, config, key(), clock, funds()).unwrap()
 }
 
 fn stop(issuer: Issuer) {
@@ -140,7 +140,15 @@ async fn a_closed_epoch_stays_closed() {
     let bytes = fs::read(&log).unwrap();
     fs::write(&log, &bytes[..bytes.len() - 1]).unwrap();
     let (_, clock) = self::clock(1_025_000);
-    let error = Issuer::open(dir.path(), config(), key(), clock, funds()).err();
+    let error = Issuer::open(
+        &disk::Disk::system(),
+        dir.path(),
+        config(),
+        key(),
+        clock,
+        funds(),
+    )
+    .err();
     assert!(matches!(error, Some(LogError::Length { .. })));
 }
 

@@ -31,7 +31,7 @@
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
-//! | `catalogue`, `durable` | names, policies and manifests on disk |
+//! | `catalogue` | names, policies and manifests on disk |
 //! | `access`, `viewer_tokens`, `token_usage` | whether a viewer may have a collection, and how much |
 //! | `seal_keys` | keys to sealed content |
 //! | `origins`, `origin_address` | content that stays at an HTTP(S) origin, and which origins may be asked |
@@ -48,7 +48,6 @@ mod control;
 mod core;
 mod dial_back;
 mod dns;
-mod durable;
 mod explain;
 mod funds;
 mod gateways;
@@ -88,7 +87,6 @@ pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
 pub use control::{Control, run};
 pub use dns::{DnsConfig, DnsConfigError};
-pub use durable::FileError;
 pub use orders::OrdersError;
 pub use origins::OriginsError;
 pub use overlay::OverlayError;
@@ -96,3 +94,6 @@ pub use quota::{NetworkQuota, PayerQuota};
 pub use seal_keys::SealKeysError;
 pub use start_error::StartError;
 pub use ticket_log::LogError;
+
+#[cfg(test)]
+mod power_tests;

@@ -5,7 +5,7 @@
 //! since everything that is ordered may be done twice.
 
 use crate::clock::Clock;
-use crate::durable::{self, FileError, failed};
+use disk::{Disk, DiskError, failed};
 use protocol::{
     Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
     OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
@@ -39,7 +39,7 @@ const FILE_VERSION: u32 = 1;
 pub enum OrdersError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// The file isn't one.
     #[error("the list of orders {} is damaged: restore it from a copy ({source})", path.display())]
     Damaged {
@@ -263,6 +263,7 @@ fn undoes(new: &Order, old: &Order) -> bool {
 
 /// All orders; what it takes is on disk first.
 pub(crate) struct Orders {
+    disk: Disk,
     path: PathBuf,
     clock: Clock,
     state: Mutex<State>,
@@ -276,7 +277,7 @@ pub(crate) struct Orders {
 
 impl Orders {
     /// Reads the file of a data directory. Blocking.
-    pub(crate) fn open(dir: &Path, clock: Clock) -> Result<Self, OrdersError> {
+    pub(crate) fn open(disk: &Disk, dir: &Path, clock: Clock) -> Result<Self, OrdersError> {
         let path = dir.join(FILE);
         let mut state = match fs::read(&path) {
             Ok(bytes) => {
@@ -299,6 +300,7 @@ impl Orders {
         };
         state.index();
         Ok(Self {
+            disk: disk.clone(),
             path,
             clock,
             state: Mutex::new(state),
@@ -312,9 +314,9 @@ impl Orders {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, state: &State) -> Result<(), FileError> {
+    fn write(&self, state: &State) -> Result<(), DiskError> {
         let bytes = serde_json::to_vec(state).expect("ids, names and numbers are JSON");
-        durable::replace(&self.path, &bytes)
+        self.disk.replace(&self.path, &bytes)
     }
 
     /// Rings whenever something changes.

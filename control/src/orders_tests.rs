@@ -24,7 +24,7 @@ fn due(orders: &Orders, to: u8) -> Vec<OrderId> {
 fn an_order_stays_until_every_node_has_confirmed_it() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
-    let open = || Orders::open(dir.path(), clock.clock()).unwrap();
+    let open = || Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     let orders = open();
     let changes = orders.changes();
     let first = orders
@@ -59,13 +59,15 @@ fn an_order_stays_until_every_node_has_confirmed_it() {
 async fn confirmations_are_written_at_the_latest_when_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
-    let orders = std::sync::Arc::new(Orders::open(dir.path(), clock.clock()).unwrap());
+    let orders = std::sync::Arc::new(
+        Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap(),
+    );
     let id = orders.give(&push(1), &[node(1)], None).unwrap();
     orders.confirm(&node(1), id);
     let stop = CancellationToken::new();
     stop.cancel();
     orders.run(stop).await;
-    let again = Orders::open(dir.path(), clock.clock()).unwrap();
+    let again = Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     assert_eq!(due(&again, 1), Vec::<OrderId>::new());
 }
 
@@ -73,7 +75,7 @@ async fn confirmations_are_written_at_the_latest_when_it_ends() {
 fn later_orders_undo_earlier_ones() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
-    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let orders = Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     let give = |order: &Order| orders.give(order, &[node(1)], None).unwrap();
     let pushed = give(&push(1));
     let other = give(&push(2));
@@ -88,7 +90,7 @@ fn later_orders_undo_earlier_ones() {
 
     let blocked = give(&Order::Block);
     assert_eq!(orders.status(blocked, None).unwrap().summary.confirmed, 1);
-    let again = Orders::open(dir.path(), clock.clock()).unwrap();
+    let again = Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     assert!(again.held()[&node(1)].blocked);
     let client = ClientKey::from([7; 32]);
     let what = Revoked::Client(client);
@@ -112,12 +114,12 @@ fn later_orders_undo_earlier_ones() {
 fn owners_see_their_own_orders() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
-    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let orders = Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     let [us, them] = [1, 2].map(|n| Some(Address::repeat_byte(n)));
     let ours = orders.give(&push(1), &[node(1)], us).unwrap();
     let operators = orders.give(&push(2), &[node(1)], None).unwrap();
     drop(orders);
-    let orders = Orders::open(dir.path(), clock.clock()).unwrap();
+    let orders = Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     let seen = |account| -> Vec<_> {
         let listed = orders.list(account);
         listed.iter().map(|one| one.id).collect()
@@ -149,7 +151,8 @@ fn a_damaged_list_is_named_and_kept() {
         r#"{"version":9,"last":0,"orders":[],"blocked":[],"draining":[],"revoked_clients":[]}"#,
     ] {
         fs::write(dir.path().join(FILE), damage).unwrap();
-        let refused = Orders::open(dir.path(), TestClock::at(0).clock()).err();
+        let refused =
+            Orders::open(&disk::Disk::system(), dir.path(), TestClock::at(0).clock()).err();
         assert!(refused.unwrap().to_string().contains("orders.json"));
     }
 }

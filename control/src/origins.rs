@@ -7,11 +7,11 @@
 //! The control plane asks only origins that its operator lists, also after redirects, and none at an address
 //! that isn't public unless the operator allows that: who may publish may not look around in its network.
 
-use crate::durable::{self, FileError, failed};
 use crate::origin_address::{Allowed, OriginRefused};
 use crate::seal_keys::SealKeys;
 use bytes::{Bytes, BytesMut};
 use content::{Outline, OutlineError, outboard_bytes, slices};
+use disk::{Disk, DiskError, failed};
 use protocol::{ContentHash, OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use reqwest::{Response, StatusCode};
@@ -70,7 +70,7 @@ pub(crate) enum OriginError {
     #[error("cannot read an outboard: {0}")]
     Io(#[from] std::io::Error),
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
 }
 
 /// One content, and where it is.
@@ -113,6 +113,7 @@ impl Origin {
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Origins {
+    disk: Disk,
     dir: PathBuf,
     allowed: Arc<Allowed>,
     http: reqwest::Client,
@@ -140,20 +141,21 @@ impl Drop for Coming {
 impl Origins {
     /// Reads the folder; what isn't allowed any more stays known, and fills nothing. Blocking.
     pub(crate) fn open(
+        disk: &Disk,
         dir: &Path,
         allowed: Allowed,
         seal_keys: Arc<SealKeys>,
     ) -> Result<Self, OriginsError> {
         let coming = dir.join(COMING);
-        durable::create_dir(&coming)?;
-        for left in durable::list(&coming)? {
-            fs::remove_file(&left).map_err(failed("remove", &left))?;
+        disk.create_dir(&coming)?;
+        for left in disk.list(&coming)? {
+            disk.remove(&left)?;
         }
         // Fails if somebody else was first, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed = Arc::new(allowed);
         let mut known = HashMap::new();
-        for path in durable::list(dir)? {
+        for path in disk.list(dir)? {
             if path.extension().is_none_or(|ending| ending != "json") {
                 continue;
             }
@@ -169,6 +171,7 @@ impl Origins {
             known.insert(hash, Arc::new(origin));
         }
         Ok(Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             http: allowed.clone().client(CONNECT_TIMEOUT, READ_TIMEOUT)?,
             allowed,
@@ -230,7 +233,7 @@ impl Origins {
         let size = source.size;
         let origin = {
             let (from, source) = (outboard.to_owned(), source.clone());
-            let opened = blocking(move || {
+            let opened = disk::run(move || {
                 let origin = origin(hash, source, &from)?;
                 origin.outline.check().map(|()| origin)
             });
@@ -247,14 +250,13 @@ impl Origins {
             return Ok(());
         }
         let (from, origin) = (outboard.to_owned(), source);
-        let added = blocking(move || {
-            fs::File::open(&from)
-                .and_then(|file| file.sync_all())
-                .map_err(failed("flush", &from))?;
-            fs::rename(&from, &here).map_err(failed("name", &here))?;
+        let disk = self.disk.clone();
+        let added = disk::run(move || {
+            disk.open(&from)?.sync_all()?;
+            disk.rename(&from, &here)?;
             let json = serde_json::to_vec(&origin).expect("text and numbers are JSON");
             // It may name a secret in its URL.
-            durable::replace_secret(&here.with_extension("json"), &json)?;
+            disk.replace_secret(&here.with_extension("json"), &json)?;
             self::origin(hash, origin, &here).map_err(OriginError::from)
         })
         .await?;
@@ -388,7 +390,7 @@ impl Filling {
         let mut bytes = self.gathered.split_to(length);
         self.left.start = range.end;
         let (origin, seal) = (self.origin.clone(), self.seal.clone());
-        let encoded = blocking(move || {
+        let encoded = disk::run(move || {
             if let Some(seal) = seal {
                 seal.apply(range.start, &mut bytes);
             }
@@ -432,19 +434,12 @@ fn unreachable(host: &str, error: &reqwest::Error) -> OriginError {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(out) => out,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
 /// Why origins can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OriginsError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// A file that can't be right.
     #[error("{} or its outboard is damaged: restore both from a copy, or remove both and publish again", .0.display())]
     Damaged(PathBuf),

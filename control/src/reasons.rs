@@ -1,7 +1,7 @@
 //! Why each ticket was issued for the node it names: `epoch-N.why` beside the ticket log, a line of JSON a
 //! ticket. It explains and proves nothing: it isn't committed, and isn't flushed before a ticket leaves.
 
-use crate::durable::{FileError, failed};
+use disk::{DiskError, failed};
 use protocol::{Epoch, TicketId};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl Reasons {
         }
     }
 
-    fn write(&mut self, epoch: Epoch, lines: &[u8]) -> Result<(), FileError> {
+    fn write(&mut self, epoch: Epoch, lines: &[u8]) -> Result<(), DiskError> {
         if lines.is_empty() {
             return Ok(());
         }

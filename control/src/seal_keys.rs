@@ -6,7 +6,7 @@
 //! the last name that had it, and with it whatever copies of the content nodes may still hold.
 
 use crate::catalogue::name_is_allowed;
-use crate::durable::{self, FileError, failed};
+use disk::{Disk, DiskError, failed};
 use protocol::{Address, SealKey, SealKeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ const FILE_VERSION: u32 = 1;
 pub enum SealKeysError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// The file isn't what it should be. What is wrong isn't said: it could be a part of a key.
     #[error("the keys in {} are damaged (line {line}): restore it from a copy", path.display())]
     Damaged {
@@ -94,6 +94,7 @@ struct Read {
 
 /// All keys; what it gives is on disk first.
 pub(crate) struct SealKeys {
+    disk: Disk,
     path: PathBuf,
     kept: Mutex<State>,
     turn: Mutex<()>,
@@ -123,7 +124,7 @@ impl fmt::Debug for SealKeys {
 
 impl SealKeys {
     /// Reads the file in the data directory. Blocking.
-    pub(crate) fn open(dir: &Path) -> Result<Self, SealKeysError> {
+    pub(crate) fn open(disk: &Disk, dir: &Path) -> Result<Self, SealKeysError> {
         let path = dir.join(KEYS_FILE);
         let all = match fs::read(&path).map(Zeroizing::new) {
             Ok(bytes) => {
@@ -142,6 +143,7 @@ impl SealKeys {
             Err(error) => return Err(failed("read", &path)(error).into()),
         };
         Ok(Self {
+            disk: disk.clone(),
             path,
             kept: Mutex::new(State::of(all)),
             turn: Mutex::default(),
@@ -245,7 +247,7 @@ impl SealKeys {
         Ok(())
     }
 
-    fn write(&self, keys: &[Kept]) -> Result<(), FileError> {
+    fn write(&self, keys: &[Kept]) -> Result<(), DiskError> {
         let written = Written {
             version: FILE_VERSION,
             keys,
@@ -253,7 +255,7 @@ impl SealKeys {
         let room = 64 + keys.len() * KEY_JSON_BYTES_MAX;
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *bytes, &written).expect("names, keys and numbers are JSON");
-        durable::replace_secret(&self.path, &bytes)
+        self.disk.replace_secret(&self.path, &bytes)
     }
 }
 
@@ -265,7 +267,7 @@ mod tests {
     #[test]
     fn a_name_keeps_its_key_until_a_fresh_one_is_wanted() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = SealKeys::open(dir.path()).unwrap();
+        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
         let never = |_: &SealKeyId| false;
         let first = keys.for_name("film", None, false, never, 1).unwrap();
         assert_eq!(keys.for_name("film", None, false, never, 2).unwrap(), first);
@@ -293,7 +295,7 @@ mod tests {
         }
         keys.destroy("own", never).unwrap();
 
-        let keys = SealKeys::open(dir.path()).unwrap();
+        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
         assert_eq!(keys.find(&first.id()), Some(first.clone()));
         assert_eq!(
             keys.for_name("film", None, false, never, 5).unwrap(),
@@ -302,7 +304,7 @@ mod tests {
         keys.destroy("film", used).unwrap();
         assert_eq!(keys.find(&second.id()), None);
         keys.destroy("film", never).unwrap();
-        let keys = SealKeys::open(dir.path()).unwrap();
+        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
         assert_eq!(keys.find(&first.id()), None);
         assert!(keys.kept().all.iter().all(|one| one.name == "show"));
         let refused = keys.for_name("../x", None, false, never, 6);
@@ -313,7 +315,7 @@ mod tests {
     fn the_file_is_for_its_owner_and_says_nothing_when_it_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(KEYS_FILE);
-        let keys = SealKeys::open(dir.path()).unwrap();
+        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
         let key = keys.for_name("film", None, false, |_| false, 1).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -322,7 +324,7 @@ mod tests {
         let digits = text.split("0x").nth(1).unwrap()[..64].to_owned();
         assert_eq!(key.as_bytes()[..], hex(&digits));
         fs::write(&path, text.replace(&digits, &digits[..63])).unwrap();
-        let error = SealKeys::open(dir.path()).unwrap_err();
+        let error = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap_err();
         assert!(matches!(error, SealKeysError::Damaged { .. }));
         assert!(!format!("{error} {error:?}").contains(&digits[..8]));
     }

@@ -3,7 +3,6 @@
 use crate::admin_tokens::TokensError;
 use crate::catalogue::CatalogueError;
 use crate::config::ConfigError;
-use crate::durable::FileError;
 use crate::funds::FundsError;
 use crate::orders::OrdersError;
 use crate::origins::OriginsError;
@@ -12,6 +11,7 @@ use crate::seal_keys::SealKeysError;
 use crate::ticket_log::LogError;
 use content::StoreError;
 use contracts::ChainError;
+use disk::DiskError;
 use protocol::{Address, IssuerKey};
 use std::io;
 use std::net::SocketAddr;
@@ -83,7 +83,7 @@ pub enum StartError {
     Overlay(#[from] OverlayError),
     /// The data directory can't be used.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// The catalogue is damaged.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),

@@ -7,7 +7,6 @@
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
-use crate::durable::FileError;
 use crate::funds::Funds;
 use crate::handed_in::HandedIn;
 use crate::issuer::{Issuer, IssuerConfig};
@@ -24,6 +23,7 @@ use crate::seal_keys::SealKeys;
 use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
 use contracts::{Agreed, ChainError, Parameters, Revert, Version};
+use disk::DiskError;
 use protocol::{
     AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
 };
@@ -125,13 +125,14 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
 pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<Core> {
     let funds = rich(PAYER);
     let issuer = Issuer::open(
+        &disk::Disk::system(),
         &dir.join("tickets"),
         issuer_config(),
         issuer_key(),
         clock.clock(),
         funds.clone(),
     );
-    let seal_keys = Arc::new(SealKeys::open(dir).unwrap());
+    let seal_keys = Arc::new(SealKeys::open(&disk::Disk::system(), dir).unwrap());
     Arc::new(Core {
         network: NETWORK,
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
@@ -142,12 +143,31 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         tickets_per_route: 3,
         replicas: 2,
         clock: clock.clock(),
-        catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
-        store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
-        origins: Origins::open(&dir.join("origins"), Allowed::default(), seal_keys.clone())
-            .unwrap(),
+        catalogue: Arc::new(
+            Catalogue::open(&disk::Disk::system(), &dir.join("catalogue")).unwrap(),
+        ),
+        store: Store::open(
+            &disk::Disk::system(),
+            &dir.join("store"),
+            u64::MAX,
+            OnDamage::Refuse,
+        )
+        .unwrap(),
+        origins: Origins::open(
+            &disk::Disk::system(),
+            &dir.join("origins"),
+            Allowed::default(),
+            seal_keys.clone(),
+        )
+        .unwrap(),
         seal_keys,
-        handed_in: HandedIn::open(dir, |_| true, || Ok::<_, FileError>(BTreeSet::new())).unwrap(),
+        handed_in: HandedIn::open(
+            &disk::Disk::system(),
+            dir,
+            |_| true,
+            || Ok::<_, DiskError>(BTreeSet::new()),
+        )
+        .unwrap(),
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {
@@ -158,7 +178,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
             overlay,
         ),
         holders: Mutex::default(),
-        orders: Arc::new(Orders::open(dir, clock.clock()).unwrap()),
+        orders: Arc::new(Orders::open(&disk::Disk::system(), dir, clock.clock()).unwrap()),
         nodes: Arc::new(Registry::new()),
         ticket_ttl_ms: issuer_config().ttl_ms,
         gateways: Arc::default(),

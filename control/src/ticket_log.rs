@@ -13,16 +13,16 @@
 //! opened, nothing is deleted, and the error names file and entry, because a ticket that is forgotten
 //! could have its index given out a second time.
 
-use crate::durable::{self, FileError, failed};
 use crate::promises::{ByPayer, Promised};
 use crate::token_usage::{self, ByToken};
+use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{
     B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, Mass, MassOverflow, Network, Root,
     TICKET_BYTES, Ticket, TicketId, TicketLog, TicketLogError, TreeTop, keccak256,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a checksum.
@@ -49,7 +49,7 @@ pub(crate) struct Head {
 pub enum LogError {
     /// The system says no.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] DiskError),
     /// Bytes that no crash leaves behind.
     #[error(
         "the ticket log {} is damaged at entry {entry}: keep the file, restore it from a copy (or copy it off a disk that still reads it), and start again; a log that lacks tickets would give their numbers out twice",
@@ -198,8 +198,9 @@ impl Head {
 /// A log that takes tickets.
 #[derive(Debug)]
 pub(crate) struct OpenLog {
+    disk: Disk,
     path: PathBuf,
-    file: File,
+    file: DiskFile,
     head: Head,
     count: u32,
     mass: DeliveryMass,
@@ -211,15 +212,10 @@ pub(crate) struct OpenLog {
 
 impl OpenLog {
     /// Opens or creates a log, reading all that is there. Blocking.
-    pub(crate) fn open(path: &Path, head: Head) -> Result<Self, LogError> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed("open", path))?;
+    pub(crate) fn open(disk: &Disk, path: &Path, head: Head) -> Result<Self, LogError> {
+        let file = disk.open(path)?;
         let mut log = Self {
+            disk: disk.clone(),
             path: path.to_owned(),
             file,
             head,
@@ -235,15 +231,10 @@ impl OpenLog {
     }
 
     fn recover(&mut self) -> Result<(), LogError> {
-        let length = self
-            .file
-            .metadata()
-            .map_err(failed("read", &self.path))?
-            .len();
+        let length = self.file.length()?;
         let header = self.head.to_bytes();
-        let (file, path) = (self.file.try_clone(), self.path.clone());
-        let file = file.map_err(failed("read", &path))?;
-        let mut reader = Entries::new(&file, &path)?;
+        let (file, path) = (self.file.clone(), self.path.clone());
+        let mut reader = Entries::new(file.file(), &path)?;
         let (found, whole) = reader.take::<HEADER_BYTES>()?;
         if found[..whole] != header[..whole] || whole < HEADER_BYTES {
             // No ticket is written before the header is durable: a header that isn't there whole has
@@ -280,26 +271,20 @@ impl OpenLog {
                 bytes = length - at,
                 "cut off an unfinished write at the ticket log's end; no ticket of it had left"
             );
-            self.file
-                .set_len(at)
-                .and_then(|()| self.file.sync_all())
-                .map_err(failed("shorten", &self.path))?;
+            self.file.set_len(at)?;
+            self.file.sync_all()?;
             break;
         }
         // What the last process wrote may be in the page cache only: make it last before building on it.
-        self.file.sync_all().map_err(failed("flush", &self.path))?;
+        self.file.sync_all()?;
         Ok(())
     }
 
     fn begin(&mut self, header: &[u8]) -> Result<(), LogError> {
-        let mut write = || {
-            self.file.set_len(0)?;
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file.write_all(header)?;
-            self.file.sync_all()
-        };
-        write().map_err(failed("write", &self.path))?;
-        durable::sync_dir(self.path.parent().unwrap_or(Path::new(".")))?;
+        self.file.set_len(0)?;
+        self.file.write_all_at(header, 0)?;
+        self.file.sync_all()?;
+        self.disk.sync_dir(disk::folder_of(&self.path))?;
         Ok(())
     }
 
@@ -358,15 +343,11 @@ impl OpenLog {
             bytes.extend_from_slice(&keccak256(ticket)[..CHECK_BYTES]);
         }
         let start = self.bytes();
-        let mut write = || {
-            self.file.seek(SeekFrom::Start(start))?;
-            self.file.write_all(&bytes)?;
-            self.file.sync_data()
-        };
-        if let Err(error) = write() {
+        let written = self.file.write_all_at(&bytes, start);
+        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
             let undone = self.file.set_len(start).and_then(|()| self.file.sync_all());
             self.broken = undone.is_err();
-            return Err(failed("write", &self.path)(error).into());
+            return Err(error.into());
         }
         for ticket in tickets {
             if let Err(error) = self.admit(ticket) {
@@ -409,7 +390,7 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn new(mut file: &'a File, path: &'a Path) -> Result<Self, FileError> {
+    fn new(mut file: &'a File, path: &'a Path) -> Result<Self, DiskError> {
         file.seek(SeekFrom::Start(0))
             .map_err(failed("read", path))?;
         let reader = BufReader::with_capacity(READ_BYTES, file);
@@ -417,7 +398,7 @@ impl<'a> Entries<'a> {
     }
 
     /// The next N bytes, and how many of them there were.
-    fn take<const N: usize>(&mut self) -> Result<([u8; N], usize), FileError> {
+    fn take<const N: usize>(&mut self) -> Result<([u8; N], usize), DiskError> {
         let (mut bytes, mut whole) = ([0; N], 0);
         while whole < N {
             match self.reader.read(&mut bytes[whole..]) {
@@ -430,7 +411,7 @@ impl<'a> Entries<'a> {
         Ok((bytes, whole))
     }
 
-    fn rest_is_zero(&mut self) -> Result<bool, FileError> {
+    fn rest_is_zero(&mut self) -> Result<bool, DiskError> {
         loop {
             let (bytes, whole) = self.take::<SECTOR_BYTES>()?;
             if bytes.iter().any(|byte| *byte != 0) {

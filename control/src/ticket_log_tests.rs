@@ -40,7 +40,7 @@ fn tickets(count: u32) -> Vec<Ticket> {
 fn image(count: u32) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    OpenLog::open(&path, HEAD)
+    OpenLog::open(&disk::Disk::system(), &path, HEAD)
         .unwrap()
         .append(&tickets(count))
         .unwrap();
@@ -52,7 +52,7 @@ fn open(image: &[u8]) -> Result<(u32, Seal, Vec<u8>), (LogError, bool)> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     std::fs::write(&path, image).unwrap();
-    match OpenLog::open(&path, HEAD) {
+    match OpenLog::open(&disk::Disk::system(), &path, HEAD) {
         Ok(log) => Ok((
             log.count(),
             log.seal().unwrap(),
@@ -85,7 +85,7 @@ fn a_log_cut_at_any_byte_keeps_every_whole_entry_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     std::fs::write(&path, &full[..full.len() - 1]).unwrap();
-    let mut log = OpenLog::open(&path, HEAD).unwrap();
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
     log.append(&[ticket(3)]).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), full);
 }
@@ -135,10 +135,10 @@ fn zeros_before_a_good_entry_are_damage() {
 fn another_issuers_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    drop(OpenLog::open(&path, HEAD).unwrap());
+    drop(OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap());
     let other = Head { issuer: 3, ..HEAD };
     assert!(matches!(
-        OpenLog::open(&path, other),
+        OpenLog::open(&disk::Disk::system(), &path, other),
         Err(LogError::Foreign { .. })
     ));
 }
@@ -147,7 +147,7 @@ fn another_issuers_log_is_refused() {
 fn a_closed_log_reads_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    let mut log = OpenLog::open(&path, HEAD).unwrap();
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
     log.append(&tickets(2)).unwrap();
     log.append(&[ticket(2)]).unwrap();
     let seal = log.seal().unwrap();

@@ -5,9 +5,9 @@
 //! `viewer-tokens.json`, replaced as a whole after the seal is durable, so after a crash a closed log that is
 //! not yet in it is read again. Nothing that left is forgotten, and nothing is counted twice.
 
-use crate::durable::{self, FileError};
 use crate::ticket_log::LogError;
 use crate::viewer_tokens::LIFETIME_S_MAX;
+use disk::{Disk, DiskError, failed};
 use protocol::{B256, ClientKey, Epoch, NO_VIEWER_TOKEN, Ticket, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -100,6 +100,7 @@ struct SealedFile {
 /// Of closed epochs; the ticket log's thread has it.
 #[derive(Debug)]
 pub(crate) struct TokenUsage {
+    disk: Disk,
     path: PathBuf,
     /// Epochs up to this one are in.
     through: Option<Epoch>,
@@ -110,9 +111,10 @@ pub(crate) struct TokenUsage {
 
 impl TokenUsage {
     /// Reads the file. Without one, no token was used up to the epoch `closed`. Blocking.
-    pub(crate) fn open(dir: &Path, closed: Option<Epoch>) -> Result<Self, LogError> {
+    pub(crate) fn open(disk: &Disk, dir: &Path, closed: Option<Epoch>) -> Result<Self, LogError> {
         let path = dir.join(FILE);
         let mut usage = Self {
+            disk: disk.clone(),
             path,
             through: closed,
             sealed: HashMap::new(),
@@ -124,7 +126,7 @@ impl TokenUsage {
                 usage.write()?;
                 return Ok(usage);
             }
-            Err(error) => return Err(durable::failed("read", &usage.path)(error).into()),
+            Err(error) => return Err(failed("read", &usage.path)(error).into()),
         };
         let damaged = |source| LogError::Seal {
             path: usage.path.clone(),
@@ -153,7 +155,7 @@ impl TokenUsage {
         epoch: Epoch,
         tokens: &ByToken,
         now: UnixMillis,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), DiskError> {
         if self.has(epoch) {
             return Ok(());
         }
@@ -187,7 +189,7 @@ impl TokenUsage {
         self.write()
     }
 
-    fn write(&self) -> Result<(), FileError> {
+    fn write(&self) -> Result<(), DiskError> {
         let tokens = self
             .sealed
             .iter()
@@ -202,7 +204,7 @@ impl TokenUsage {
             tokens: tokens.collect(),
         };
         let bytes = serde_json::to_vec(&file).expect("hashes, keys and numbers are JSON");
-        durable::replace(&self.path, &bytes)
+        self.disk.replace(&self.path, &bytes)
     }
 
     /// How many bytes a new ticket may allow, of those wanted; `open` are the sums of epochs that aren't closed.

@@ -30,7 +30,15 @@ fn grant(client: u8, bytes_max: u64, viewer: Viewer) -> Grant {
 
 fn open(dir: &Path, clock: &TestClock) -> Issuer {
     let funds = rich(PAYER);
-    Issuer::open(dir, issuer_config(), issuer_key(), clock.clock(), funds).unwrap()
+    Issuer::open(
+        &disk::Disk::system(),
+        dir,
+        issuer_config(),
+        issuer_key(),
+        clock.clock(),
+        funds,
+    )
+    .unwrap()
 }
 
 /// As a process ends that has no time to say anything.
@@ -101,6 +109,7 @@ async fn a_closed_log_that_was_not_counted_is_counted_at_the_start() {
     fs::write(dir.path().join(FILE), b"{}").unwrap();
     drop(issuer);
     let damaged = Issuer::open(
+        &disk::Disk::system(),
         dir.path(),
         issuer_config(),
         issuer_key(),
@@ -161,7 +170,7 @@ async fn those_who_ask_at_once_get_no_more() {
 #[test]
 fn tokens_that_have_ended_are_forgotten() {
     let dir = tempfile::tempdir().unwrap();
-    let mut usage = TokenUsage::open(dir.path(), None).unwrap();
+    let mut usage = TokenUsage::open(&disk::Disk::system(), dir.path(), None).unwrap();
     let capped = viewer(Some(100), None);
     let none: [ByToken; 0] = [];
     let client = ClientKey::from([1; 32]);
@@ -185,6 +194,6 @@ fn tokens_that_have_ended_are_forgotten() {
     assert!(usage.sealed[&TOKEN].1.clients.is_empty());
     usage.seal(2, &ByToken::new(), 2_000_000).unwrap();
     assert!(usage.sealed.is_empty() && usage.ends.is_empty());
-    let again = TokenUsage::open(dir.path(), None).unwrap();
+    let again = TokenUsage::open(&disk::Disk::system(), dir.path(), None).unwrap();
     assert!(again.has(2) && !again.has(3));
 }

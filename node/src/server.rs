@@ -5,10 +5,8 @@ use crate::rules::admission::Admission;
 use crate::rules::budget::Budget;
 use crate::rules::tickets::Identity;
 use crate::store::cache::Cache;
-use crate::store::receipt_log::{LogError, ReceiptLog};
-use crate::store::refused::RefusedTickets;
-use crate::store::segments::Segments;
-use crate::store::standing::Standing;
+use crate::store::open::{self, Stores};
+use crate::store::receipt_log::LogError;
 use crate::wire::connection::{self, Desk};
 use crate::wire::counts::Tally;
 use crate::wire::fills::Fills;
@@ -22,13 +20,11 @@ use crate::wire::serve::Delivery;
 use crate::wire::session::{Door, Receipts, Terms};
 use crate::wire::tickets::Tickets;
 use client::ControlApi;
-use content::{OnDamage, Store};
 use contracts::Chain;
+use disk::Lock;
 use protocol::{ALPN_NODE, Code, NodeId, SLICE_BYTES, SigningKey};
 use quinn::{Connection, Endpoint};
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -52,7 +48,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A started node.
 pub struct Node {
     /// Held while the node lives: one process a folder.
-    lock: File,
+    lock: Lock,
     me: Identity,
     chain: Chain,
     desk: Arc<Desk>,
@@ -71,7 +67,7 @@ impl Node {
         if config.public_address.is_none() && config.listen.ip().is_unspecified() {
             return Err(StartError::PublicAddress(config.listen));
         }
-        let lock = lock(&config.data_dir)?;
+        let lock = open::lock(&config.disk, &config.data_dir)?;
         let (window, interval) = (config.window, config.receipt_interval);
         if window < interval || window < SLICE_BYTES {
             return Err(StartError::Window { window, interval });
@@ -88,41 +84,29 @@ impl Node {
             &[ALPN_NODE],
             PeerAuth::Anonymous,
         )?;
-        let manifests = config.data_dir.join("manifests");
-        std::fs::create_dir_all(&manifests).map_err(|source| StartError::Dir {
-            path: manifests.clone(),
-            source,
-        })?;
-        let store = Store::open(
-            &config.data_dir.join("cache"),
-            config.cache_bytes,
-            OnDamage::Discard,
-        )?;
-        let segments_dir = config.data_dir.join("segments");
-        let segments = Segments::open(segments_dir, network, id, chain.agreed().clone())
-            .map_err(|error| StartError::Segments(error.to_string()))?;
-        let log = ReceiptLog::open(&config.data_dir.join("receipts"), |epoch| {
-            segments.is_sealed(epoch)
-        })?;
+        let (disk, data_dir) = (config.disk.clone(), config.data_dir.clone());
+        let (cache_bytes, agreed) = (config.cache_bytes, chain.agreed().clone());
+        let stores = move || Stores::open(&disk, &data_dir, cache_bytes, network, id, agreed);
+        let stores = disk::run(stores).await?;
         let public_address = match config.public_address {
             Some(address) => address,
             None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
         };
         let control = ControlApi::new(&config.control)
             .map_err(|error| StartError::Control(error.to_string()))?;
-        let refused = RefusedTickets::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::store::refused::FILE);
-            StartError::Dir { path, source }
-        })?;
-        let standing = Standing::open(&config.data_dir).map_err(|source| {
-            let path = config.data_dir.join(crate::store::standing::FILE);
-            StartError::Dir { path, source }
-        })?;
         let me = Identity { network, node: id };
         let issuers = Arc::new(Issuers::ask(chain.clone()).await?);
         let (link, control_link) = ControlLink::new();
         let peers = Peers::new(endpoint.clone(), config.key.clone());
-        let cache = Arc::new(Cache::new(store, manifests));
+        let Stores {
+            manifests,
+            content,
+            segments,
+            log,
+            refused,
+            standing,
+        } = stores;
+        let cache = Arc::new(Cache::new(content, manifests));
         let fills = Arc::new(Fills::new(cache, control_link, peers));
         let (segments, standing) = (Arc::new(segments), Arc::new(standing));
         let admission = Arc::new(Admission::new(config.sessions_max));
@@ -276,22 +260,6 @@ impl Node {
             "node stopped"
         );
         sealing.await.unwrap_or(Err(LogError::Stopped))
-    }
-}
-
-/// Takes the folder for this process; the system lets go of it however the process ends.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let path = data_dir.join("lock");
-    let failed = |source| StartError::Dir {
-        path: path.clone(),
-        source,
-    };
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
-    let file = File::create(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

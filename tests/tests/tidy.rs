@@ -13,23 +13,32 @@ const LINES_MAX: usize = 700;
 /// Folders that hold nothing we wrote.
 const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 /// Whom each of our crates may use, besides the packages of others.
-const DIRECTIONS: [(&str, &[&str]); 12] = [
+const DIRECTIONS: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
+    ("disk", &[]),
     ("prover", &["protocol"]),
     ("routing", &["protocol"]),
     ("transport", &["protocol"]),
-    ("content", &["protocol"]),
+    ("content", &["protocol", "disk"]),
     ("contracts", &["protocol"]),
     ("seal", &["protocol"]),
     ("listener", &[]),
     (
         "client",
-        &["protocol", "transport", "content", "seal", "listener"],
+        &[
+            "protocol",
+            "disk",
+            "transport",
+            "content",
+            "seal",
+            "listener",
+        ],
     ),
     (
         "node",
         &[
             "protocol",
+            "disk",
             "prover",
             "transport",
             "content",
@@ -42,6 +51,7 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
         // The client is there to probe with. Not the prover: builder and checker share the rules only.
         &[
             "protocol",
+            "disk",
             "transport",
             "content",
             "client",

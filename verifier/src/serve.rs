@@ -115,7 +115,8 @@ mod tests {
 
     async fn served() -> (tempfile::TempDir, String, protocol::B256, CancellationToken) {
         let directory = tempfile::tempdir().unwrap();
-        let store = EvidenceStore::open(directory.path().join("evidence")).unwrap();
+        let store =
+            EvidenceStore::open(&disk::Disk::system(), directory.path().join("evidence")).unwrap();
         std::fs::write(directory.path().join("secret"), "secret").unwrap();
         std::fs::write(directory.path().join("evidence/5.txt"), "secret").unwrap();
         let hash = store.write(&World::honest(3, 9).evidence()).unwrap();

@@ -22,10 +22,10 @@ use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
 use backoff::Backoff;
 use contracts::{Chain, ChainConfig, ChainError};
+use disk::LockError;
 use outcome::judge_and_write;
 use protocol::{B256, Epoch, EpochRoots, Statement};
 use shortener::Shortener;
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -124,8 +124,15 @@ struct Prepared {
 /// everything is tried again.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let data_dir = &config.data_dir;
-    let _lock = lock(data_dir)?;
-    let store = EvidenceStore::open(data_dir.join("evidence"))?;
+    // One verifier for each data directory.
+    let _lock = config.disk.lock(data_dir).map_err(|error| match error {
+        LockError::InUse(path) => RunError::InUse(path),
+        LockError::Disk(error) => RunError::DataDir {
+            path: error.path,
+            source: error.source,
+        },
+    })?;
+    let store = EvidenceStore::open(&config.disk, data_dir.join("evidence"))?;
     let address = config.listen;
     let listen = |source| RunError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -172,24 +179,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         warn!(%error, "the HTTP server failed");
     }
     Ok(())
-}
-
-/// One verifier for each data directory. Released by the system when the process ends, however it ends.
-fn lock(data_dir: &std::path::Path) -> Result<File, RunError> {
-    let open = || {
-        std::fs::create_dir_all(data_dir)?;
-        File::create(data_dir.join("lock"))
-    };
-    let path = data_dir.to_owned();
-    let file = open().map_err(|source| RunError::DataDir {
-        path: path.clone(),
-        source,
-    })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(RunError::InUse(path)),
-        Err(std::fs::TryLockError::Error(source)) => Err(RunError::DataDir { path, source }),
-    }
 }
 
 /// Connects, however long the RPC node is away; `None` on shutdown.

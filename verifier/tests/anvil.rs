@@ -219,6 +219,7 @@ impl Running {
         drop(port);
         let (chain_id, settlement) = chain.network();
         let config = Config {
+            disk: disk::Disk::system(),
             rpc: anvil.url().to_owned(),
             settlement,
             chain_id: Some(chain_id),

@@ -409,7 +409,13 @@ pub(crate) async fn world(
     grants: Grants,
 ) -> World {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("store"), u64::MAX, OnDamage::Refuse).unwrap();
+    let store = Store::open(
+        &disk::Disk::system(),
+        &dir.path().join("store"),
+        u64::MAX,
+        OnDamage::Refuse,
+    )
+    .unwrap();
     let mut entries = Vec::new();
     for (path, size) in files {
         let file = dir.path().join("file");

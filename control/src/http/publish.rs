@@ -6,7 +6,6 @@ use super::error::Refusal;
 use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
-use crate::durable::FileError;
 use crate::seal_keys::SealKeysError;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -14,6 +13,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use bytes::BytesMut;
+use disk::DiskError;
 use protocol::{
     Address, CollectionSummary, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
     SealKeyRequest, TicketId,
@@ -264,7 +264,7 @@ fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
     refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
-fn unwritten(error: &FileError) -> Refusal {
+fn unwritten(error: &DiskError) -> Refusal {
     tracing::error!(%error, "the catalogue cannot be written");
     match error.is_full() {
         true => no_room(),

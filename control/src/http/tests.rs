@@ -62,7 +62,7 @@ impl Server {
         let board = Arc::new(Board::new(core.clone(), Arc::default()));
         let config = AdminConfig {
             board: board.clone(),
-            gate: Arc::new(Gate::open(dir.path(), TOKEN).unwrap()),
+            gate: Arc::new(Gate::open(&disk::Disk::system(), dir.path(), TOKEN).unwrap()),
             blob_bytes_max: BLOB_BYTES_MAX,
         };
         let apis = [
@@ -79,7 +79,7 @@ impl Server {
             clock,
             url,
             admin: admin_url,
-            tokens: TokenFile::of(dir.path()),
+            tokens: TokenFile::of(&disk::Disk::system(), dir.path()),
             http: reqwest::Client::new(),
             stop,
             tasks,

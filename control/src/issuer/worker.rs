@@ -5,11 +5,11 @@ use super::{
     head, lock, log_name,
 };
 use crate::clock::Clock;
-use crate::durable;
 use crate::funds::Funds;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
 use crate::token_usage::{self, ByToken, TokenUsage, UsageError};
+use disk::Disk;
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
 };
@@ -24,6 +24,7 @@ const BATCH_TICKETS_MAX: usize = 4096;
 
 /// The thread's own: nobody else touches the logs.
 pub(super) struct Worker {
+    disk: Disk,
     dir: PathBuf,
     config: IssuerConfig,
     clock: Clock,
@@ -40,6 +41,7 @@ impl Worker {
     /// # Errors
     /// If a file is damaged or can't be read or written, naming it.
     pub(super) fn open(
+        disk: &Disk,
         dir: &Path,
         config: IssuerConfig,
         clock: Clock,
@@ -49,13 +51,14 @@ impl Worker {
     ) -> Result<Self, LogError> {
         let through = lock(&closed).through;
         let mut worker = Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             config,
             clock,
             funds,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
-            usage: TokenUsage::open(dir, through)?,
+            usage: TokenUsage::open(disk, dir, through)?,
             closed,
         };
         for epoch in logs {
@@ -151,7 +154,7 @@ impl Worker {
             std::collections::btree_map::Entry::Occupied(log) => Ok(log.into_mut()),
             std::collections::btree_map::Entry::Vacant(place) => {
                 let path = self.dir.join(log_name(epoch));
-                let log = OpenLog::open(&path, head(&self.config, epoch))?;
+                let log = OpenLog::open(&self.disk, &path, head(&self.config, epoch))?;
                 self.funds.hold(epoch, log.promised().clone());
                 Ok(place.insert(log))
             }
@@ -241,7 +244,7 @@ impl Worker {
             let seal = entry.get().seal()?;
             let path = self.dir.join(format!("epoch-{epoch}.seal"));
             let bytes = serde_json::to_vec(&seal).expect("numbers and hashes are JSON");
-            durable::replace(&path, &bytes)?;
+            self.disk.replace(&path, &bytes)?;
             let log = entry.remove();
             self.usage.seal(epoch, log.by_token(), (self.clock)())?;
             let mut closed = lock(&self.closed);
@@ -259,7 +262,7 @@ impl Worker {
         self.seal_logs(through)?;
         if lock(&self.closed).through < Some(through) {
             let bytes = serde_json::to_vec(&ClosedFile { through }).expect("a number is JSON");
-            durable::replace(&self.dir.join(CLOSED_FILE), &bytes)?;
+            self.disk.replace(&self.dir.join(CLOSED_FILE), &bytes)?;
             lock(&self.closed).through = Some(through);
         }
         Ok(())

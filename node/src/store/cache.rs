@@ -240,7 +240,13 @@ mod tests {
 
     /// A cache that holds collections of these paths and contents.
     fn cache(dir: &Path, collections: &[&[(&str, &str)]]) -> (Cache, Vec<Manifest>) {
-        let store = Store::open(&dir.join("cache"), u64::MAX, OnDamage::Refuse).unwrap();
+        let store = Store::open(
+            &disk::Disk::system(),
+            &dir.join("cache"),
+            u64::MAX,
+            OnDamage::Refuse,
+        )
+        .unwrap();
         let manifests_dir = dir.join("manifests");
         fs::create_dir_all(&manifests_dir).unwrap();
         let entry = |(path, text): &(&str, &str)| {

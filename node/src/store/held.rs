@@ -35,8 +35,8 @@ pub fn held_tickets(
     let segment = data_dir.join(format!("segments/epoch-{epoch}.qseg"));
     if segment.exists() {
         let receipts = data_dir.join("receipts");
-        receipt_log::each_kept(&receipts, epoch, &mut |ticket, _| each(ticket))?;
-    } else if data_dir.join(format!("receipts/epoch-{epoch}")).exists() {
+        receipt_log::each_kept(&receipts, epoch, &mut |stored| each(stored.ticket))?;
+    } else if receipt_log::has(&data_dir.join("receipts"), epoch) {
         return Err(HeldError::Open(epoch));
     }
     refused::of_epoch(data_dir, epoch, each)?;

@@ -3,10 +3,11 @@
 //! An issuer that signs what isn't well-formed, or two tickets under one id, can be shown to have done so by
 //! whoever has its signature. Nothing is earned by these tickets, so they are in no journal.
 
+use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{B256, Epoch, SignedTicket, TICKET_BYTES};
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -24,7 +25,9 @@ pub(crate) struct RefusedTickets(Mutex<Kept>);
 
 #[derive(Debug)]
 struct Kept {
-    file: File,
+    file: DiskFile,
+    /// Of whole entries. What is behind them, if a write failed, is written over.
+    bytes: u64,
     digests: HashSet<B256>,
 }
 
@@ -33,16 +36,27 @@ impl RefusedTickets {
     ///
     /// # Errors
     /// If it can't be read or made.
-    pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(disk: &Disk, data_dir: &Path) -> Result<Self, DiskError> {
         let path = data_dir.join(FILE);
         let mut digests = HashSet::new();
         read(&path, &mut |ticket| {
             digests.insert(ticket.peek().digest());
-        })?;
-        let file = File::options().append(true).create(true).open(&path)?;
-        let whole = file.metadata()?.len() / ENTRY_BYTES as u64 * ENTRY_BYTES as u64;
-        file.set_len(whole)?;
-        Ok(Self(Mutex::new(Kept { file, digests })))
+        })
+        .map_err(failed("read", &path))?;
+        let file = disk.open(&path)?;
+        let length = file.length()?;
+        let bytes = length / ENTRY_BYTES as u64 * ENTRY_BYTES as u64;
+        if bytes < length {
+            file.set_len(bytes)?;
+        }
+        file.sync_all()?;
+        // Its name must outlast a power cut like its first ticket.
+        disk.sync_dir(data_dir)?;
+        Ok(Self(Mutex::new(Kept {
+            file,
+            bytes,
+            digests,
+        })))
     }
 
     /// Keeps a ticket durably. It happens when an issuer lies, and at most [`KEPT_MAX`] times; so it may hold up
@@ -54,13 +68,20 @@ impl RefusedTickets {
             return;
         }
         let entry = [signed.ticket.as_slice(), signed.signature.as_slice()].concat();
-        let written = kept.file.write_all(&entry);
+        let written = kept.file.write_all_at(&entry, kept.bytes);
         match written.and_then(|()| kept.file.sync_data()) {
-            Ok(()) => tracing::warn!(
-                ticket = ?signed.peek().id,
-                "an issuer signed what it may not; the ticket is kept"
-            ),
-            Err(error) => tracing::error!(%error, "a refused ticket can't be kept"),
+            Ok(()) => {
+                kept.bytes += ENTRY_BYTES as u64;
+                tracing::warn!(
+                    ticket = ?signed.peek().id,
+                    "an issuer signed what it may not; the ticket is kept"
+                );
+            }
+            Err(error) => {
+                // It may be kept when it comes again.
+                kept.digests.remove(&digest);
+                tracing::error!(%error, "a refused ticket can't be kept");
+            }
         }
     }
 }
@@ -121,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(kept(dir.path(), 1).is_empty(), "no file, no tickets");
         for _ in 0..2 {
-            let refused = RefusedTickets::open(dir.path()).unwrap();
+            let refused = RefusedTickets::open(&Disk::system(), dir.path()).unwrap();
             refused.keep(&ticket(1));
             refused.keep(&ticket(2));
             refused.keep(&ticket(1));
@@ -133,12 +154,14 @@ mod tests {
     #[test]
     fn a_torn_end_is_cut_off() {
         let dir = tempfile::tempdir().unwrap();
-        RefusedTickets::open(dir.path()).unwrap().keep(&ticket(1));
+        RefusedTickets::open(&Disk::system(), dir.path())
+            .unwrap()
+            .keep(&ticket(1));
         let path = dir.path().join(FILE);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.extend_from_slice(&[9; 100]);
         std::fs::write(&path, bytes).unwrap();
-        let refused = RefusedTickets::open(dir.path()).unwrap();
+        let refused = RefusedTickets::open(&Disk::system(), dir.path()).unwrap();
         refused.keep(&ticket(2));
         assert_eq!(kept(dir.path(), 1), [ticket(1)]);
         assert_eq!(kept(dir.path(), 2), [ticket(2)]);

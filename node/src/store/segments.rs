@@ -3,16 +3,15 @@
 use crate::clock::now_ms;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
+use disk::{Disk, DiskError};
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::task::spawn_blocking;
 
 /// How long after the last ticket's end receipts may still arrive.
 const SEAL_GRACE: Duration = Duration::from_millis(1000);
@@ -28,9 +27,17 @@ pub(crate) enum SegmentsError {
     Io { path: PathBuf, source: io::Error },
 }
 
+impl From<DiskError> for SegmentsError {
+    fn from(error: DiskError) -> Self {
+        let DiskError { path, source, .. } = error;
+        Self::Io { path, source }
+    }
+}
+
 /// The sealed segments, as files `epoch-N.qseg`.
 #[derive(Debug)]
 pub(crate) struct Segments {
+    disk: Disk,
     dir: PathBuf,
     network: Network,
     node: NodeId,
@@ -54,21 +61,17 @@ fn epoch_of(path: &Path) -> Option<Epoch> {
 impl Segments {
     /// Finds what is sealed already. Blocking.
     pub(crate) fn open(
+        disk: &Disk,
         dir: PathBuf,
         network: Network,
         node: NodeId,
         agreed: Agreed,
     ) -> Result<Self, SegmentsError> {
-        let io_error = |source| SegmentsError::Io {
-            path: dir.clone(),
-            source,
-        };
-        fs::create_dir_all(&dir).map_err(io_error)?;
-        let mut sealed = BTreeSet::new();
-        for entry in fs::read_dir(&dir).map_err(io_error)? {
-            sealed.extend(epoch_of(&entry.map_err(io_error)?.path()));
-        }
+        disk.create_dir(&dir)?;
+        let there = disk.list(&dir)?;
+        let sealed = there.iter().filter_map(|path| epoch_of(path)).collect();
         Ok(Self {
+            disk: disk.clone(),
             dir,
             network,
             node,
@@ -145,12 +148,9 @@ impl Segments {
         }
         let records = log.seal(epoch).await?.records;
         let (network, node, path) = (self.network, self.node, self.path(epoch));
+        let disk = self.disk.clone();
         // Hashing and syncing take long for a large epoch; deliveries go on meanwhile.
-        let written = spawn_blocking(move || write(network, epoch, node, records, &path)).await;
-        let sealed = written.map_err(|source| SegmentsError::Io {
-            path: self.path(epoch),
-            source: source.into(),
-        })??;
+        let sealed = disk::run(move || write(&disk, network, epoch, node, records, &path)).await?;
         let (segment, mass, root) = (sealed.segment(), sealed.root().mass(), sealed.root());
         self.sealed().insert(epoch);
         log.written(epoch).await;
@@ -169,6 +169,7 @@ impl Segments {
 
 /// Builds the segment and makes it durable under its name. Blocking.
 fn write(
+    disk: &Disk,
     network: Network,
     epoch: Epoch,
     node: NodeId,
@@ -178,22 +179,6 @@ fn write(
     let mut open = OpenEpoch::new(network, epoch, node);
     open.extend(records)?;
     let sealed = open.seal()?;
-    write_durably(path, &sealed.segment().to_bytes()).map_err(|source| SegmentsError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
+    disk.replace(path, &sealed.segment().to_bytes())?;
     Ok(sealed)
-}
-
-/// Whole under its name, or not there.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
 }

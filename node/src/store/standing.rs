@@ -4,10 +4,11 @@
 //! One small file, replaced as a whole: after a crash it is the old one or the new one.
 
 use crate::clock::now_ms;
+use disk::{Disk, DiskError, failed};
 use protocol::{Revoked, Ticket, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -47,6 +48,7 @@ struct Told {
 /// What the node was told; what it answers is on disk.
 #[derive(Debug)]
 pub(crate) struct Standing {
+    disk: Disk,
     path: PathBuf,
     told: Mutex<Told>,
 }
@@ -56,15 +58,18 @@ impl Standing {
     ///
     /// # Errors
     /// If it can't be read or isn't such a file.
-    pub(crate) fn open(data_dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(disk: &Disk, data_dir: &Path) -> Result<Self, DiskError> {
         let path = data_dir.join(FILE);
         let told = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)?,
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(io::Error::from)
+                .map_err(failed("read", &path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Told::default(),
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed("read", &path)(error)),
         };
         let told = Mutex::new(told);
-        Ok(Self { path, told })
+        let disk = disk.clone();
+        Ok(Self { disk, path, told })
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -123,14 +128,9 @@ impl Standing {
         let mut told = self.told();
         let mut next = told.clone();
         change(&mut next)?;
-        let beside = self.path.with_extension("unfinished");
-        let mut file = File::create(&beside)?;
-        file.write_all(&serde_json::to_vec(&next)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        if let Some(dir) = self.path.parent() {
-            File::open(dir)?.sync_all()?;
-        }
+        let bytes = serde_json::to_vec(&next)?;
+        let replaced = self.disk.replace(&self.path, &bytes);
+        replaced.map_err(DiskError::into_io)?;
         *told = next;
         Ok(())
     }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn what_was_told_is_still_known_after_a_start() {
         let dir = tempfile::tempdir().unwrap();
-        let standing = Standing::open(dir.path()).unwrap();
+        let standing = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(!standing.draining());
         standing.drain(true).unwrap();
         let client = Revoked::Client(ClientKey::from([3; 32]));
@@ -154,11 +154,11 @@ mod tests {
         }
         let gone = Revoked::Node(NodeId::from([1; 32]));
         drop(standing.revoke(gone, 0, 0).unwrap());
-        let again = Standing::open(dir.path()).unwrap();
+        let again = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(again.draining());
         again.drain(false).unwrap();
         drop(again.revoke(client, later, later).unwrap());
-        let told = Standing::open(dir.path()).unwrap();
+        let told = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(!told.draining());
         assert_eq!(told.told().revoked.len(), 1, "each once, and not for ever");
     }

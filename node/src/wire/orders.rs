@@ -147,6 +147,5 @@ fn said(order: OrderId, done: Result<(), String>) -> MemberFrame {
 async fn blocking(
     work: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> Result<(), String> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(error.to_string()))
+    disk::run(work).await
 }

@@ -69,7 +69,7 @@ impl Teller<'_> {
         let epoch = self.stage.epoch;
         let planted = plant.plant(scene)?;
         let folder = self.network.config.dir.join("liar/evidence");
-        let store = EvidenceStore::open(&folder)?;
+        let store = EvidenceStore::open(&disk::Disk::system(), &folder)?;
         let evidence = store.write(&planted.evidence)?;
         let attested = liar.attest(&planted.statement(evidence)?).await;
         attested.with_context(|| format!("the lie {} can't be attested", plant.kind))?;

@@ -360,16 +360,16 @@ async fn what_cannot_be_run_says_why() {
     // The journal.
     let receipts = world.nodes[0].dir.join("receipts");
     let sound = contents(&receipts);
-    let database = receipts.join(format!("epoch-{epoch}"));
+    let log = receipts.join(format!("epoch-{epoch}.log"));
     let garbage = |path: &Path| {
         let length = fs::metadata(path).expect("there").len() as usize;
         fs::write(path, noise(32, length)).expect("ours");
     };
     for damage in ["garbage", "emptied", "removed"] {
         match damage {
-            "garbage" => garbage(&database.join("db")),
-            "emptied" => fs::write(database.join("db"), "").expect("ours"),
-            _ => fs::remove_dir_all(&database).expect("ours"),
+            "garbage" => garbage(&log),
+            "emptied" => fs::write(&log, "").expect("ours"),
+            _ => fs::remove_file(&log).expect("ours"),
         }
         run_node(&[])
             .await

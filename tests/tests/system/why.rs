@@ -248,7 +248,9 @@ async fn what_is_attested_and_does_not_follow_is_told() {
     let (mut evidence, _) = evidence.expect("it is whole");
     evidence.trees.nodes.leaves[0].sla_ppm -= 1;
     let folder = world.folder("false");
-    let hash = EvidenceStore::open(&folder).expect("ours").write(&evidence);
+    let hash = EvidenceStore::open(&disk::Disk::system(), &folder)
+        .expect("ours")
+        .write(&evidence);
     let statement = protocol::Statement {
         epoch,
         trees: evidence.trees.roots().expect("amounts fit"),

@@ -2,31 +2,20 @@
 
 use super::bundle::hash;
 use super::{BUNDLE_FILE, Bundle, Evidence, EvidenceSource, is_file_name};
+use disk::{Disk, DiskError, failed};
 use protocol::{B256, Epoch};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Evidence that can't be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {path}: {source}")]
-pub struct StoreError {
-    action: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
-fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, StoreError> {
-    result.map_err(|source| StoreError {
-        action,
-        path: path.to_owned(),
-        source,
-    })
-}
+#[error(transparent)]
+pub struct StoreError(#[from] DiskError);
 
 /// A directory of evidence. One process writes to it.
 #[derive(Debug, Clone)]
 pub struct EvidenceStore {
+    disk: Disk,
     root: PathBuf,
 }
 
@@ -35,16 +24,17 @@ impl EvidenceStore {
     ///
     /// # Errors
     /// If it can't be made or read.
-    pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+    pub fn open(disk: &Disk, root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
-        at("make", &root, fs::create_dir_all(&root))?;
-        for entry in at("read", &root, fs::read_dir(&root))? {
-            let entry = at("read", &root, entry)?;
+        disk.create_dir(&root)?;
+        for entry in fs::read_dir(&root).map_err(failed("read", &root))? {
+            let entry = entry.map_err(failed("read", &root))?;
             if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                at("clear", &entry.path(), fs::remove_dir_all(entry.path()))?;
+                disk.remove_all(&entry.path())?;
             }
         }
-        Ok(Self { root })
+        let disk = disk.clone();
+        Ok(Self { disk, root })
     }
 
     /// Whether there is evidence of an epoch.
@@ -70,21 +60,19 @@ impl EvidenceStore {
     pub fn write(&self, evidence: &Evidence) -> Result<B256, StoreError> {
         let epoch = evidence.epoch();
         let partial = self.root.join(format!("{PARTIAL}{epoch}"));
-        if partial.exists() {
-            at("clear", &partial, fs::remove_dir_all(&partial))?;
-        }
-        at("make", &partial, fs::create_dir(&partial))?;
+        self.disk.remove_all(&partial)?;
+        self.disk.create_dir(&partial)?;
         let files = evidence.files();
         let bundle = Bundle::of(evidence, &files).to_bytes();
         for (name, bytes) in &files {
-            write_durably(&partial.join(name), bytes)?;
+            self.write_new(&partial.join(name), bytes)?;
         }
-        write_durably(&partial.join(BUNDLE_FILE), &bundle)?;
-        sync_directory(&partial)?;
+        self.write_new(&partial.join(BUNDLE_FILE), &bundle)?;
+        self.disk.sync_dir(&partial)?;
         self.discard(epoch)?;
         let directory = self.directory(epoch);
-        at("rename to", &directory, fs::rename(&partial, &directory))?;
-        sync_directory(&self.root)?;
+        self.disk.rename(&partial, &directory)?;
+        self.disk.sync_dir(&self.root)?;
         Ok(hash(&bundle))
     }
 
@@ -99,11 +87,16 @@ impl EvidenceStore {
         }
         // Out of the way in one step, so that nobody sees half of it.
         let old = self.root.join(format!("{PARTIAL}old-{epoch}"));
-        if old.exists() {
-            at("clear", &old, fs::remove_dir_all(&old))?;
-        }
-        at("rename", &directory, fs::rename(&directory, &old))?;
-        at("clear", &old, fs::remove_dir_all(&old))
+        self.disk.remove_all(&old)?;
+        self.disk.rename(&directory, &old)?;
+        self.disk.remove_all(&old)?;
+        Ok(())
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let file = self.disk.create_new(path)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()
     }
 
     fn directory(&self, epoch: Epoch) -> PathBuf {
@@ -113,21 +106,3 @@ impl EvidenceStore {
 
 /// Begins the name of what isn't whole.
 const PARTIAL: &str = ".partial-";
-
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let write = || {
-        let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    at("write", path, write())
-}
-
-/// A file's name is only durable with its directory.
-fn sync_directory(path: &Path) -> Result<(), StoreError> {
-    at(
-        "sync",
-        path,
-        File::open(path).and_then(|dir| dir.sync_all()),
-    )
-}

@@ -19,7 +19,7 @@ fn world() -> World {
 
 fn written() -> (tempfile::TempDir, EvidenceStore, Evidence, B256) {
     let directory = tempfile::tempdir().unwrap();
-    let store = EvidenceStore::open(directory.path()).unwrap();
+    let store = EvidenceStore::open(&disk::Disk::system(), directory.path()).unwrap();
     let evidence = world().evidence();
     let hash = store.write(&evidence).unwrap();
     (directory, store, evidence, hash)
@@ -284,7 +284,7 @@ fn a_crash_while_writing_leaves_nothing() {
     let partial = root.path().join(".partial-5");
     fs::create_dir(&partial).unwrap();
     fs::write(partial.join("tree.qtree"), b"half").unwrap();
-    let store = EvidenceStore::open(root.path()).unwrap();
+    let store = EvidenceStore::open(&disk::Disk::system(), root.path()).unwrap();
     assert!(!partial.exists() && !store.contains(EPOCH));
     let first = store.write(&world().evidence()).unwrap();
     let second = store.write(&World::honest(3, 9).evidence()).unwrap();

@@ -5,6 +5,7 @@ use contracts::{Address, PrivateKeySigner};
 
 fn config(data_dir: PathBuf) -> Config {
     Config {
+        disk: disk::Disk::system(),
         // Nothing answers there.
         rpc: "http://127.0.0.1:9".into(),
         settlement: Address::ZERO,
@@ -33,7 +34,7 @@ async fn a_chain_that_is_away_is_waited_for_and_shutdown_ends_it() {
     shutdown.cancel();
     running.await.unwrap().unwrap();
     // The lock went with it.
-    assert!(lock(&config.data_dir).is_ok());
+    assert!(config.disk.lock(&config.data_dir).is_ok());
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ fn secrets_are_not_shown() {
 fn what_is_written_is_what_an_auditor_confirms() {
     let world = World::honest(3, 9);
     let directory = tempfile::tempdir().unwrap();
-    let store = EvidenceStore::open(directory.path()).unwrap();
+    let store = EvidenceStore::open(&disk::Disk::system(), directory.path()).unwrap();
     let facts = EpochFacts {
         network: crate::fixture::network(),
         epoch: world.epoch,

@@ -242,7 +242,7 @@ pub async fn world() -> World {
     let timeline = chain.timeline();
     warp(&anvil, timeline.attest_from(0)).await;
     let folder = tempfile::tempdir().unwrap();
-    let store = EvidenceStore::open(folder.path()).unwrap();
+    let store = EvidenceStore::open(&disk::Disk::system(), folder.path()).unwrap();
     let facts = epoch_facts(&chain, 0).await.unwrap();
     let (judgement, evidence) = judged(&facts, &[], &BTreeMap::new(), None);
     let statement = protocol::Statement {

@@ -1,18 +1,26 @@
 //! The receipt journal: the newest receipt of every ticket, durable before it is acknowledged.
 //!
-//! One thread owns the databases. It takes what is queued, inserts it, makes it durable once for all,
-//! and answers: the more load, the larger the groups. A sled database stands for each epoch, in a folder
-//! of its own, so that a settled epoch's space can be given back.
+//! One thread owns the files. It takes what is queued, appends it, syncs once for all, and answers: the more load,
+//! the larger the groups. Each epoch has an appended log of its own ([`log`]), so that a settled epoch's space can be
+//! given back, and an index over it ([`index`]), which is mended from the log and never believed against it.
 //!
-//! Durable means against power loss too: sled's `flush` commits no metadata, so the database file is
-//! synced after it, and a count of tickets is kept beside it, because a database that lost its tail can
-//! open as if nothing had ever been there.
+//! After a write or sync that failed the journal takes nothing more: what is on disk since then isn't known, and a
+//! node that can't keep receipts must not go on as if it could. A start opens what is there, and says if an
+//! acknowledged receipt isn't.
 
+mod index;
 mod journal;
+mod log;
+mod old;
+#[cfg(test)]
+pub(crate) mod testing;
 
-pub(crate) use journal::each_kept;
-use journal::{Journal, Stored};
-use protocol::{Epoch, Receipt, Record, SignedTicket, TicketId, VerifiedReceipt, VerifiedTicket};
+use disk::{Disk, DiskError};
+use journal::Journal;
+use protocol::{
+    Epoch, RECORD_BYTES, Receipt, Record, SignedTicket, TICKET_BYTES, TicketId, VerifiedReceipt,
+    VerifiedTicket,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,13 +48,15 @@ pub enum LogError {
     /// Another process uses the folder.
     #[error("{0} is in use by another process: stop that node first")]
     Locked(PathBuf),
-    /// The database is damaged.
+    /// A receipt that was acknowledged can't be read, or the whole log can't.
     #[error(
-        "the receipt journal {dir} is damaged ({what}); nothing was changed: restore it from a backup, or move it away to go on without its receipts"
+        "the receipt journal {path} is damaged ({what}); nothing was changed: restore it from a backup. To go on without it, move it and index/epoch-{epoch} beside it away: the node is then not paid for what it delivered so far in epoch {epoch}"
     )]
     Damaged {
-        /// Its folder.
-        dir: PathBuf,
+        /// The log.
+        path: PathBuf,
+        /// Whose receipts are in it.
+        epoch: Epoch,
         /// What was found.
         what: String,
     },
@@ -60,9 +70,70 @@ pub enum LogError {
         /// Why.
         source: io::Error,
     },
+    /// An earlier write failed: nothing is known of what is on disk since then.
+    #[error("the receipt journal takes no more: {0}; see to the disk and start the node again")]
+    Broken(Arc<str>),
     /// The journal's thread ended after an earlier error.
     #[error("the receipt journal has stopped after an error; see the log")]
     Stopped,
+}
+
+impl From<DiskError> for LogError {
+    fn from(error: DiskError) -> Self {
+        let DiskError { what, path, source } = error;
+        Self::Io { what, path, source }
+    }
+}
+
+/// What is kept of a ticket: the issuer's grant, the client's receipt. Each is evidence.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) ticket: SignedTicket,
+    pub(crate) record: Record,
+}
+
+impl Stored {
+    /// `ticket ‖ issuer's signature ‖ record`.
+    const BYTES: usize = TICKET_BYTES + 64 + RECORD_BYTES;
+
+    fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut out = [0; Self::BYTES];
+        out[..TICKET_BYTES].copy_from_slice(self.ticket.ticket.as_slice());
+        out[TICKET_BYTES..TICKET_BYTES + 64].copy_from_slice(self.ticket.signature.as_slice());
+        out[TICKET_BYTES + 64..].copy_from_slice(&self.record.to_bytes());
+        out
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
+        let ticket = SignedTicket {
+            ticket: bytes[..TICKET_BYTES].try_into().ok()?,
+            signature: bytes[TICKET_BYTES..TICKET_BYTES + 64].try_into().ok()?,
+        };
+        let record = Record::from_bytes(bytes[TICKET_BYTES + 64..].try_into().ok()?);
+        Some(Self { ticket, record })
+    }
+}
+
+/// Whether there are receipts of an epoch, sealed or not.
+pub(crate) fn has(dir: &Path, epoch: Epoch) -> bool {
+    log::path_in(dir, epoch).exists() || old::is_there(dir, epoch)
+}
+
+/// Gives what is kept of each ticket of an epoch, in their order; nothing if there is none. A node may be running.
+/// Blocking.
+pub(crate) fn each_kept(
+    dir: &Path,
+    epoch: Epoch,
+    each: &mut dyn FnMut(Stored),
+) -> Result<(), LogError> {
+    if log::path_in(dir, epoch).exists() {
+        return log::each_kept(dir, epoch, each);
+    }
+    old::each_kept(dir, epoch, &mut |stored| {
+        each(stored);
+        Ok(())
+    })
 }
 
 /// What [`ReceiptLog::seal`] gives: the epoch's records by ticket id.
@@ -93,8 +164,8 @@ impl ReceiptLog {
     ///
     /// # Errors
     /// If the folder can't be used, is in use, or is damaged. Nothing is changed then.
-    pub fn open(dir: &Path, sealed: impl Fn(Epoch) -> bool) -> Result<Self, LogError> {
-        let mut journal = Journal::open(dir, sealed)?;
+    pub fn open(disk: &Disk, dir: &Path, sealed: impl Fn(Epoch) -> bool) -> Result<Self, LogError> {
+        let mut journal = Journal::open(disk, dir, sealed)?;
         let (commands, mut queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Mutex::new(journal.counts().collect()));
         let counted: Arc<Mutex<BTreeMap<Epoch, u64>>> = counts.clone();
@@ -102,9 +173,14 @@ impl ReceiptLog {
             let mut group = Vec::with_capacity(GROUP);
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
                 serve(&mut journal, &mut group);
-                let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
-                *counted = journal.counts().collect();
+                *counted.lock().unwrap_or_else(PoisonError::into_inner) =
+                    journal.counts().collect();
+                journal.compact();
+                if queue.is_empty() {
+                    journal.mark();
+                }
             }
+            journal.close();
         };
         thread::Builder::new()
             .name("receipt-log".into())
@@ -192,19 +268,20 @@ fn serve(journal: &mut Journal, group: &mut Vec<Command>) {
     for command in group.drain(..) {
         match command {
             Command::Append(stored, id, answer) => {
-                appended.push((id.epoch, journal.insert(id, &stored), answer));
+                appended.push((journal.insert(id, &stored), answer));
             }
             other => rest.push(other),
         }
     }
-    let failed = journal.make_durable();
-    for (epoch, inserted, answer) in appended {
-        let outcome = inserted.and_then(|()| match failed.get(&epoch) {
-            None => Ok(()),
-            Some(error) => {
-                tracing::error!(epoch, %error, "receipts could not be made durable");
-                Err(LogError::Stopped)
-            }
+    let durable = match appended.is_empty() {
+        true => Ok(()),
+        false => journal.make_durable(),
+    };
+    for (inserted, answer) in appended {
+        let outcome = inserted.and_then(|()| match &durable {
+            Err(LogError::Broken(why)) => Err(LogError::Broken(why.clone())),
+            Err(_) => Err(LogError::Stopped),
+            Ok(()) => Ok(()),
         });
         // Who asked may have gone; the receipt stands all the same.
         let _ = answer.send(outcome);
@@ -214,7 +291,7 @@ fn serve(journal: &mut Journal, group: &mut Vec<Command>) {
             Command::Append(..) => unreachable!("appends went before"),
             Command::Last(id, answer) => drop(answer.send(journal.last(id))),
             Command::Written(epoch) => journal.written(epoch),
-            Command::OpenEpochs(answer) => drop(answer.send(Ok(journal.open_epochs()))),
+            Command::OpenEpochs(answer) => drop(answer.send(journal.open_epochs())),
             Command::Seal(epoch, answer) => {
                 let sealing = journal.seal(epoch).map(|records| Sealing { records });
                 drop(answer.send(sealing));
@@ -222,6 +299,3 @@ fn serve(journal: &mut Journal, group: &mut Vec<Command>) {
         }
     }
 }
-
-/// What a node keeps of a ticket: the issuer's grant, the client's receipt. Each is evidence.
-pub(crate) type Kept = (SignedTicket, Record);

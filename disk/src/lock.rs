@@ -1,0 +1,35 @@
+//! One process a folder.
+
+use crate::{Disk, DiskError, failed};
+use std::fs::TryLockError;
+use std::path::{Path, PathBuf};
+
+/// Why a folder can't be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("{} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The system says no.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// A folder that is this process's alone while this lives. The system lets go of it however the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: crate::DiskFile,
+}
+
+impl Lock {
+    pub(crate) fn take(disk: &Disk, dir: &Path) -> Result<Self, LockError> {
+        disk.create_dir(dir)?;
+        let path = dir.join("lock");
+        let file = disk.open(&path)?;
+        match file.file().try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed("lock", &path)(source).into()),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! All that a node keeps, opened at its start: one order, whatever an earlier process or a power cut left.
+
+use crate::config::StartError;
+use crate::store::receipt_log::ReceiptLog;
+use crate::store::refused::RefusedTickets;
+use crate::store::segments::Segments;
+use crate::store::standing::Standing;
+use content::{OnDamage, Store};
+use contracts::Agreed;
+use disk::{Disk, DiskError, Lock, LockError};
+use protocol::{Network, NodeId};
+use std::path::{Path, PathBuf};
+
+/// Takes a node's folder for this process.
+///
+/// # Errors
+/// If another process has it, or it can't be used.
+pub(crate) fn lock(disk: &Disk, data_dir: &Path) -> Result<Lock, StartError> {
+    disk.lock(data_dir).map_err(|error| match error {
+        LockError::InUse(dir) => StartError::InUse(dir),
+        LockError::Disk(error) => error.into(),
+    })
+}
+
+/// What stands in a node's folder.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    pub(crate) manifests: PathBuf,
+    pub(crate) content: Store,
+    pub(crate) segments: Segments,
+    pub(crate) log: ReceiptLog,
+    pub(crate) refused: RefusedTickets,
+    pub(crate) standing: Standing,
+}
+
+impl Stores {
+    /// Opens or makes everything. Blocking.
+    ///
+    /// # Errors
+    /// What can't be used, or has lost what it must not lose.
+    pub(crate) fn open(
+        disk: &Disk,
+        data_dir: &Path,
+        cache_bytes: u64,
+        network: Network,
+        node: NodeId,
+        agreed: Agreed,
+    ) -> Result<Self, StartError> {
+        let manifests = data_dir.join("manifests");
+        disk.create_dir(&manifests)?;
+        let cache = data_dir.join("cache");
+        let content = Store::open(disk, &cache, cache_bytes, OnDamage::Discard)?;
+        let segments = data_dir.join("segments");
+        let segments = Segments::open(disk, segments, network, node, agreed)
+            .map_err(|error| StartError::Segments(error.to_string()))?;
+        let log = ReceiptLog::open(disk, &data_dir.join("receipts"), |epoch| {
+            segments.is_sealed(epoch)
+        })?;
+        Ok(Self {
+            manifests,
+            content,
+            segments,
+            log,
+            refused: RefusedTickets::open(disk, data_dir)?,
+            standing: Standing::open(disk, data_dir)?,
+        })
+    }
+}
+
+impl From<DiskError> for StartError {
+    fn from(error: DiskError) -> Self {
+        let DiskError { path, source, .. } = error;
+        Self::Dir { path, source }
+    }
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;
