@@ -2,7 +2,7 @@
 //! windows, from a later epoch on.
 
 use super::refused::advised;
-use super::{AdminSettings, Transaction, admin_args, connect};
+use super::acting::{AdminSettings, Transaction, admin_args, connect};
 use crate::output;
 use crate::settings::{Units, load};
 use anyhow::{Context, Result, ensure};

@@ -2,7 +2,7 @@
 //! and made by anyone when all that was attested before has become active.
 
 use super::refused::advised;
-use super::{AdminSettings, Transaction, admin_args, connect};
+use super::acting::{AdminSettings, Transaction, admin_args, connect};
 use crate::evidence::span;
 use crate::output;
 use crate::settings::load;
