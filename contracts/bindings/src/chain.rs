@@ -43,7 +43,7 @@ pub use admin::{Announced, Change, NoChange};
 pub use bonds::Verifier;
 pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
 pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest};
-pub use error::ChainError;
+pub use error::{ChainError, Incoherent};
 pub use events::{AttestationTx, CommittedLog, Overturn};
 pub use forced::{FORCED_RECORDS_MAX, ForcedChunk};
 pub use inclusion::Question;
