@@ -23,6 +23,7 @@ mod error;
 mod events;
 mod forced;
 mod inclusion;
+mod listed;
 mod manifest;
 mod money;
 mod nodes;
@@ -105,10 +106,10 @@ impl Chain {
         let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
         let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
         let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
-        let versions = versions::read(&rpc, settlement).await?;
+        let versions = listed::read(&rpc, settlement).await?;
         let agreed = Agreed::new(versions.clone())?;
         let now = rpc.latest_block().await?.timestamp;
-        let current = versions::newest_begun(&versions, now);
+        let current = listed::newest_begun(&versions, now);
         let inner = Inner {
             rpc,
             chain_id,
