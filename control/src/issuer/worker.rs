@@ -4,12 +4,13 @@ use super::{
     CLOSED_FILE, CloseError, Closed, ClosedFile, Command, Grant, IssueError, Issued, IssuerConfig,
     head, lock, log_name,
 };
+use crate::by_token::{self, ByToken};
 use crate::clock::Clock;
 use crate::durable;
 use crate::funds::Funds;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
-use crate::token_usage::{self, ByToken, TokenUsage, UsageError};
+use crate::token_usage::{TokenUsage, UsageError};
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
 };
@@ -114,7 +115,7 @@ impl Worker {
             let mut log = ClosedLog::open(&path, head(&self.config, epoch), &seal)?;
             let mut by_token = ByToken::new();
             while let Some(ticket) = log.next_ticket()? {
-                token_usage::count(&mut by_token, &ticket);
+                by_token::count(&mut by_token, &ticket);
             }
             self.usage.seal(epoch, &by_token, (self.clock)())?;
         }
@@ -208,7 +209,7 @@ impl Worker {
                 mass = sum;
                 all.extend_from_slice(&tickets);
                 for ticket in &tickets {
-                    token_usage::count(&mut pending, ticket);
+                    by_token::count(&mut pending, ticket);
                 }
                 Ok(tickets)
             });
