@@ -1,13 +1,10 @@
 //! The thread that owns the ticket logs.
 
-use super::{
-    CLOSED_FILE, CloseError, Closed, ClosedFile, Command, Grant, IssueError, Issued, IssuerConfig,
-    head, lock, log_name,
-};
+use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
+use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
 use crate::by_token::{self, ByToken};
 use crate::clock::Clock;
 use crate::durable;
-use crate::funds::Funds;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
 use crate::token_usage::{TokenUsage, UsageError};
@@ -28,7 +25,7 @@ pub(super) struct Worker {
     dir: PathBuf,
     config: IssuerConfig,
     clock: Clock,
-    funds: Arc<Funds>,
+    cover: Arc<dyn Cover>,
     logs: BTreeMap<Epoch, OpenLog>,
     reasons: Reasons,
     usage: TokenUsage,
@@ -44,7 +41,7 @@ impl Worker {
         dir: &Path,
         config: IssuerConfig,
         clock: Clock,
-        funds: Arc<Funds>,
+        cover: Arc<dyn Cover>,
         closed: Arc<Mutex<Closed>>,
         logs: Vec<Epoch>,
     ) -> Result<Self, LogError> {
@@ -53,7 +50,7 @@ impl Worker {
             dir: dir.to_owned(),
             config,
             clock,
-            funds,
+            cover,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
             usage: TokenUsage::open(dir, through)?,
@@ -153,7 +150,7 @@ impl Worker {
             std::collections::btree_map::Entry::Vacant(place) => {
                 let path = self.dir.join(log_name(epoch));
                 let log = OpenLog::open(&path, head(&self.config, epoch))?;
-                self.funds.hold(epoch, log.promised().clone());
+                self.cover.hold(epoch, log.promised().clone());
                 Ok(place.insert(log))
             }
         }
@@ -187,7 +184,7 @@ impl Worker {
         if lock(&self.closed).through >= Some(epoch) {
             return Err(IssueError::Closed(epoch));
         }
-        let funds = self.funds.clone();
+        let cover = self.cover.clone();
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
@@ -203,8 +200,8 @@ impl Worker {
             };
             let numbered = number(&config, &timeline, epoch, now, &grants, next, mass);
             *answer = numbered.and_then(|(tickets, sum)| {
-                let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
-                funds.promise(epoch, promised)?;
+                let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
+                cover.promise(epoch, &mut promised)?;
                 next += tickets.len() as u32;
                 mass = sum;
                 all.extend_from_slice(&tickets);
@@ -221,7 +218,7 @@ impl Worker {
         let first = log.count();
         if let Err(error) = log.append(&all) {
             // None of them leaves.
-            funds.hold(epoch, log.promised().clone());
+            cover.hold(epoch, log.promised().clone());
             return Err(report(error));
         }
         let count = log.count();
