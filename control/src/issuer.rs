@@ -21,9 +21,7 @@ use crate::reasons;
 use crate::ticket_log::{self, ClosedLog, Head, LogError, Seal};
 use asked::Command;
 use folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name, parse_name, read_json};
-use protocol::{
-    Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId,
-};
+use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
 use std::io;
 use std::path::{Path, PathBuf};
