@@ -11,7 +11,8 @@ use crate::output;
 use crate::settings::{folder, load, require};
 use anyhow::{Context, Result, bail, ensure};
 use args::{
-    CheckArgs, ClaimArgs, ExitArgs, ForceArgs, InitArgs, RotateArgs, RunArgs, SetPayoutArgs, WithdrawStakeArgs,
+    CheckArgs, ClaimArgs, ExitArgs, ForceArgs, InitArgs, RotateArgs, RunArgs, SetPayoutArgs,
+    WithdrawStakeArgs,
 };
 use clap::Subcommand;
 use contracts::{Chain, U256};

@@ -1,7 +1,7 @@
 //! `quittance contracts show`: what stands on the chain.
 
-use super::voters::{Waiting, waiting};
 use super::acting::{AdminSettings, admin_args, connect};
+use super::voters::{Waiting, waiting};
 use crate::output;
 use crate::settings::load;
 use anyhow::Result;
