@@ -10,7 +10,7 @@ mod said;
 
 use anyhow::{Context, Result};
 use protocol::{Package, PackageFormat};
-use said::Read;
+use said::{Named, Read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
