@@ -13,8 +13,8 @@
 //! opened, nothing is deleted, and the error names file and entry, because a ticket that is forgotten
 //! could have its index given out a second time.
 
+use crate::by_token::{self, ByToken};
 use crate::promises::{ByPayer, Promised};
-use crate::token_usage::{self, ByToken};
 use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{
     B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, Mass, MassOverflow, Network, Root,
@@ -298,7 +298,7 @@ impl OpenLog {
             bytes: ticket.bytes_max.into(),
         };
         self.promised.entry(ticket.payer).or_default().add(one);
-        token_usage::count(&mut self.by_token, ticket);
+        by_token::count(&mut self.by_token, ticket);
         Ok(())
     }
 

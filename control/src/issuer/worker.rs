@@ -1,14 +1,12 @@
 //! The thread that owns the ticket logs.
 
-use super::{
-    CLOSED_FILE, CloseError, Closed, ClosedFile, Command, Grant, IssueError, Issued, IssuerConfig,
-    head, lock, log_name,
-};
+use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
+use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
+use crate::by_token::{self, ByToken};
 use crate::clock::Clock;
-use crate::funds::Funds;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
-use crate::token_usage::{self, ByToken, TokenUsage, UsageError};
+use crate::token_usage::{TokenUsage, UsageError};
 use disk::Disk;
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
@@ -28,7 +26,7 @@ pub(super) struct Worker {
     dir: PathBuf,
     config: IssuerConfig,
     clock: Clock,
-    funds: Arc<Funds>,
+    cover: Arc<dyn Cover>,
     logs: BTreeMap<Epoch, OpenLog>,
     reasons: Reasons,
     usage: TokenUsage,
@@ -45,7 +43,7 @@ impl Worker {
         dir: &Path,
         config: IssuerConfig,
         clock: Clock,
-        funds: Arc<Funds>,
+        cover: Arc<dyn Cover>,
         closed: Arc<Mutex<Closed>>,
         logs: Vec<Epoch>,
     ) -> Result<Self, LogError> {
@@ -55,7 +53,7 @@ impl Worker {
             dir: dir.to_owned(),
             config,
             clock,
-            funds,
+            cover,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
             usage: TokenUsage::open(disk, dir, through)?,
@@ -117,7 +115,7 @@ impl Worker {
             let mut log = ClosedLog::open(&path, head(&self.config, epoch), &seal)?;
             let mut by_token = ByToken::new();
             while let Some(ticket) = log.next_ticket()? {
-                token_usage::count(&mut by_token, &ticket);
+                by_token::count(&mut by_token, &ticket);
             }
             self.usage.seal(epoch, &by_token, (self.clock)())?;
         }
@@ -155,7 +153,7 @@ impl Worker {
             std::collections::btree_map::Entry::Vacant(place) => {
                 let path = self.dir.join(log_name(epoch));
                 let log = OpenLog::open(&self.disk, &path, head(&self.config, epoch))?;
-                self.funds.hold(epoch, log.promised().clone());
+                self.cover.hold(epoch, log.promised().clone());
                 Ok(place.insert(log))
             }
         }
@@ -189,7 +187,7 @@ impl Worker {
         if lock(&self.closed).through >= Some(epoch) {
             return Err(IssueError::Closed(epoch));
         }
-        let funds = self.funds.clone();
+        let cover = self.cover.clone();
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
@@ -205,13 +203,13 @@ impl Worker {
             };
             let numbered = number(&config, &timeline, epoch, now, &grants, next, mass);
             *answer = numbered.and_then(|(tickets, sum)| {
-                let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
-                funds.promise(epoch, promised)?;
+                let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
+                cover.promise(epoch, &mut promised)?;
                 next += tickets.len() as u32;
                 mass = sum;
                 all.extend_from_slice(&tickets);
                 for ticket in &tickets {
-                    token_usage::count(&mut pending, ticket);
+                    by_token::count(&mut pending, ticket);
                 }
                 Ok(tickets)
             });
@@ -223,7 +221,7 @@ impl Worker {
         let first = log.count();
         if let Err(error) = log.append(&all) {
             // None of them leaves.
-            funds.hold(epoch, log.promised().clone());
+            cover.hold(epoch, log.promised().clone());
             return Err(report(error));
         }
         let count = log.count();
