@@ -70,8 +70,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Owner: have another price, service level or bonds hold from a later epoch on; what isn't given stays.
     ///
-    /// Verifiers and auditors take each epoch's from the chain. A control plane tells clients the service level that
-    /// it found when it started: restart it when another begins to hold.
+    /// Nodes, control planes, verifiers and auditors take each epoch's from the chain, without a restart.
     Schedule(ScheduleArgs),
     /// Owner: name another owner, who has to accept.
     TransferOwnership(TransferOwnershipArgs),

@@ -39,15 +39,8 @@ const DIRECTIONS: [(&str, &[&str]); 12] = [
     ),
     (
         "verifier",
-        // The client is there to probe with. Not the prover: builder and checker share the rules only.
-        &[
-            "protocol",
-            "transport",
-            "content",
-            "client",
-            "contracts",
-            "listener",
-        ],
+        // Not the prover: builder and checker share the rules only.
+        &["protocol", "transport", "contracts", "listener"],
     ),
     ("lies", &["protocol", "contracts", "verifier"]),
 ];
