@@ -23,6 +23,8 @@ use bonds::{BondArgs, BondVerifierArgs};
 use clap::Subcommand;
 use contracts::{Chain, ChainError, Sent};
 use deploy::DeployArgs;
+#[cfg(test)]
+pub(crate) use deploy::DeploySettings;
 use issuers::{AddIssuerArgs, BondIssuerArgs, IssuerArgs, RotateIssuerKeyArgs};
 use ownership::{AcceptOwnershipArgs, RenounceOwnershipArgs, TransferOwnershipArgs};
 use payer::{ActivateArgs, FundArgs, WithdrawArgs};

@@ -2,6 +2,9 @@
 
 #![allow(missing_docs)]
 
+#[path = "tidy/docs.rs"]
+mod docs;
+
 use protocol::Rejection;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
