@@ -7,11 +7,13 @@ use std::fs;
 use std::path::Path;
 
 /// What stands in the documents for something of a reader's own.
-const VARIABLES: [(&str, &str); 19] = [
+const VARIABLES: [(&str, &str); 21] = [
     ("$QUITTANCE_SETTLEMENT", ADDRESS),
     ("$QUITTANCE_EVIDENCE", "https://verifier.example"),
     ("$QUITTANCE_RPC", "https://rpc.example"),
     ("$NEW_VERIFIER", ADDRESS),
+    ("$SETTLED", "3"),
+    ("$EPOCH", "3"),
     ("$SETTLEMENT", ADDRESS),
     ("$VERIFIER_URL", "http://127.0.0.1:8090"),
     ("$CONTROL_URL", "http://127.0.0.1:8080"),
