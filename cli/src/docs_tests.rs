@@ -109,7 +109,10 @@ fn every_command_in_the_documents_is_one() {
             }
             let words: Vec<_> = command.iter().skip(1).map(String::as_str).collect();
             if let Some(at) = words.iter().position(|word| *word == "--config") {
-                assert!(is_for(words[at + 1], &words), "{path}: {shown}: another's file");
+                assert!(
+                    is_for(words[at + 1], &words),
+                    "{path}: {shown}: another's file"
+                );
             }
             tried += 1;
         }
