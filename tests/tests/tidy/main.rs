@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod docs;
 mod rings;
 
 use protocol::Rejection;
@@ -50,16 +51,8 @@ const DIRECTIONS: [(&str, &[&str]); 13] = [
     ),
     (
         "verifier",
-        // The client is there to probe with. Not the prover: builder and checker share the rules only.
-        &[
-            "protocol",
-            "disk",
-            "transport",
-            "content",
-            "client",
-            "contracts",
-            "listener",
-        ],
+        // Not the prover: builder and checker share the rules only.
+        &["protocol", "disk", "transport", "contracts", "listener"],
     ),
     ("lies", &["protocol", "contracts", "verifier"]),
 ];
