@@ -3,6 +3,7 @@
 //! Every call that the contracts take from an owner, an issuer's committer, a verifier, a challenger or a payer is
 //! here; what control planes, verifiers and nodes send by themselves is theirs.
 
+mod acting;
 mod bonds;
 mod deploy;
 mod issuers;
@@ -15,24 +16,16 @@ mod show;
 mod verify;
 mod voters;
 
-use crate::keys::account;
-use crate::output;
-use crate::settings::{load, settings};
 use anyhow::Result;
 use bonds::{BondArgs, BondVerifierArgs};
 use clap::Subcommand;
-use contracts::{Chain, ChainError, Sent};
 use deploy::DeployArgs;
 use issuers::{AddIssuerArgs, BondIssuerArgs, IssuerArgs, RotateIssuerKeyArgs};
 use ownership::{AcceptOwnershipArgs, RenounceOwnershipArgs, TransferOwnershipArgs};
 use payer::{ActivateArgs, FundArgs, WithdrawArgs};
 use proofs::ShortenArgs;
-use protocol::B256;
-use refused::advised;
 use schedule::ScheduleArgs;
-use serde::Serialize;
 use show::ShowArgs;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use verify::VerifyArgs;
 use voters::{ApplyArgs, SetQuorumArgs, VerifierArgs};
@@ -104,72 +97,6 @@ pub(crate) enum Command {
     /// Anyone: have the vault keep a level of the settled epoch's tree of nodes, so that every claim by it costs less.
     /// Worth it where fifty nodes and more claim by an epoch; verifiers do it by themselves (`shorten_from`).
     ShortenProofs(ShortenArgs),
-}
-
-settings! {
-    @chain
-    /// Which network, and who acts.
-    AdminSettings {
-        /// File with the acting account's private key; else QUITTANCE_ETH_KEY.
-        #[arg(long, env = "QUITTANCE_ETH_KEY_FILE", value_name = "FILE")]
-        eth_key_file: PathBuf,
-    }
-}
-
-macro_rules! admin_args {
-    ($(#[$meta:meta])* $name:ident, $settings:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, clap::Args)]
-        pub(crate) struct $name {
-            $($(#[$field_meta])* $field: $ty,)*
-            #[command(flatten)]
-            settings: $settings,
-            /// TOML file with any of these settings.
-            #[arg(long, env = "QUITTANCE_CONFIG", value_name = "FILE")]
-            config: Option<PathBuf>,
-            /// Print the result as JSON.
-            #[arg(long)]
-            json: bool,
-        }
-    };
-}
-use admin_args;
-
-/// A transaction, as printed.
-#[derive(Debug, Serialize)]
-pub(crate) struct Transaction {
-    pub(crate) tx: B256,
-    pub(crate) gas: u64,
-}
-
-impl From<Sent> for Transaction {
-    fn from(sent: Sent) -> Self {
-        Self {
-            tx: sent.tx,
-            gas: sent.gas_used,
-        }
-    }
-}
-
-async fn connect(settings: &AdminSettings, acting: bool) -> Result<Chain> {
-    let mut config = settings.chain()?;
-    if acting {
-        config.key = Some(account(settings.eth_key_file.as_deref())?);
-    }
-    Ok(Chain::connect(&config).await?)
-}
-
-/// Connects as the acting account, does one thing, prints its transaction.
-async fn act(
-    settings: AdminSettings,
-    config: Option<PathBuf>,
-    json: bool,
-    action: impl AsyncFnOnce(&Chain) -> Result<Sent, ChainError>,
-) -> Result<()> {
-    let settings = load(settings, config.as_deref())?;
-    let chain = connect(&settings, true).await?;
-    let sent = advised(&chain, action(&chain).await).await?;
-    output::print(json, &Transaction::from(sent))
 }
 
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {

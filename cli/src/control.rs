@@ -363,7 +363,7 @@ async fn serve(args: RunArgs) -> Result<()> {
     if let Some(count) = settings.replicas {
         config.replicas = count;
     }
-    let stop = crate::stop_signal()?;
+    let stop = crate::stop::stop_signal()?;
     ::control::run(config, stop).await?;
     Ok(())
 }

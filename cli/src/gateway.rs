@@ -106,7 +106,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     } else {
         eprintln!("collections are at {url}");
     }
-    let summary = gateway.run(crate::stop_signal()?).await;
+    let summary = gateway.run(crate::stop::stop_signal()?).await;
     let nodes = summary.nodes.values();
     let delivered = Delivered {
         bytes: summary.bytes,

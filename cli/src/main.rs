@@ -18,6 +18,7 @@ mod publish;
 mod route;
 mod settings;
 mod settled;
+mod stop;
 mod testnet;
 mod token;
 mod verifier;
@@ -27,8 +28,6 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// A managed decentralised CDN: cache nodes anyone can run, delivery that is proven, rewards that
@@ -139,30 +138,4 @@ fn one_thread() -> Result<Runtime> {
 
 fn several_threads() -> Result<Runtime> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// Cancelled at the first SIGINT or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    tokio::spawn(async move {
-        let mut signals = 0;
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            signals += 1;
-            if signals > 1 {
-                std::process::exit(130);
-            }
-            tracing::info!("shutting down; once more to end at once");
-            stopped.cancel();
-        }
-    });
-    Ok(stop)
 }

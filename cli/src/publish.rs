@@ -1,6 +1,7 @@
 //! `quittance publish`: hash a file or directory, sealed, upload what the control plane lacks, name it. Of what
 //! stays at an HTTP(S) origin only the outboard is uploaded.
 
+mod bar;
 mod files;
 mod origin;
 mod package;
@@ -10,9 +11,9 @@ use crate::output;
 use crate::policy::PolicyArgs;
 use crate::settings::{load, settings};
 use anyhow::{Context, Result, bail};
+use bar::progress_bar;
 use client::ControlApi;
-use files::{Source, find, hash_all};
-use indicatif::{ProgressBar, ProgressStyle};
+use files::{Source, find, hash_all, own_name};
 use protocol::{
     Address, CollectionId, ContentHash, Manifest, Package, PublishRequest, SealKeyRequest,
 };
@@ -218,25 +219,6 @@ fn published_files(
         content: entry.content,
     })
     .collect()
-}
-
-fn own_name(path: &Path) -> Result<String> {
-    let whole = path
-        .canonicalize()
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let name = whole
-        .file_name()
-        .and_then(|name| name.to_str())
-        .map(str::to_owned);
-    name.with_context(|| format!("{} has no name: give --name", path.display()))
-}
-
-fn progress_bar(length: u64, template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Uploads what isn't there: an interrupted publish goes on where it was.

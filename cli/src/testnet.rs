@@ -62,7 +62,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         stay: args.stay,
         json: args.json,
     };
-    ::testnet::run(options, crate::stop_signal()?).await
+    ::testnet::run(options, crate::stop::stop_signal()?).await
 }
 
 #[allow(clippy::print_stdout)]
@@ -89,5 +89,5 @@ async fn lie(args: Args) -> Result<()> {
         json: args.json,
         witness: None,
     };
-    ::testnet::run_lies(options, crate::stop_signal()?).await
+    ::testnet::run_lies(options, crate::stop::stop_signal()?).await
 }

@@ -82,7 +82,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
             None => ::verifier::Config::SHORTEN_FROM,
         },
     };
-    let stop = crate::stop_signal()?;
+    let stop = crate::stop::stop_signal()?;
     ::verifier::run(config, stop).await?;
     Ok(())
 }

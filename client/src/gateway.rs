@@ -26,27 +26,27 @@ mod playlist;
 mod range;
 mod reference;
 mod refusal;
+mod shared;
 mod source;
 mod target;
 
 use crate::config::ClientConfig;
-use crate::fetch::{Client, Collection, SetupError};
+use crate::fetch::{Client, SetupError};
 use crate::summary::Summary;
 use axum::Router;
 use cache::Cache;
 use cors::Origins;
-use listener::{Bounds, Connections};
+use listener::Bounds;
 use metrics::Metrics;
 use playlist::Orders;
 pub use reference::relative;
-use refusal::Refusal;
-use std::collections::HashMap;
+use shared::{HEAD_BYTES_MAX, Lookups, Shared};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,8 +62,6 @@ const BOUNDS: Bounds = Bounds {
     stall: Duration::from_secs(600),
     drain: Duration::from_secs(5),
 };
-/// Longest head of a request that is answered.
-const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Players whose next files are fetched at a time.
 const AHEAD_MAX: usize = 4;
 /// A player's buffer is a few seconds: a node that says nothing for so long is left.
@@ -128,23 +126,6 @@ pub struct Gateway {
     shared: Arc<Shared>,
 }
 
-/// What every request needs.
-#[derive(Debug)]
-struct Shared {
-    client: Client,
-    cache: Arc<Cache>,
-    orders: Orders,
-    origins: Origins,
-    metrics: Metrics,
-    lookups: Lookups,
-    ahead: usize,
-    ahead_turns: Arc<Semaphore>,
-    connections: Arc<Connections>,
-    tasks: TaskTracker,
-    /// Ends the tasks.
-    stopped: CancellationToken,
-}
-
 impl Gateway {
     /// Listens; requests wait until [`Gateway::run`]. Must be called within a tokio runtime.
     ///
@@ -197,41 +178,5 @@ impl Gateway {
             tracing::warn!("fetches were still under way when the gateway ended");
         }
         shared.client.finish().await
-    }
-}
-
-impl Shared {
-    /// A collection by name or id. Of those who ask for the same at once, one asks the control plane.
-    async fn collection(&self, id_or_name: &str) -> Result<Collection, Refusal> {
-        let _turn = self.lookups.turn(id_or_name).await;
-        let collection = self.client.collection(id_or_name).await;
-        collection.map_err(|error| Refusal::of_control(&error))
-    }
-
-    fn metrics_text(&self) -> String {
-        let summary = self.client.summary();
-        self.metrics
-            .text(&self.connections, self.cache.held(), &summary)
-    }
-}
-
-/// One at a time for each name.
-#[derive(Debug, Default)]
-struct Lookups(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
-
-impl Lookups {
-    async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // As many as there are requests under way, which connections bound.
-            all.retain(|_, turn| turn.strong_count() > 0);
-            let known = all.get(name).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let new = Arc::default();
-                all.insert(name.to_owned(), Arc::downgrade(&new));
-                new
-            })
-        };
-        turn.lock_owned().await
     }
 }

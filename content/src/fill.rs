@@ -43,8 +43,36 @@ pub enum FillError {
     },
 }
 
+impl Store {
+    /// Begins a blob whose hash and size are known and which comes in verified.
+    ///
+    /// # Errors
+    /// If it can't be created, or can never fit.
+    pub fn fill(&self, hash: ContentHash, size: u64) -> Result<Fill, StoreError> {
+        let capacity = self.capacity();
+        if size > capacity {
+            return Err(StoreError::TooLarge { size, capacity });
+        }
+        // Nothing comes of an empty content, so nothing would verify it.
+        let nothing = ContentHash::from(*blake3::hash(b"").as_bytes());
+        if size == 0 && hash != nothing {
+            return Err(StoreError::Mismatch {
+                expected: hash,
+                actual: nothing,
+            });
+        }
+        Fill::begin(
+            self.clone(),
+            hash,
+            size,
+            self.temporary()?,
+            self.temporary()?,
+        )
+    }
+}
+
 impl Fill {
-    pub(crate) fn begin(
+    fn begin(
         store: Store,
         hash: ContentHash,
         size: u64,

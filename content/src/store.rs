@@ -1,7 +1,6 @@
 //! Blobs on disk: `blobs/ab/<hash>` and `<hash>.bao`, and `incoming/` for what isn't whole yet.
 
 use crate::blob::Blob;
-use crate::fill::Fill;
 use crate::geometry::tree;
 use bao_tree::io::outboard::PreOrderOutboard;
 use bytes::Bytes;
@@ -242,33 +241,12 @@ impl Store {
         })
     }
 
-    /// Begins a blob whose hash and size are known and which comes in verified.
-    ///
-    /// # Errors
-    /// If it can't be created, or can never fit.
-    pub fn fill(&self, hash: ContentHash, size: u64) -> Result<Fill, StoreError> {
-        let capacity = self.inner.capacity;
-        if size > capacity {
-            return Err(StoreError::TooLarge { size, capacity });
-        }
-        // Nothing comes of an empty content, so nothing would verify it.
-        let nothing = ContentHash::from(*blake3::hash(b"").as_bytes());
-        if size == 0 && hash != nothing {
-            return Err(StoreError::Mismatch {
-                expected: hash,
-                actual: nothing,
-            });
-        }
-        Fill::begin(
-            self.clone(),
-            hash,
-            size,
-            self.temporary()?,
-            self.temporary()?,
-        )
+    /// Bytes that all blobs together may have.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.inner.capacity
     }
 
-    fn temporary(&self) -> Result<Temporary, StoreError> {
+    pub(crate) fn temporary(&self) -> Result<Temporary, StoreError> {
         let number = self.inner.temporaries.fetch_add(1, Ordering::Relaxed);
         let path = self.inner.dir.join("incoming").join(number.to_string());
         let file = File::options()

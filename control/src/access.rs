@@ -1,7 +1,9 @@
 //! Who may have a collection: its owner's policy against a viewer.
 
-use crate::catalogue::Collection;
-use crate::core::{Core, RouteError};
+use crate::catalogue::{Catalogue, Collection};
+use crate::clock::Clock;
+use crate::orders::Orders;
+use crate::overlay::Overlay;
 use crate::token_usage::Viewer;
 use crate::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
@@ -19,7 +21,24 @@ const CAPPED_TICKET_BYTES_MAX: u64 = 64 << 20;
 
 /// Tokens that are for all of a collection, under one of its names: that isn't looked at file by file again.
 #[derive(Debug, Default)]
-pub(crate) struct WholeTokens(Mutex<HashSet<(B256, CollectionId, String)>>);
+struct WholeTokens(Mutex<HashSet<(B256, CollectionId, String)>>);
+
+/// Keeps to owners' policies.
+pub(crate) struct Access {
+    clock: Clock,
+    catalogue: Arc<Catalogue>,
+    orders: Arc<Orders>,
+    whole: WholeTokens,
+}
+
+/// Why a viewer may not have a collection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AccessRefused {
+    #[error(transparent)]
+    Country(#[from] CountryRefused),
+    #[error(transparent)]
+    Viewer(#[from] ViewerRefused),
+}
 
 /// Why a viewer's token gets no ticket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,47 +70,26 @@ pub(crate) enum PolicyRefused {
     NoLocations,
 }
 
-impl Core {
-    /// Whether a policy can be kept to here.
-    pub(crate) fn check_policy(&self, policy: &Policy) -> Result<(), PolicyRefused> {
-        policy.check()?;
-        let overlay = self.members.overlay();
-        if policy.asks_country() && !overlay.has_locations() {
-            return Err(PolicyRefused::NoLocations);
+impl Access {
+    pub(crate) fn new(clock: Clock, catalogue: Arc<Catalogue>, orders: Arc<Orders>) -> Self {
+        Self {
+            clock,
+            catalogue,
+            orders,
+            whole: WholeTokens::default(),
         }
-        let known = overlay.zones.capabilities(&policy.requires);
-        known.map_err(|unknown| PolicyRefused::Capability(unknown.to_owned()))?;
-        Ok(())
-    }
-
-    /// Whether viewers at an address may have a collection, as far as it depends on where they are.
-    pub(crate) fn check_country(
-        &self,
-        collection: &Collection,
-        from: IpAddr,
-    ) -> Result<(), RouteError> {
-        let policy = &collection.policy;
-        if !policy.asks_country() {
-            return Ok(());
-        }
-        let overlay = self.members.overlay();
-        // A list of denied countries would let everybody in where no country is known.
-        if !overlay.has_locations() {
-            return Err(CountryRefused::Unknown.into());
-        }
-        let country = overlay.locate(from).and_then(|found| found.country);
-        Ok(policy.check_country(country)?)
     }
 
     /// Whether a viewer at an address may have a collection, by everything but what its token was used for;
     /// gives what is to be counted of the token, if there must be one. Cancel safe.
     pub(crate) async fn admit(
-        self: &Arc<Self>,
+        &self,
+        overlay: &Overlay,
         collection: &Arc<Collection>,
         token: Option<&ViewerToken>,
         from: IpAddr,
-    ) -> Result<Option<Viewer>, RouteError> {
-        self.check_country(collection, from)?;
+    ) -> Result<Option<Viewer>, AccessRefused> {
+        check_country(overlay, collection, from)?;
         if !collection.policy.needs_token() {
             // One for something else does no harm, and isn't looked at.
             return Ok(None);
@@ -111,7 +109,7 @@ impl Core {
             sessions: claims.sessions,
         };
         let key = (viewer.hash, collection.id, collection.name.clone());
-        let known = || self.whole_tokens.0.lock();
+        let known = || self.whole.0.lock();
         let is_known = known()
             .unwrap_or_else(PoisonError::into_inner)
             .contains(&key);
@@ -135,14 +133,14 @@ impl Core {
     }
 
     async fn check_whole(
-        self: &Arc<Self>,
+        &self,
         collection: &Arc<Collection>,
         token: VerifiedToken,
     ) -> Result<(), ViewerRefused> {
-        let (core, collection) = (self.clone(), collection.clone());
+        let (catalogue, collection) = (self.catalogue.clone(), collection.clone());
         // The manifest may have to be read, and may be long.
         let checked = tokio::task::spawn_blocking(move || {
-            let manifest = core.catalogue.manifest(&collection.id).map_err(|error| {
+            let manifest = catalogue.manifest(&collection.id).map_err(|error| {
                 tracing::error!(%error, "cannot read a manifest");
                 ViewerRefused::Manifest
             })?;
@@ -152,6 +150,35 @@ impl Core {
         });
         checked.await.unwrap_or(Err(ViewerRefused::Manifest))
     }
+}
+
+/// Whether a policy can be kept to here.
+pub(crate) fn check_policy(overlay: &Overlay, policy: &Policy) -> Result<(), PolicyRefused> {
+    policy.check()?;
+    if policy.asks_country() && !overlay.has_locations() {
+        return Err(PolicyRefused::NoLocations);
+    }
+    let known = overlay.zones.capabilities(&policy.requires);
+    known.map_err(|unknown| PolicyRefused::Capability(unknown.to_owned()))?;
+    Ok(())
+}
+
+/// Whether viewers at an address may have a collection, as far as it depends on where they are.
+pub(crate) fn check_country(
+    overlay: &Overlay,
+    collection: &Collection,
+    from: IpAddr,
+) -> Result<(), CountryRefused> {
+    let policy = &collection.policy;
+    if !policy.asks_country() {
+        return Ok(());
+    }
+    // A list of denied countries would let everybody in where no country is known.
+    if !overlay.has_locations() {
+        return Err(CountryRefused::Unknown);
+    }
+    let country = overlay.locate(from).and_then(|found| found.country);
+    policy.check_country(country)
 }
 
 /// How many bytes one ticket allows.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::{Core, RouteError};
 use crate::overlay::Overlay;
 use crate::testing::{PAYER, TestClock, core, core_with};
 use crate::token_usage::UsageError;
@@ -66,7 +67,7 @@ async fn route(core: &Arc<Core>, from: &str) -> Result<RouteAnswer, RouteError> 
 }
 
 fn publish(core: &Arc<Core>, policy: Policy) {
-    core.check_policy(&policy).unwrap();
+    check_policy(&core.members.overlay(), &policy).unwrap();
     let published = core
         .catalogue
         .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
@@ -153,13 +154,19 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
         deny_countries: vec!["AU".parse().unwrap()],
         ..Policy::default()
     };
-    assert_eq!(blind.check_policy(&deny), Err(PolicyRefused::NoLocations));
+    assert_eq!(
+        check_policy(&blind.members.overlay(), &deny),
+        Err(PolicyRefused::NoLocations)
+    );
     let requires = Policy {
         requires: vec!["tee".into()],
         ..Policy::default()
     };
     let unknown = PolicyRefused::Capability("tee".into());
-    assert_eq!(blind.check_policy(&requires), Err(unknown));
+    assert_eq!(
+        check_policy(&blind.members.overlay(), &requires),
+        Err(unknown)
+    );
     // Locations that went away after it was set: nobody can say who may.
     let _orders = join(&blind, 1);
     blind

@@ -1,5 +1,6 @@
 //! The process: what is opened at the start, in which order, and how it ends.
 
+use crate::access::Access;
 use crate::admin_tokens::Gate;
 use crate::bills::Bills;
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -238,6 +239,11 @@ impl Control {
         let metrics = Arc::new(Metrics::default());
         let connections = Arc::new(Connections::default());
         let ticket_ttl_ms = whole_ms(&config.ticket_ttl);
+        let access = Access::new(
+            clock.clone(),
+            opened.catalogue.clone(),
+            opened.orders.clone(),
+        );
         let core = Arc::new(Core {
             network,
             issuer_key,
@@ -267,7 +273,7 @@ impl Control {
             quotas: NetworkQuotas::new(config.network_quota),
             began: Instant::now(),
             issuer: opened.issuer.clone(),
-            whole_tokens: Default::default(),
+            access,
             metrics: metrics.clone(),
             connections: connections.clone(),
         });

@@ -1,7 +1,7 @@
 //! What HTTP handlers and the join server share, and the two decisions they make with it: where a
 //! client goes, and who fills what.
 
-use crate::access::{ViewerRefused, WholeTokens, ticket_bytes};
+use crate::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
 use crate::catalogue::{Catalogue, Collection};
 use crate::clock::Clock;
 use crate::explain::{explain, reasons};
@@ -19,6 +19,7 @@ use crate::promises::Promised;
 use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
 use crate::seal_keys::SealKeys;
+use crate::token_usage::Viewer;
 use content::Store;
 use contracts::Agreed;
 use listener::Connections;
@@ -66,7 +67,7 @@ pub(crate) struct Core {
     /// From which quotas count their time.
     pub(crate) began: Instant,
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) whole_tokens: WholeTokens,
+    pub(crate) access: Access,
     pub(crate) metrics: Arc<Metrics>,
     /// Of both HTTP listeners.
     pub(crate) connections: Arc<Connections>,
@@ -103,6 +104,15 @@ pub(crate) enum RouteError {
     Issue(#[from] IssueError),
 }
 
+impl From<AccessRefused> for RouteError {
+    fn from(refused: AccessRefused) -> Self {
+        match refused {
+            AccessRefused::Country(refused) => Self::Country(refused),
+            AccessRefused::Viewer(refused) => Self::Viewer(refused),
+        }
+    }
+}
+
 /// Why an account can't pay for deliveries: a verifier would refuse every receipt for its tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PayerError {
@@ -128,6 +138,17 @@ impl Core {
         // The answer repeats no more of a wrong name than people can read.
         let unknown = || RouteError::UnknownCollection(wanted.chars().take(80).collect());
         self.catalogue.find(wanted).ok_or_else(unknown)
+    }
+
+    /// Whether a viewer may have a collection, and what is to be counted of its token. Cancel safe.
+    async fn admit(
+        &self,
+        collection: &Arc<Collection>,
+        token: Option<&ViewerToken>,
+        from: IpAddr,
+    ) -> Result<Option<Viewer>, AccessRefused> {
+        let overlay = self.members.overlay();
+        self.access.admit(&overlay, collection, token, from).await
     }
 
     /// The decision, whichever way a client comes in.
@@ -218,7 +239,7 @@ impl Core {
         let collection = self.find(wanted)?;
         let chosen = self.decide(&collection, from, 0, self.tickets_per_route, &[]);
         let mut explained = explain(collection.id, from, &chosen);
-        let refused = self.check_country(&collection, from).err();
+        let refused = check_country(&self.members.overlay(), &collection, from).err();
         explained.refused = refused.map(|error| error.to_string());
         Ok(explained)
     }
@@ -294,7 +315,7 @@ impl Core {
         // Nodes refuse what was issued before the revocation; nothing issued after it may leave.
         check()?;
         if let Some(viewer) = &viewer {
-            self.check_token(&viewer.hash)?;
+            self.access.check_token(&viewer.hash)?;
         }
         self.metrics.tickets.add(tickets.len() as u64);
         self.members.note(collection.id, &chosen.decision);

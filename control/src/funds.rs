@@ -1,12 +1,12 @@
 //! What payers have left, read from the chain now and then, and what is promised on it.
 //!
-//! The ticket log's thread asks [`Funds::promise`] before it numbers anything, so that what is promised is what the
+//! The ticket log's thread asks [`Cover::promise`] before it numbers anything, so that what is promised is what the
 //! logs hold: they are read again after a restart, those that are open by the thread, those that are closed and
 //! not attested yet by [`Funds::read`].
 
 use crate::bills::Bills;
 use crate::clock::Clock;
-use crate::issuer::Issuer;
+use crate::issuer::{Cover, Issuer};
 use crate::ledger::Ledger;
 use crate::promises::{ByPayer, PromiseError, Promised, Promises, Reading};
 use crate::quota::PayerQuota;
@@ -66,20 +66,6 @@ impl Funds {
     fn promises(&self) -> MutexGuard<'_, Promises> {
         // It is consistent at every step at which something could panic.
         self.promises.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An epoch's tickets are these.
-    pub(crate) fn hold(&self, epoch: Epoch, tickets: ByPayer) {
-        self.promises().hold(epoch, tickets);
-    }
-
-    /// Adds a request's tickets to what is promised: all or none.
-    pub(crate) fn promise(
-        &self,
-        epoch: Epoch,
-        tickets: impl IntoIterator<Item = (Address, u64)>,
-    ) -> Result<(), PromiseError> {
-        self.promises().promise(epoch, tickets)
     }
 
     /// Sees to it that if a payer seems not to have enough left for so many tickets, the chain was asked a moment
@@ -206,6 +192,20 @@ impl Funds {
                 () = sleep(READ_PAUSE) => {}
             }
         }
+    }
+}
+
+impl Cover for Funds {
+    fn hold(&self, epoch: Epoch, tickets: ByPayer) {
+        self.promises().hold(epoch, tickets);
+    }
+
+    fn promise(
+        &self,
+        epoch: Epoch,
+        tickets: &mut dyn Iterator<Item = (Address, u64)>,
+    ) -> Result<(), PromiseError> {
+        self.promises().promise(epoch, tickets)
     }
 }
 

@@ -9,135 +9,29 @@
 //! `epoch-N.why` with the reasons, and `closed.json` with the last closed epoch, so that closed stays closed after a
 //! restart and when the clock steps back.
 
+mod asked;
+mod folder;
 mod worker;
 
+pub(crate) use asked::{CloseError, Cover, Grant, IssueError, IssuerConfig};
+
 use crate::clock::Clock;
-use crate::durable::{self, FileError, failed};
-use crate::funds::Funds;
-use crate::promises::PromiseError;
-use crate::reasons::{self, Reason};
+use crate::durable::{self, failed};
+use crate::reasons;
 use crate::ticket_log::{self, ClosedLog, Head, LogError, Seal};
-use crate::token_usage::{UsageError, Viewer};
-use contracts::Agreed;
-use protocol::{
-    Address, ClientKey, CollectionId, Epoch, FillGrant, Network, NodeId, SignedFillGrant,
-    SignedTicket, SigningKey, Ticket, TicketId,
-};
-use serde::{Deserialize, Serialize};
+use asked::Command;
+use folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name, parse_name, read_json};
+use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
 use worker::Worker;
 
 /// Requests that may wait; above it the control plane is overloaded.
 const QUEUE_REQUESTS_MAX: usize = 4096;
-
-/// What a log folder is for.
-#[derive(Debug, Clone)]
-pub(crate) struct IssuerConfig {
-    pub(crate) network: Network,
-    /// Our index in the settlement contract.
-    pub(crate) issuer: u32,
-    pub(crate) agreed: Agreed,
-    /// How long a ticket may be used, milliseconds; at least 1.
-    pub(crate) ttl_ms: u64,
-    /// Most tickets of an epoch, at most [`protocol::RECORDS_MAX`].
-    pub(crate) tickets_max: u32,
-}
-
-/// What a ticket is asked for.
-#[derive(Debug, Clone)]
-pub(crate) struct Grant {
-    pub(crate) node: NodeId,
-    pub(crate) client: ClientKey,
-    pub(crate) collection: CollectionId,
-    pub(crate) payer: Address,
-    pub(crate) bytes_max: u64,
-    /// On whose token, and what that allows.
-    pub(crate) viewer: Option<Viewer>,
-    /// Why this node, as JSON; empty if there is nothing to say.
-    pub(crate) reason: Reason,
-}
-
-/// Why no ticket was issued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum IssueError {
-    /// Epoch 0 hasn't begun.
-    #[error("the network's first epoch has not begun")]
-    BeforeGenesis,
-    /// The clock went back into an epoch whose log is closed.
-    #[error("epoch {0} is closed; this control plane's clock has gone back")]
-    Closed(Epoch),
-    /// The epoch can't take that many more.
-    #[error("epoch {0} can take no more tickets; the next one can")]
-    Full(Epoch),
-    /// A limit of 2^56 bytes or more, or the like.
-    #[error("no ticket can be issued for that collection")]
-    Form,
-    /// It isn't the payer's to pay.
-    #[error(transparent)]
-    Promise(#[from] PromiseError),
-    /// The viewer's token doesn't allow it.
-    #[error(transparent)]
-    Usage(#[from] UsageError),
-    /// Too many are waiting.
-    #[error("too many requests are waiting for tickets")]
-    Busy,
-    /// The disk doesn't take them.
-    #[error("tickets cannot be written down at the moment")]
-    Log,
-    /// The process is about to end.
-    #[error("the control plane is shutting down")]
-    Stopped,
-}
-
-/// Why an epoch could not be closed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CloseError {
-    /// By this machine's clock it isn't over.
-    #[error("epoch {0} is not over by this machine's clock")]
-    NotOver(Epoch),
-    /// The log can't be read or written.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The process is about to end.
-    #[error("the control plane is shutting down")]
-    Stopped,
-}
-
-impl From<FileError> for CloseError {
-    fn from(error: FileError) -> Self {
-        Self::Log(error.into())
-    }
-}
-
-type Issued = Result<Vec<Ticket>, IssueError>;
-
-enum Command {
-    Issue(Vec<Grant>, oneshot::Sender<Issued>),
-    Close(Epoch, oneshot::Sender<Result<(), CloseError>>),
-    Stop,
-}
-
-#[derive(Debug, Default)]
-struct Closed {
-    through: Option<Epoch>,
-    /// Epochs without an entry had no tickets.
-    seals: BTreeMap<Epoch, Seal>,
-    /// Tickets in logs that aren't closed.
-    open: BTreeMap<Epoch, u32>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClosedFile {
-    through: Epoch,
-}
 
 /// Asks the log's thread.
 pub(crate) struct Issuer {
@@ -159,7 +53,7 @@ impl Issuer {
         config: IssuerConfig,
         key: SigningKey,
         clock: Clock,
-        funds: Arc<Funds>,
+        cover: Arc<dyn Cover>,
     ) -> Result<Self, LogError> {
         durable::create_dir(dir)?;
         let mut closed = Closed::default();
@@ -185,7 +79,7 @@ impl Issuer {
             ClosedLog::open(&dir.join(log_name(*epoch)), head(&config, *epoch), seal)?;
         }
         let closed = Arc::new(Mutex::new(closed));
-        let worker = Worker::open(dir, config.clone(), clock, funds, closed.clone(), logs)?;
+        let worker = Worker::open(dir, config.clone(), clock, cover, closed.clone(), logs)?;
         let (commands, queue) = mpsc::channel(QUEUE_REQUESTS_MAX);
         let thread = thread::Builder::new()
             .name("ticket-log".into())
@@ -297,38 +191,6 @@ impl Issuer {
             }
         }
     }
-}
-
-const CLOSED_FILE: &str = "closed.json";
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these locks, and each is consistent at every step.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn head(config: &IssuerConfig, epoch: Epoch) -> Head {
-    Head {
-        network: config.network,
-        epoch,
-        issuer: config.issuer,
-    }
-}
-
-fn log_name(epoch: Epoch) -> String {
-    format!("epoch-{epoch}.log")
-}
-
-fn parse_name(name: &str) -> Option<(Epoch, &str)> {
-    let (epoch, kind) = name.strip_prefix("epoch-")?.split_once('.')?;
-    Some((epoch.parse().ok()?, kind))
-}
-
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, LogError> {
-    let bytes = fs::read(path).map_err(failed("read", path))?;
-    serde_json::from_slice(&bytes).map_err(|source| LogError::Seal {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 #[cfg(test)]

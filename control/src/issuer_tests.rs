@@ -1,9 +1,11 @@
 //! Numbers without gaps, epochs that stay closed, limits that hold.
 
 use super::*;
+use crate::funds::Funds;
 use crate::testing::{TIMELINE, agreed};
-use protocol::IssuerKey;
+use protocol::{Address, ClientKey, CollectionId, IssuerKey, Network, NodeId};
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn config() -> IssuerConfig {

@@ -32,13 +32,14 @@
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
 //! | `catalogue`, `durable` | names, policies and manifests on disk |
-//! | `access`, `viewer_tokens`, `token_usage` | whether a viewer may have a collection, and how much |
+//! | `access`, `viewer_tokens`, `by_token`, `token_usage` | whether a viewer may have a collection, and how much |
 //! | `seal_keys` | keys to sealed content |
 //! | `origins`, `origin_address` | content that stays at an HTTP(S) origin, and which origins may be asked |
 
 mod access;
 mod admin_tokens;
 mod bills;
+mod by_token;
 mod catalogue;
 mod client_network;
 mod clock;

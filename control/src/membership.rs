@@ -6,6 +6,7 @@ mod member;
 mod meter;
 mod route;
 mod status;
+mod traffic;
 
 use crate::health::{Health, Proof, Unfit};
 use crate::measured::Measured;
@@ -15,12 +16,13 @@ use member::{BLOCKED, Member};
 use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
 pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
-pub(crate) use status::INTERVAL;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+pub(crate) use traffic::INTERVAL;
+use traffic::Traffic;
 
 /// Orders that may wait for one node; a node that doesn't read gets no more.
 const ORDERS_MAX: usize = 256;
@@ -45,7 +47,7 @@ struct State {
     /// The map by which the table was made.
     overlay: Arc<Overlay>,
     measured: Measured,
-    traffic: status::Traffic,
+    traffic: Traffic,
     /// Also of nodes that aren't members now.
     held: HashMap<NodeId, Hold>,
 }
@@ -85,7 +87,7 @@ impl Members {
                 table,
                 overlay: Arc::new(overlay),
                 measured: Measured::default(),
-                traffic: status::Traffic::default(),
+                traffic: Traffic::default(),
                 held: HashMap::new(),
             }),
             config,

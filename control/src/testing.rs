@@ -4,6 +4,7 @@
     reason = "the chain's errors are as large as they are"
 )]
 
+use crate::access::Access;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::core::Core;
@@ -132,6 +133,8 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         funds.clone(),
     );
     let seal_keys = Arc::new(SealKeys::open(dir).unwrap());
+    let catalogue = Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap());
+    let orders = Arc::new(Orders::open(dir, clock.clock()).unwrap());
     Arc::new(Core {
         network: NETWORK,
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
@@ -142,7 +145,8 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         tickets_per_route: 3,
         replicas: 2,
         clock: clock.clock(),
-        catalogue: Arc::new(Catalogue::open(&dir.join("catalogue")).unwrap()),
+        access: Access::new(clock.clock(), catalogue.clone(), orders.clone()),
+        catalogue,
         store: Store::open(&dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
         origins: Origins::open(&dir.join("origins"), Allowed::default(), seal_keys.clone())
             .unwrap(),
@@ -158,7 +162,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
             overlay,
         ),
         holders: Mutex::default(),
-        orders: Arc::new(Orders::open(dir, clock.clock()).unwrap()),
+        orders,
         nodes: Arc::new(Registry::new()),
         ticket_ttl_ms: issuer_config().ttl_ms,
         gateways: Arc::default(),
@@ -168,7 +172,6 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         quotas: NetworkQuotas::new(NetworkQuota::default()),
         began: Instant::now(),
         issuer: Arc::new(issuer.unwrap()),
-        whole_tokens: Default::default(),
         metrics: Arc::default(),
         connections: Arc::default(),
     })

@@ -13,9 +13,9 @@
 //! opened, nothing is deleted, and the error names file and entry, because a ticket that is forgotten
 //! could have its index given out a second time.
 
+use crate::by_token::{self, ByToken};
 use crate::durable::{self, FileError, failed};
 use crate::promises::{ByPayer, Promised};
-use crate::token_usage::{self, ByToken};
 use protocol::{
     B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, Mass, MassOverflow, Network, Root,
     TICKET_BYTES, Ticket, TicketId, TicketLog, TicketLogError, TreeTop, keccak256,
@@ -313,7 +313,7 @@ impl OpenLog {
             bytes: ticket.bytes_max.into(),
         };
         self.promised.entry(ticket.payer).or_default().add(one);
-        token_usage::count(&mut self.by_token, ticket);
+        by_token::count(&mut self.by_token, ticket);
         Ok(())
     }
 

@@ -5,10 +5,11 @@
 //! `viewer-tokens.json`, replaced as a whole after the seal is durable, so after a crash a closed log that is
 //! not yet in it is read again. Nothing that left is forgotten, and nothing is counted twice.
 
+use crate::by_token::{ByToken, Used};
 use crate::durable::{self, FileError};
 use crate::ticket_log::LogError;
 use crate::viewer_tokens::LIFETIME_S_MAX;
-use protocol::{B256, ClientKey, Epoch, NO_VIEWER_TOKEN, Ticket, UnixMillis};
+use protocol::{B256, ClientKey, Epoch, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
@@ -47,37 +48,6 @@ pub(crate) enum UsageError {
         /// When the first of them ends.
         until: UnixMillis,
     },
-}
-
-/// What tickets on one token allow.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Used {
-    bytes: u64,
-    /// With the time at which their last ticket ends; some may have ended.
-    clients: Vec<(ClientKey, UnixMillis)>,
-}
-
-impl Used {
-    fn count(&mut self, ticket: &Ticket) {
-        self.bytes = self.bytes.saturating_add(ticket.bytes_max);
-        self.client(ticket.client, ticket.expires_at, ticket.issued_at);
-    }
-
-    fn client(&mut self, client: ClientKey, until: UnixMillis, now: UnixMillis) {
-        self.clients
-            .retain(|(known, ends)| *ends > now && *known != client);
-        self.clients.push((client, until));
-    }
-}
-
-/// An epoch's, by token.
-pub(crate) type ByToken = HashMap<B256, Used>;
-
-/// Counts a ticket.
-pub(crate) fn count(all: &mut ByToken, ticket: &Ticket) {
-    if ticket.viewer_token != NO_VIEWER_TOKEN {
-        all.entry(ticket.viewer_token).or_default().count(ticket);
-    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

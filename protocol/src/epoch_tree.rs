@@ -5,66 +5,23 @@
 
 mod bill;
 mod charge;
+mod leaf;
 mod node;
 
 pub use bill::{BILL_LEAF_BYTES, BillLeaf};
 pub use charge::{CHARGE_LEAF_BYTES, ChargeLeaf};
+pub use leaf::EpochLeaf;
 pub use node::{NODE_LEAF_BYTES, NodeLeaf};
 
 use crate::attestation::EpochRoots;
 use crate::layout::{LayoutError, Put, RECORDS_MAX, Reader};
 use crate::mass::{MassOverflow, ValueMass};
-use crate::merkle::{Element, Root, TreeTop, leaf_hash, level_below_top};
-use crate::money::AMOUNT_END;
+use crate::merkle::{Element, Root, TreeTop, level_below_top};
 use crate::{Epoch, Network};
-use std::fmt;
+use leaf::amount_mass;
 
 /// Length of the file's header.
 const HEADER_BYTES: usize = 48;
-
-/// A leaf of one of the three trees.
-pub trait EpochLeaf: Copy + Eq + fmt::Debug {
-    /// The fixed layout: `[u8; N]`.
-    type Bytes: AsRef<[u8]> + for<'a> TryFrom<&'a [u8], Error: fmt::Debug>;
-    /// Length of the fixed layout.
-    const BYTES: usize;
-    /// The mark of the tree's file.
-    const MAGIC: &'static str;
-
-    /// The fixed layout.
-    fn to_bytes(&self) -> Self::Bytes;
-
-    /// Any bytes are a leaf, if not a true one.
-    fn from_bytes(bytes: &Self::Bytes) -> Self;
-
-    /// What the tree adds up, token units.
-    fn amount(&self) -> u128;
-
-    /// Whether it may stand at this place, after that leaf.
-    fn may_stand(&self, place: u32, before: Option<&Self>) -> bool;
-
-    /// Its element in the tree.
-    ///
-    /// # Errors
-    /// If its amount is 2^96 or more.
-    fn leaf(&self) -> Result<Element<ValueMass>, MassOverflow> {
-        Ok(Element {
-            hash: leaf_hash(self.to_bytes().as_ref()),
-            mass: amount_mass(self.amount())?,
-        })
-    }
-}
-
-/// Amounts are narrower than the lane that adds them up.
-fn amount_mass(amount: u128) -> Result<ValueMass, MassOverflow> {
-    if amount >= AMOUNT_END {
-        return Err(MassOverflow {
-            lane: "amount",
-            bits: 96,
-        });
-    }
-    ValueMass::new(amount)
-}
 
 /// All leaves of one tree of an epoch, as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

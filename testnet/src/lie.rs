@@ -10,30 +10,31 @@ mod report;
 mod stage;
 mod staged;
 mod tell;
+mod wait;
+mod who;
+mod witness;
 
 pub use report::{BountyLine, LieLine, LieReport};
+pub use who::Who;
+pub use witness::{Standing, Witness};
 
 use crate::audit::audit_epoch;
-use crate::clock::now_ms;
 use crate::network::{Network, NetworkConfig};
 use crate::report::{short, tokens};
 use crate::run::{chain_line, claim_all, in_folder, show_stay, write_package};
 use crate::steps::Steps;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use contracts::challenge::{Contract, Kind};
-use contracts::{Address, Chain, Status, U256};
+use contracts::challenge::Kind;
+use contracts::{Chain, Status, U256};
 use lies::{ISSUER_LIES, Plant, plants};
-use protocol::Epoch;
-use serde::{Serialize, Serializer};
 use stage::{CHEATED_OPERATOR, Stage};
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 use tell::Teller;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use wait::{now_s, until};
+use who::says;
 
 /// Seconds of an epoch: enough for everything that has to happen in it.
 const EPOCH_SECONDS: u32 = 20;
@@ -41,55 +42,6 @@ const EPOCH_SECONDS: u32 = 20;
 const FORCE_SECONDS: u32 = 6;
 /// Seconds that a lie stands open: an audit and two transactions.
 const CHALLENGE_SECONDS: u32 = 20;
-/// How much longer than it should take something is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Who tells a lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
-    /// A verifier, in what it attests.
-    Verifier,
-    /// An issuer, in what it signs and commits.
-    Issuer,
-    /// A node, in what it forces.
-    Node,
-}
-
-impl Who {
-    /// Who tells the lies that a challenge shows.
-    pub fn tells(kind: Kind) -> Self {
-        match (kind, kind.contract()) {
-            (Kind::ForcedInvalid, _) => Self::Node,
-            (_, Contract::IssuerChallenges) => Self::Issuer,
-            _ => Self::Verifier,
-        }
-    }
-
-    fn article(self) -> &'static str {
-        match self {
-            Self::Issuer => "an",
-            Self::Verifier | Self::Node => "a",
-        }
-    }
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Verifier => "verifier",
-            Self::Issuer => "issuer",
-            Self::Node => "node",
-        })
-    }
-}
-
-impl Serialize for Who {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
 /// Which lies, and where.
 #[derive(Debug, Clone)]
 pub struct LieOptions {
@@ -107,40 +59,6 @@ pub struct LieOptions {
     pub witness: Option<Witness>,
 }
 
-/// Looks at an attestation while it stands, a lie before it is challenged or the truth, and may object. Blocking.
-#[derive(Clone)]
-pub struct Witness(Arc<Look>);
-
-type Look = dyn Fn(&Standing) -> Result<(), String> + Send + Sync;
-
-impl Witness {
-    /// One that is asked so.
-    pub fn new(look: impl Fn(&Standing) -> Result<(), String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(look))
-    }
-}
-
-impl fmt::Debug for Witness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness")
-    }
-}
-
-/// An attestation that stands.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// The chain's JSON-RPC.
-    pub rpc: String,
-    /// The settlement contract.
-    pub settlement: Address,
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The folder with its evidence.
-    pub evidence: PathBuf,
-    /// The lie that is told in it; `None` if it is true.
-    pub lie: Option<Kind>,
-}
-
 const HELP: &str = "\
 Lies for `quittance testnet --lie KIND`: each is a challenge's name, with who lies and how. Several go with commas
 between them, and `all` is all of them, one after the other.
@@ -151,10 +69,6 @@ lie and shows it on chain; the liar's bond pays; the honest verifier attests the
 what is theirs. Exit 0 if all of that went well.
 
 ";
-
-fn says(kind: Kind) -> &'static str {
-    lies::says(kind).unwrap_or("lies")
-}
 
 /// All lies, a line each.
 pub fn lie_help() -> String {
@@ -428,20 +342,4 @@ async fn withdraw(network: &Network, lines: &[LieLine]) -> Result<Vec<BountyLine
         });
     }
     Ok(bounties)
-}
-
-fn now_s() -> u64 {
-    now_ms() / 1000
-}
-
-/// Waits for something that should be so at a moment, Unix seconds, or soon after.
-async fn until(what: &str, due: u64, mut look: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    while !look().await? {
-        ensure!(
-            now_s() < due.saturating_add(PATIENCE.as_secs()),
-            "waited in vain for {what}"
-        );
-        sleep(LOOK).await;
-    }
-    Ok(())
 }

@@ -12,7 +12,10 @@ mod source;
 mod spool;
 mod store;
 
-pub(crate) use bundle::numbered;
+pub(crate) use bundle::{
+    BILLS_FILE, CHARGES_FILE, PREVIOUS_BILLS_FILE, PREVIOUS_FILE, PROBES_FILE, REJECTIONS_FILE,
+    TREE_FILE, numbered,
+};
 pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, is_file_name};
 pub use opened::OpenEvidence;
 pub use source::{EvidenceSource, FetchError};
@@ -27,14 +30,6 @@ use protocol::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-pub(crate) const TREE_FILE: &str = "tree.qtree";
-pub(crate) const BILLS_FILE: &str = "bills.qbil";
-pub(crate) const CHARGES_FILE: &str = "charges.qchg";
-pub(crate) const PREVIOUS_FILE: &str = "previous.qtree";
-pub(crate) const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
-pub(crate) const PROBES_FILE: &str = "probes.json";
-pub(crate) const REJECTIONS_FILE: &str = "rejections.json";
 
 /// A line of `rejections.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +119,13 @@ pub enum EvidenceError {
         /// What the header says.
         issuer: u32,
     },
+}
+
+impl Bundle {
+    /// The bundle over these files.
+    pub fn of(evidence: &Evidence, files: &BTreeMap<String, Vec<u8>>) -> Self {
+        Self::over(evidence.network(), evidence.epoch(), files)
+    }
 }
 
 impl Evidence {

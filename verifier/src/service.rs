@@ -11,12 +11,13 @@
 mod backoff;
 mod outcome;
 mod shortener;
+mod turn;
 
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
-use crate::evidence::{Evidence, EvidenceStore, FetchError, StoreError};
-use crate::gather::{Gatherer, LogsMissing};
-use crate::judge::{JudgeError, Previous};
+use crate::evidence::{Evidence, EvidenceStore, StoreError};
+use crate::gather::Gatherer;
+use crate::judge::Previous;
 use crate::recheck::check;
 use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
@@ -35,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use turn::{Turn, TurnError};
 
 /// Nodes get so long even if the deadline passed while the verifier was away.
 const GRACE_MAX: Duration = Duration::from_secs(10);
@@ -73,41 +75,6 @@ pub enum RunError {
     /// The chain isn't what the configuration says.
     #[error(transparent)]
     Chain(Box<ChainError>),
-}
-
-/// Why a turn didn't get to its end. All are tried again.
-#[derive(Debug, thiserror::Error)]
-enum TurnError {
-    #[error(transparent)]
-    Chain(Box<ChainError>),
-    #[error(transparent)]
-    Logs(#[from] LogsMissing),
-    #[error("the evidence of epoch {epoch}, which the next one builds on, can't be had: {detail}")]
-    Previous { epoch: Epoch, detail: String },
-    #[error("epoch {epoch} can't be judged: {source}")]
-    Judge { epoch: Epoch, source: JudgeError },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("cannot read own evidence: {0}")]
-    Evidence(#[from] FetchError),
-    #[error("the chain changed while epoch {0} was judged; judging it again")]
-    Changed(Epoch),
-    #[error("a worker failed: {0}")]
-    Worker(#[from] tokio::task::JoinError),
-}
-
-impl From<ChainError> for TurnError {
-    fn from(error: ChainError) -> Self {
-        Self::Chain(Box::new(error))
-    }
-}
-
-/// How a turn ended well.
-enum Turn {
-    /// Nothing to do yet.
-    Waiting(String),
-    /// An epoch is done; the next may be due.
-    Done,
 }
 
 /// An epoch that is judged and whose evidence is on disk.

@@ -1,6 +1,6 @@
 //! What verifiers put up, how they get it back, and what challengers earned of it.
 
-use super::{AdminSettings, act, admin_args};
+use super::acting::{AdminSettings, act, admin_args};
 use anyhow::Result;
 use contracts::U256;
 use std::path::PathBuf;

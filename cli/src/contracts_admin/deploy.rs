@@ -1,6 +1,6 @@
 //! `quittance contracts deploy`: a new network, by defaults that suit one that is to last.
 
-use super::admin_args;
+use super::acting::admin_args;
 use crate::keys::account;
 use crate::output;
 use crate::settings::{Units, load, require, settings};

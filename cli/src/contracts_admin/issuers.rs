@@ -1,6 +1,6 @@
 //! Who issues tickets, with which key, and with what at stake.
 
-use super::{AdminSettings, act, admin_args};
+use super::acting::{AdminSettings, act, admin_args};
 use anyhow::Result;
 use contracts::U256;
 use protocol::{Address, Epoch, IssuerKey};

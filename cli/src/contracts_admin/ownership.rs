@@ -1,6 +1,6 @@
 //! Whose network it is.
 
-use super::{AdminSettings, act, admin_args};
+use super::acting::{AdminSettings, act, admin_args};
 use anyhow::{Result, ensure};
 use protocol::Address;
 use std::path::PathBuf;

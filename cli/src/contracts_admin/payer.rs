@@ -1,7 +1,7 @@
 //! What payers deposit, how they get back what they aren't billed, and the epoch that both are reckoned by.
 
+use super::acting::{AdminSettings, Transaction, act, admin_args, connect};
 use super::refused::advised;
-use super::{AdminSettings, Transaction, act, admin_args, connect};
 use crate::keys::account;
 use crate::output;
 use crate::settings::{load, require, settings};

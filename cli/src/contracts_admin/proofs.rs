@@ -1,6 +1,7 @@
 //! `quittance contracts shorten-proofs`: where many nodes claim, each pays less.
 
-use super::{Transaction, admin_args, advised};
+use super::acting::{Transaction, admin_args};
+use super::refused::advised;
 use crate::keys::account;
 use crate::output;
 use crate::settings::{load, require, settings};

@@ -1,8 +1,8 @@
 //! `quittance contracts schedule`: another price, service level or bonds, other epochs or
 //! windows, from a later epoch on.
 
+use super::acting::{AdminSettings, Transaction, admin_args, connect};
 use super::refused::advised;
-use super::{AdminSettings, Transaction, admin_args, connect};
 use crate::output;
 use crate::settings::{Units, load};
 use anyhow::{Context, Result, ensure};

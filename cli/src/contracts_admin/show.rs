@@ -1,7 +1,7 @@
 //! `quittance contracts show`: what stands on the chain.
 
+use super::acting::{AdminSettings, admin_args, connect};
 use super::voters::{Waiting, waiting};
-use super::{AdminSettings, admin_args, connect};
 use crate::output;
 use crate::settings::load;
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! `quittance contracts verify`: is a network what its deployer says?
 
-use super::admin_args;
+use super::acting::admin_args;
 use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result};

@@ -1,8 +1,8 @@
 //! Who attests, and how many must agree. Before the genesis a change is made at once; after it, it is announced,
 //! and made by anyone when all that was attested before has become active.
 
+use super::acting::{AdminSettings, Transaction, admin_args, connect};
 use super::refused::advised;
-use super::{AdminSettings, Transaction, admin_args, connect};
 use crate::evidence::span;
 use crate::output;
 use crate::settings::load;

@@ -1,6 +1,6 @@
 //! `quittance node check`: hold issuers to the tickets they signed; show on chain what their logs leave out.
 
-use super::CheckArgs;
+use super::args::CheckArgs;
 use crate::audit::{self, Bar, Sending, challenge, print};
 use crate::keys;
 use crate::output;

@@ -1,6 +1,6 @@
 //! `quittance node claim`: what a node earned, up to the newest epoch that is past its challenge window.
 
-use super::ClaimArgs;
+use super::args::ClaimArgs;
 use super::registered::Registered;
 use crate::output;
 use crate::settings::{load, require};

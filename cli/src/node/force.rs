@@ -1,6 +1,6 @@
 //! `quittance node force`: a node's records of an epoch on chain, so that no verifier can leave them out.
 
-use super::ForceArgs;
+use super::args::ForceArgs;
 use super::registered::Registered;
 use crate::output;
 use crate::settings::{folder, load, require};

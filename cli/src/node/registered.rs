@@ -1,7 +1,7 @@
 //! What an operator does with a node that is registered: change where it is paid, rotate its key, leave, get the
 //! stake back.
 
-use super::{ExitArgs, NodeSettings, RotateArgs, SetPayoutArgs, WithdrawStakeArgs};
+use super::args::{ExitArgs, NodeSettings, RotateArgs, SetPayoutArgs, WithdrawStakeArgs};
 use crate::contracts_admin::refused::advised;
 use crate::keys::{account, signing_key, signing_key_or_new};
 use crate::output;

@@ -1,6 +1,6 @@
 //! The files that are published: found, hashed, sealed, each with its media type.
 
-use super::progress_bar;
+use super::bar::progress_bar;
 use anyhow::{Context, Result, bail, ensure};
 use protocol::{ContentHash, Entry, Manifest, SealKey, SealNonce};
 use seal::{FileSeal, NonceHasher};
@@ -27,7 +27,7 @@ pub(super) struct Source {
 pub(super) fn find(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     let meta = fs::metadata(root).with_context(|| format!("cannot read {}", root.display()))?;
     if meta.is_file() {
-        return Ok(vec![(super::own_name(root)?, root.to_owned())]);
+        return Ok(vec![(own_name(root)?, root.to_owned())]);
     }
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), root.to_owned())];
@@ -171,6 +171,18 @@ pub(super) fn media_type(path: &Path) -> String {
         }
     };
     registered.to_owned()
+}
+
+/// A path's last part.
+pub(super) fn own_name(path: &Path) -> Result<String> {
+    let whole = path
+        .canonicalize()
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let name = whole
+        .file_name()
+        .and_then(|name| name.to_str())
+        .map(str::to_owned);
+    name.with_context(|| format!("{} has no name: give --name", path.display()))
 }
 
 #[cfg(test)]

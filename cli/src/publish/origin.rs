@@ -4,8 +4,8 @@
 //! no other content ever gets it. A reading that breaks off goes on where it was, as long as the origin says
 //! that it is the same file.
 
+use super::bar::progress_bar;
 use super::files::media_type;
-use super::progress_bar;
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use content::write_outboard;

@@ -6,9 +6,11 @@
 
 mod dash;
 mod hls;
+mod said;
 
 use anyhow::{Context, Result};
 use protocol::{Package, PackageFormat};
+use said::{Named, Read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -17,40 +19,6 @@ use std::path::PathBuf;
 const PLAYLIST_BYTES_MAX: u64 = 4 << 20;
 /// Missing files that are named.
 const NAMED_MAX: usize = 5;
-
-/// What playlists say.
-#[derive(Debug, Default)]
-struct Read {
-    /// Variants or representations, by what tells them apart.
-    renditions: BTreeSet<String>,
-    segments: u64,
-    /// What is named, by where.
-    named: Vec<Named>,
-}
-
-/// A reference in a playlist.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Named {
-    /// The playlist's path.
-    playlist: String,
-    /// The file that is meant; none if it is outside of what is published.
-    path: Option<String>,
-    /// As it stands there.
-    reference: String,
-}
-
-/// What `reference` in the playlist means; nothing if that is elsewhere.
-fn named(playlist: &str, base: &str, reference: &str) -> Option<Named> {
-    let scheme = reference.split(['/', '?', '#']).next().unwrap_or_default();
-    if reference.starts_with("//") || scheme.contains(':') {
-        return None;
-    }
-    Some(Named {
-        playlist: playlist.to_owned(),
-        path: client::relative(base, reference),
-        reference: reference.chars().take(200).collect(),
-    })
-}
 
 /// The packages found, and what is missing in them, as a sentence.
 #[derive(Debug)]

@@ -3,9 +3,10 @@
 use super::conditional::{EntityTag, Verdict};
 use super::range::{Asked, asked};
 use super::refusal::Refusal;
+use super::shared::{HEAD_BYTES_MAX, Shared};
 use super::source::{Source, Wanted};
 use super::target::{self, Target};
-use super::{HEAD_BYTES_MAX, Shared, cors, page, playlist};
+use super::{cors, page, playlist};
 use crate::pool::Way;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};

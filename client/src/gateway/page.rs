@@ -1,7 +1,8 @@
 //! Two plain pages for people: the collections there are, and a collection's files.
 
 use super::refusal::Refusal;
-use super::{Shared, target};
+use super::shared::Shared;
+use super::target;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use std::fmt::Write;

@@ -5,9 +5,9 @@
 //! ask for all there is, take a little and stop or leave, and what a node has sent by then is in vain. A
 //! player that takes all it can get soon gets large pieces.
 
-use super::Shared;
 use super::cache::{Filling, Key, Opened, Reader};
 use super::playlist::Kind;
+use super::shared::Shared;
 use crate::fetch::{Client, Collection, FetchError};
 use crate::opening::applied;
 use crate::pool::Way;

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use protocol::{Epoch, RewardTerms, ServiceTargets, Timeline, Windows};
 
-use crate::{Parameters, Version};
+use crate::chain::{Incoherent, Parameters, Version};
 
 /// The versions of the parameters that are known. Cheap to clone; clones see the same.
 #[derive(Clone, Debug)]
@@ -20,16 +20,6 @@ pub struct Agreed {
 struct Known {
     timeline: Timeline,
     versions: Vec<Version>,
-}
-
-/// Versions that don't follow from each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the parameters from epoch {first_epoch} on don't follow the ones before: this isn't a settlement contract of Quittance"
-)]
-pub struct Incoherent {
-    /// The first epoch of the version that doesn't.
-    pub first_epoch: Epoch,
 }
 
 impl Known {

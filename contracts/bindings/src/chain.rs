@@ -18,11 +18,13 @@ mod admin;
 mod bonds;
 mod challenges;
 mod deploy;
+mod deployment;
 mod epochs;
 mod error;
 mod events;
 mod forced;
 mod inclusion;
+mod listed;
 mod manifest;
 mod money;
 mod nodes;
@@ -42,8 +44,9 @@ use alloy::sol_types::SolCall;
 pub use admin::{Announced, Change, NoChange};
 pub use bonds::Verifier;
 pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
-pub use deploy::{DeployConfig, Deployment, TokenConfig, deploy, deploy_manifest};
-pub use error::ChainError;
+pub use deploy::{deploy, deploy_manifest};
+pub use deployment::{DeployConfig, Deployment, TokenConfig};
+pub use error::{ChainError, Incoherent};
 pub use events::{AttestationTx, CommittedLog, Overturn};
 pub use forced::{FORCED_RECORDS_MAX, ForcedChunk};
 pub use inclusion::Question;
@@ -105,10 +108,10 @@ impl Chain {
         let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
         let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
         let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
-        let versions = versions::read(&rpc, settlement).await?;
+        let versions = listed::read(&rpc, settlement).await?;
         let agreed = Agreed::new(versions.clone())?;
         let now = rpc.latest_block().await?.timestamp;
-        let current = versions::newest_begun(&versions, now);
+        let current = listed::newest_begun(&versions, now);
         let inner = Inner {
             rpc,
             chain_id,

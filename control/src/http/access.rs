@@ -1,7 +1,6 @@
 //! Routes, each with who may ask for it, and the one place where that is checked.
 
 use super::error::Refusal;
-use super::{REQUEST_TIMEOUT, ROUTE_BYTES_MAX};
 use crate::admin_tokens::{Caller, Gate, Role};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Request, State};
@@ -14,7 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// Time for everything but the body of an upload.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest route request: a name, a key and some hundred excluded nodes.
+pub(super) const ROUTE_BYTES_MAX: usize = 64 << 10;
 /// Characters of a path that are logged.
 const PATH_CHARS_MAX: usize = 200;
 

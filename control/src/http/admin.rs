@@ -23,7 +23,7 @@
 //! account pays for ([`Caller::may_touch`](crate::admin_tokens::Caller::may_touch)).
 
 use super::access::{Route, Who, router};
-use super::publish::Publishing;
+use super::state::{Admin, Publishing};
 use super::{blobs, openapi, orders, origin, page, publish, read, status};
 use crate::admin_tokens::{Gate, Role};
 use crate::core::Core;
@@ -31,14 +31,6 @@ use crate::status::Board;
 use axum::Router;
 use axum::http::Method;
 use std::sync::Arc;
-
-#[derive(Clone)]
-pub(super) struct Admin {
-    pub(super) core: Arc<Core>,
-    pub(super) publishing: Arc<Publishing>,
-    pub(super) board: Arc<Board>,
-    pub(super) gate: Arc<Gate>,
-}
 
 /// What the admin API is told before it serves.
 pub(crate) struct AdminConfig {

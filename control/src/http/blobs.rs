@@ -1,32 +1,22 @@
 //! Contents that owners and operators upload.
 
-use super::admin::Admin;
+use super::bodies::{length_of, no_room, parse_hash, piece};
 use super::error::Refusal;
+use super::owners::keep;
+use super::state::Admin;
 use crate::admin_tokens::Caller;
 use crate::core::Core;
-use crate::handed_in::HandedInError;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use content::{Store, StoreError};
-use futures::StreamExt;
-use protocol::{Address, ContentHash};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
+use protocol::ContentHash;
 
-/// Longest pause between two pieces of an upload.
-const UPLOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Bytes gathered before they are written or hashed: each time leaves the runtime.
 const PART_BYTES: usize = 1 << 20;
-
-pub(super) fn parse_hash(text: &str) -> Result<ContentHash, Refusal> {
-    text.parse()
-        .map_err(|error: protocol::IdError| Refusal::bad_request(error.to_string()))
-}
 
 /// `HEAD /v1/blobs/{hash}`: 200 with its length if the caller has handed it in, 404 if not, whoever else has.
 pub(super) async fn blob_head(
@@ -55,16 +45,6 @@ async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
     let store = store.clone();
     let found = tokio::task::spawn_blocking(move || store.get(&hash)).await;
     Some(found.ok()??.size())
-}
-
-/// How long a body is said to be.
-pub(super) fn length_of(headers: &HeaderMap) -> Result<u64, Refusal> {
-    let length = headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
-    length.ok_or_else(|| {
-        let error = "an upload needs its length in Content-Length";
-        Refusal::new(StatusCode::LENGTH_REQUIRED, error)
-    })
 }
 
 /// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if the caller had handed it in already. What is here
@@ -100,40 +80,6 @@ pub(super) async fn blob_put(
         Some(_) => StatusCode::OK,
         None => StatusCode::CREATED,
     })
-}
-
-/// Keeps who handed a content in.
-pub(super) async fn keep(
-    core: &Arc<Core>,
-    account: Option<Address>,
-    hash: ContentHash,
-) -> Result<(), Refusal> {
-    let core = core.clone();
-    let kept = tokio::task::spawn_blocking(move || core.handed_in.keep(account, [hash])).await;
-    let kept = kept.map_err(|_| Refusal::internal())?;
-    kept.map_err(|error| unkept(&error))
-}
-
-pub(super) fn unkept(error: &HandedInError) -> Refusal {
-    tracing::error!(%error, "cannot keep who handed contents in");
-    match error {
-        HandedInError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
-        HandedInError::File(file) if file.is_full() => no_room(),
-        HandedInError::File(_) => Refusal::internal(),
-    }
-}
-
-/// The next piece of an upload; `None` at its end.
-pub(super) async fn piece(body: &mut BodyDataStream) -> Result<Option<Bytes>, Refusal> {
-    match timeout(UPLOAD_PAUSE_MAX, body.next()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(_))) => Err(Refusal::bad_request("the upload broke off")),
-        Err(_) => Err(Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "the upload made no progress",
-        )),
-    }
 }
 
 /// The next pieces together; nothing at the end.
@@ -204,9 +150,4 @@ fn stored(error: StoreError) -> Refusal {
             Refusal::internal()
         }
     }
-}
-
-pub(super) fn no_room() -> Refusal {
-    let error = "the control plane's disk is full";
-    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error)
 }

@@ -16,20 +16,23 @@
 //! | `GET /healthz` | whether it is up |
 //!
 //! The admin API is in [`mod@admin`]. Refusals are `{"error": "one sentence"}`. Everything but an upload ends
-//! within [`REQUEST_TIMEOUT`]; an upload ends when it makes no progress.
+//! within [`REQUEST_TIMEOUT`](access::REQUEST_TIMEOUT); an upload ends when it makes no progress.
 
 mod access;
 mod admin;
 mod blobs;
+mod bodies;
 mod client_address;
 mod error;
 mod openapi;
 mod orders;
 mod origin;
+mod owners;
 mod page;
 mod publish;
 mod read;
 mod redirect;
+mod state;
 mod status;
 
 use crate::core::Core;
@@ -39,15 +42,12 @@ use axum::Router;
 use axum::http::Method;
 use ipnet::IpNet;
 use listener::{Bounds, Connections};
+use state::Web;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Time for everything but the body of an upload.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest route request: a name, a key and some hundred excluded nodes.
-const ROUTE_BYTES_MAX: usize = 64 << 10;
 /// What connections may take. A head has room for a viewer's token.
 const BOUNDS: Bounds = Bounds {
     connections: 4096,
@@ -56,12 +56,6 @@ const BOUNDS: Bounds = Bounds {
     stall: Duration::from_secs(60),
     drain: Duration::from_secs(5),
 };
-
-#[derive(Clone)]
-struct Web {
-    core: Arc<Core>,
-    trusted_proxies: Arc<[IpNet]>,
-}
 
 fn public_routes() -> Vec<Route<Web>> {
     use Who::Anyone;

@@ -1,9 +1,9 @@
 //! What owners and operators have nodes do.
 
-use super::admin::Admin;
-use super::blobs::no_room;
+use super::bodies::no_room;
 use super::error::Refusal;
-use super::publish::{check_ticket, not_yours};
+use super::owners::{check_ticket, not_yours};
+use super::state::Admin;
 use crate::admin_tokens::{Caller, Role};
 use crate::core::OrderError;
 use crate::orders::OrdersError;

@@ -1,8 +1,9 @@
 //! Content that stays at an HTTP(S) origin: publishers hand in its outboard.
 
-use super::admin::Admin;
-use super::blobs::{keep, length_of, no_room, parse_hash, piece};
+use super::bodies::{length_of, no_room, parse_hash, piece};
 use super::error::Refusal;
+use super::owners::keep;
+use super::state::Admin;
 use crate::admin_tokens::Caller;
 use crate::durable::failed;
 use crate::origins::OriginError;

@@ -1,8 +1,10 @@
 //! What owners and operators publish: contents that they uploaded, under a name.
 
-use super::admin::Admin;
-use super::blobs::{no_room, piece, unkept};
+use super::bodies::{no_room, piece};
 use super::error::Refusal;
+use super::owners::{check_ticket, not_yours, unkept};
+use super::state::Admin;
+use crate::access;
 use crate::admin_tokens::Caller;
 use crate::catalogue::{Collection, PublishError};
 use crate::core::Core;
@@ -22,50 +24,11 @@ use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Uploads at once.
-const UPLOADS_MAX: usize = 32;
-/// Publications being checked at once: each may hold its 32 MiB of JSON.
-const PUBLICATIONS_MAX: usize = 4;
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
 const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
 /// Missing contents that a refusal names.
 const MISSING_NAMED_MAX: usize = 5;
-
-/// The bounds of what is published.
-pub(super) struct Publishing {
-    pub(super) blob_bytes_max: u64,
-    uploads: Semaphore,
-    publications: Semaphore,
-    /// Held from looking whose a name is to taking it.
-    naming: Mutex<()>,
-}
-
-impl Publishing {
-    pub(super) fn new(blob_bytes_max: u64) -> Self {
-        Self {
-            blob_bytes_max,
-            uploads: Semaphore::new(UPLOADS_MAX),
-            publications: Semaphore::new(PUBLICATIONS_MAX),
-            naming: Mutex::default(),
-        }
-    }
-
-    /// A turn to upload.
-    pub(super) fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.uploads.try_acquire().map_err(|_| {
-            let error = "too many uploads at once";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
-        })
-    }
-}
-
-/// What an owner may not touch.
-pub(super) fn not_yours(what: &str) -> Refusal {
-    let error = format!("{what} is another owner's");
-    Refusal::new(StatusCode::FORBIDDEN, error)
-}
 
 /// `GET /v1/tickets/{id}/why`: why a ticket that was issued here names its node.
 pub(super) async fn ticket_reason(
@@ -90,29 +53,6 @@ pub(super) async fn ticket_reason(
             Err(Refusal::internal())
         }
         Err(_) => Err(Refusal::internal()),
-    }
-}
-
-/// Whether a caller may touch a ticket: an owner, what its account pays for.
-pub(super) async fn check_ticket(
-    web: &Admin,
-    caller: &Caller,
-    ticket: TicketId,
-) -> Result<(), Refusal> {
-    if caller.account.is_none() {
-        return Ok(());
-    }
-    let issuer = web.core.issuer.clone();
-    let found = tokio::task::spawn_blocking(move || issuer.ticket(ticket)).await;
-    let found = found.map_err(|_| Refusal::internal())?;
-    let found = found.map_err(|error| {
-        tracing::error!(%error, "cannot read a ticket");
-        Refusal::internal()
-    })?;
-    match found {
-        Some(found) if caller.may_touch(found.payer) => Ok(()),
-        // Whether there is such a ticket of another's is nobody's business.
-        _ => Err(not_yours(&format!("ticket {ticket}"))),
     }
 }
 
@@ -260,7 +200,7 @@ fn publish(
 }
 
 fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
-    let refused = core.check_policy(policy);
+    let refused = access::check_policy(&core.members.overlay(), policy);
     refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 

@@ -1,9 +1,8 @@
 //! What everybody may ask.
 
-use super::Web;
-use super::admin::Admin;
 use super::client_address::client_address;
 use super::error::Refusal;
+use super::state::{Admin, Web};
 use crate::core::{Core, RouteError};
 use crate::ticket_log::{ClosedLog, LogError};
 use axum::Json;

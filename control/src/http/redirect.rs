@@ -1,8 +1,8 @@
 //! Ordinary players: redirects to gateways, playlists that name them, and steering while they play.
 
-use super::Web;
 use super::client_address::client_address;
 use super::error::Refusal;
+use super::state::Web;
 use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use crate::playlist::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};

@@ -1,7 +1,7 @@
 //! How the network is: once, or every second.
 
-use super::admin::Admin;
 use super::error::Refusal;
+use super::state::Admin;
 use crate::admin_tokens::Caller;
 use axum::body::Body;
 use axum::extract::State;

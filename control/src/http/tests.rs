@@ -1,5 +1,6 @@
 //! Real HTTP on the loopback: what is refused, as carefully as what is answered.
 
+use super::access::ROUTE_BYTES_MAX;
 use super::*;
 use crate::admin_tokens::{Gate, TokenFile};
 use crate::bills::Bills;

@@ -1,15 +1,13 @@
 //! The thread that owns the ticket logs.
 
-use super::{
-    CLOSED_FILE, CloseError, Closed, ClosedFile, Command, Grant, IssueError, Issued, IssuerConfig,
-    head, lock, log_name,
-};
+use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
+use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
+use crate::by_token::{self, ByToken};
 use crate::clock::Clock;
 use crate::durable;
-use crate::funds::Funds;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
-use crate::token_usage::{self, ByToken, TokenUsage, UsageError};
+use crate::token_usage::{TokenUsage, UsageError};
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
 };
@@ -27,7 +25,7 @@ pub(super) struct Worker {
     dir: PathBuf,
     config: IssuerConfig,
     clock: Clock,
-    funds: Arc<Funds>,
+    cover: Arc<dyn Cover>,
     logs: BTreeMap<Epoch, OpenLog>,
     reasons: Reasons,
     usage: TokenUsage,
@@ -43,7 +41,7 @@ impl Worker {
         dir: &Path,
         config: IssuerConfig,
         clock: Clock,
-        funds: Arc<Funds>,
+        cover: Arc<dyn Cover>,
         closed: Arc<Mutex<Closed>>,
         logs: Vec<Epoch>,
     ) -> Result<Self, LogError> {
@@ -52,7 +50,7 @@ impl Worker {
             dir: dir.to_owned(),
             config,
             clock,
-            funds,
+            cover,
             logs: BTreeMap::new(),
             reasons: Reasons::new(dir),
             usage: TokenUsage::open(dir, through)?,
@@ -114,7 +112,7 @@ impl Worker {
             let mut log = ClosedLog::open(&path, head(&self.config, epoch), &seal)?;
             let mut by_token = ByToken::new();
             while let Some(ticket) = log.next_ticket()? {
-                token_usage::count(&mut by_token, &ticket);
+                by_token::count(&mut by_token, &ticket);
             }
             self.usage.seal(epoch, &by_token, (self.clock)())?;
         }
@@ -152,7 +150,7 @@ impl Worker {
             std::collections::btree_map::Entry::Vacant(place) => {
                 let path = self.dir.join(log_name(epoch));
                 let log = OpenLog::open(&path, head(&self.config, epoch))?;
-                self.funds.hold(epoch, log.promised().clone());
+                self.cover.hold(epoch, log.promised().clone());
                 Ok(place.insert(log))
             }
         }
@@ -186,7 +184,7 @@ impl Worker {
         if lock(&self.closed).through >= Some(epoch) {
             return Err(IssueError::Closed(epoch));
         }
-        let funds = self.funds.clone();
+        let cover = self.cover.clone();
         let log = self.log(epoch).map_err(report)?;
         let (mut next, mut mass) = (log.count(), log.mass());
         let mut all = Vec::new();
@@ -202,13 +200,13 @@ impl Worker {
             };
             let numbered = number(&config, &timeline, epoch, now, &grants, next, mass);
             *answer = numbered.and_then(|(tickets, sum)| {
-                let promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
-                funds.promise(epoch, promised)?;
+                let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
+                cover.promise(epoch, &mut promised)?;
                 next += tickets.len() as u32;
                 mass = sum;
                 all.extend_from_slice(&tickets);
                 for ticket in &tickets {
-                    token_usage::count(&mut pending, ticket);
+                    by_token::count(&mut pending, ticket);
                 }
                 Ok(tickets)
             });
@@ -220,7 +218,7 @@ impl Worker {
         let first = log.count();
         if let Err(error) = log.append(&all) {
             // None of them leaves.
-            funds.hold(epoch, log.promised().clone());
+            cover.hold(epoch, log.promised().clone());
             return Err(report(error));
         }
         let count = log.count();

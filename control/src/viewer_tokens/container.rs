@@ -1,6 +1,6 @@
 //! URI containers (RFC 9246, section 2.1.15): which URIs a token is for.
 
-use super::TokenRefused;
+use super::said::TokenRefused;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex_lite::{Regex, RegexBuilder};

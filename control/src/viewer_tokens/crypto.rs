@@ -1,6 +1,6 @@
 //! The two algorithms of viewers' tokens, by ring, for `jsonwebtoken`, which knows many more; and owners' keys.
 
-use super::{Claims, MakeError};
+use super::said::{Claims, MakeError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};

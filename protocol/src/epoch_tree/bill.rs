@@ -1,6 +1,6 @@
 //! What an epoch says of one payer.
 
-use super::EpochLeaf;
+use super::leaf::EpochLeaf;
 use crate::Address;
 use crate::layout::{LayoutError, Reader};
 

@@ -1,6 +1,6 @@
 //! What one payer owes one node for an epoch.
 
-use super::EpochLeaf;
+use super::leaf::EpochLeaf;
 use crate::B256;
 use crate::layout::{LayoutError, Reader};
 use crate::mass::{DeliveryMass, Mass};

@@ -1,6 +1,6 @@
 //! What an epoch says of one node.
 
-use super::EpochLeaf;
+use super::leaf::EpochLeaf;
 use crate::layout::{LayoutError, Reader};
 use crate::mass::{DeliveryMass, Mass};
 use crate::{NodeId, Ppm};

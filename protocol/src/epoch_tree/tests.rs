@@ -1,4 +1,5 @@
 use super::*;
+use crate::money::AMOUNT_END;
 use proptest::prelude::*;
 
 const NETWORK: Network = Network {

@@ -1,12 +1,12 @@
 //! `epoch.json`: scores and rewards, and a whole small epoch of three nodes and two payers, of whom one runs
 //! out of money. Forge reads it too.
 
-use crate::deliveries::{
-    EPOCH, ISSUER, account, client, collection, key, network_json, public, receipt_for, record_of,
-    ticket_at, timeline_json,
-};
+use crate::deliveries::{receipt_for, record_of};
 use crate::leaves::{bill_json, charge_json, node_json};
-use crate::{hex, network, seed};
+use crate::scene::{
+    EPOCH, ISSUER, account, client, collection, key, network_json, public, ticket_at, timeline_json,
+};
+use crate::values::{hex, network, seed};
 use protocol::{
     Address, B256, BillLeaf, ChargeLeaf, DeliveryMass, EpochLeaf, EpochRoots, EpochTree,
     EpochTrees, GIB, Mass, NodeId, NodeLeaf, Record, RewardTerms, Segment, Statement, Ticket,

@@ -4,8 +4,9 @@
 //! The verdicts are stated here, from the SPEC alone, and no auditor's: ours and the one in Python are held
 //! against them.
 
-use crate::deliveries::{EPOCH, ISSUER};
-use crate::{epoch, hex};
+use crate::epoch;
+use crate::scene::{EPOCH, ISSUER};
+use crate::values::hex;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! `node_leaf.json`, `bill_leaf.json`, `charge_leaf.json`, `attestation.json` and `registration.json`: single
 //! encodings and digests. Forge reads them too.
 
-use crate::deliveries::{account, key, public};
-use crate::{hex, seed};
+use crate::scene::{account, key, public};
+use crate::values::{hex, seed};
 use protocol::{
     AMOUNT_END, B256, BillLeaf, ChargeLeaf, DeliveryMass, EpochLeaf, Mass, NodeId, NodeLeaf, Roots,
     Tag, registration_digest, sign,

@@ -10,10 +10,12 @@ mod evidence;
 mod leaves;
 mod manifests;
 mod reasons;
+mod scene;
 mod seals;
 mod times;
 mod tokens;
 mod trees;
+mod values;
 
 use serde_json::Value;
 use std::path::Path;
@@ -75,30 +77,5 @@ fn compare(path: &Path, value: &Value) -> Result<(), Box<dyn std::error::Error>>
         Ok(())
     } else {
         Err("differs from what the rules give now; run the generator without --check".into())
-    }
-}
-
-/// Lower-case hexadecimal with `0x`, as SPEC section 1 wants it.
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    use std::fmt::Write;
-    bytes
-        .as_ref()
-        .iter()
-        .fold(String::from("0x"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-/// 32 bytes that stand for `name`: the source of every seed, key and hash here.
-fn seed(name: &str) -> [u8; 32] {
-    protocol::keccak256(name).0
-}
-
-/// The network of all vectors.
-fn network() -> protocol::Network {
-    protocol::Network {
-        chain_id: 31_337,
-        settlement: protocol::Address::from_slice(&seed("settlement")[..20]),
     }
 }

@@ -1,6 +1,6 @@
 //! `manifest.json`: collections, and what is refused as one. SPEC section 8.
 
-use crate::{hex, seed};
+use crate::values::{hex, seed};
 use protocol::{ContentHash, Entry, Manifest, SealKey, SealNonce};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! Records that don't count for two reasons: the first in the order of SPEC section 5 is the one that is named. Since
 //! each reason is here with the next, no other order agrees.
 
-use crate::deliveries::{EPOCH, ISSUER, TIMELINE, account, key, public, ticket_at};
-use crate::network;
+use crate::scene::{EPOCH, ISSUER, TIMELINE, account, key, public, ticket_at};
+use crate::values::network;
 use protocol::{ClientKey, NodeId, Receipt, Record, Rejection, Signature, Ticket, TicketLog};
 
 /// The log that records are checked against. Tickets from 4 on can't be redeemed: of another network, for

@@ -1,6 +1,6 @@
 //! `seal.json`: files under keys, and what they are sealed. SPEC section 8, "Sealed collections".
 
-use crate::{hex, seed};
+use crate::values::{hex, seed};
 use protocol::SealKey;
 use seal::{FileSeal, NonceHasher};
 use serde_json::{Value, json};

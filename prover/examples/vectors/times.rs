@@ -1,6 +1,6 @@
 //! `timeline.json`: epochs whose length and windows change, and when each begins, ends and may be attested.
 
-use crate::deliveries::WINDOWS;
+use crate::scene::WINDOWS;
 use protocol::{Timeline, Windows};
 use serde_json::{Value, json};
 

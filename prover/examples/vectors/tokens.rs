@@ -1,6 +1,6 @@
 //! `token.json`: viewers' tokens that count, and such as don't, with the reason. SPEC section 12.
 
-use crate::{hex, seed};
+use crate::values::{hex, seed};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer;

@@ -1,6 +1,6 @@
 //! `merkle.json`: Merkle-sum trees. Forge reads it too.
 
-use crate::hex;
+use crate::values::hex;
 use protocol::{DeliveryMass, Element, Mass, ValueMass, leaf_hash};
 use quittance_prover::SumTree;
 use serde_json::{Value, json};

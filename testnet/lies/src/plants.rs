@@ -2,137 +2,14 @@
 
 mod forced;
 mod money;
+mod plant;
 mod records;
 mod trees;
 
-use crate::{Book, Scene};
-use anyhow::{Context, Result};
-use contracts::challenge::Kind;
-use contracts::{B256, Statement};
-use protocol::Record;
-use verifier::Evidence;
-
-/// Payer and node of a charge, by their indexes.
-type Place = (u32, u32);
-
-/// The first payer's charge for the first node, which several lies are about.
-const FIRST: Place = (0, 0);
-/// Its charge for the second.
-const SECOND: Place = (0, 1);
-/// The second payer's for that node, in which its deposit runs out.
-const SPENT: Place = (1, 1);
-
-/// What is attested: evidence, and a vote that needn't be what follows from it.
-#[derive(Debug)]
-pub struct Planted {
-    /// The evidence.
-    pub evidence: Evidence,
-    /// Number of leaves that are stated instead of those of the nodes, bills and charges trees.
-    counts: [Option<u32>; 3],
-    /// What is added to the honest total.
-    total_more: u128,
-    /// Top of the charges tree, if it isn't what its leaves give.
-    charges_top: Option<B256>,
-}
-
-impl Planted {
-    fn of(evidence: Evidence) -> Self {
-        Self {
-            evidence,
-            counts: [None; 3],
-            total_more: 0,
-            charges_top: None,
-        }
-    }
-
-    /// The vote, whose evidence has that hash.
-    ///
-    /// # Errors
-    /// If the trees have no roots.
-    pub fn statement(&self, evidence: B256) -> Result<Statement> {
-        let statement = protocol::Statement {
-            epoch: self.evidence.epoch(),
-            trees: self.evidence.trees.roots()?,
-            evidence,
-        };
-        let mut statement = Statement::from(&statement);
-        let [nodes, payers, charges] = self.counts;
-        statement.nodes = nodes.unwrap_or(statement.nodes);
-        statement.payers = payers.unwrap_or(statement.payers);
-        statement.charges = charges.unwrap_or(statement.charges);
-        statement.total += self.total_more;
-        statement.charges_top = self.charges_top.unwrap_or(statement.charges_top);
-        Ok(statement)
-    }
-}
-
-/// A lie.
-#[derive(Debug)]
-pub struct Plant {
-    /// What shows it.
-    pub kind: Kind,
-    /// What the liar does, in a line.
-    pub says: &'static str,
-    /// What else is to be found, since it follows from the lie; in alphabetical order.
-    pub besides: &'static [&'static str],
-    plant: fn(&Scene) -> Result<Planted>,
-}
-
-impl Plant {
-    const fn new(kind: Kind, says: &'static str, plant: fn(&Scene) -> Result<Planted>) -> Self {
-        Self {
-            kind,
-            says,
-            besides: &[],
-            plant,
-        }
-    }
-
-    const fn besides(self, besides: &'static [&'static str]) -> Self {
-        Self { besides, ..self }
-    }
-
-    /// Tells it of a scene.
-    ///
-    /// # Errors
-    /// If the scene isn't one that it can be told of.
-    pub fn plant(&self, scene: &Scene) -> Result<Planted> {
-        (self.plant)(scene).with_context(|| format!("{} can't be planted here", self.kind))
-    }
-}
+pub use plant::{Plant, Planted};
 
 /// All lies of verifiers: at least one for each challenge of an attestation.
 pub fn plants() -> Vec<Plant> {
     let all = [records::all(), trees::all(), money::all(), forced::all()];
     all.into_iter().flatten().collect()
-}
-
-/// What is honest, as evidence of which something else is attested.
-fn honest(scene: &Scene) -> Planted {
-    Planted::of(scene.evidence.clone())
-}
-
-/// Honest books but for one change.
-fn booked(scene: &Scene, change: impl FnOnce(&mut Book) -> Result<()>) -> Result<Planted> {
-    let mut book = Book::honest(scene)?;
-    change(&mut book)?;
-    Ok(Planted::of(book.kept(scene)?))
-}
-
-/// Honest evidence but for one change.
-fn altered(scene: &Scene, change: impl FnOnce(&mut Evidence) -> Option<()>) -> Result<Planted> {
-    let mut planted = honest(scene);
-    change(&mut planted.evidence).context("the honest trees have too few leaves or amounts")?;
-    Ok(planted)
-}
-
-/// A record in place of the one of its ticket, or put where it belongs.
-fn with_record(scene: &Scene, place: Place, record: Record) -> Result<Planted> {
-    booked(scene, |book| {
-        let records = &mut book.part(place)?.records;
-        records.retain(|other| other.id != record.id);
-        records.push(record);
-        records.sort_by_key(|record| record.id);
-        Ok(())
-    })
 }

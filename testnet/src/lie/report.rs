@@ -1,6 +1,6 @@
 //! What came of the lies: as JSON for programs, as a table for people.
 
-use super::Who;
+use super::who::Who;
 use crate::report::{ChainLine, ClaimLine, EpochLine, short, tokens};
 use contracts::B256;
 use protocol::Epoch;

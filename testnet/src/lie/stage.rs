@@ -1,7 +1,7 @@
 //! The epoch that lies are told of: who takes part, what really happens in it, and what is true of it.
 
 use super::staged::Staged;
-use super::until;
+use super::wait::until;
 use crate::clock::now_ms;
 use crate::network::{ISSUER_BOND, Network, Published};
 use crate::steps::Steps;

@@ -2,7 +2,8 @@
 
 use super::report::LieLine;
 use super::stage::{CHEATED_OPERATOR, CHEATING, Stage};
-use super::{Standing, Who, Witness, says};
+use super::who::{Who, says};
+use super::witness::{Standing, Witness};
 use crate::network::{ISSUER_BOND, NODE_STAKE, Network, VERIFIER_BOND};
 use anyhow::{Context, Result, ensure};
 use contracts::challenge::Kind;

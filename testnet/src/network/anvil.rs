@@ -1,6 +1,7 @@
 //! The EVM chain: anvil, with two blocks a second and ether for whom it is given to.
 
-use super::{CHAIN_ID, LOOK, NetworkConfig, START};
+use super::config::{CHAIN_ID, LOOK, NetworkConfig, START};
+use super::ports::free_tcp_port;
 use crate::process::Process;
 use anyhow::{Result, bail};
 use contracts::Address;
@@ -19,7 +20,7 @@ pub(super) async fn start(
     config: &NetworkConfig,
     http: &reqwest::Client,
 ) -> Result<(Process, String)> {
-    let port = super::setup::free_tcp_port()?;
+    let port = free_tcp_port()?;
     let rpc = format!("http://127.0.0.1:{port}");
     let mut command = Command::new(tools.tool("anvil")?);
     command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);

@@ -1,7 +1,8 @@
 //! The commands that the network is made and used by, and the files they read.
 
+use super::Network;
 use super::anvil::give_ether;
-use super::{CHAIN_ID, Network};
+use super::config::CHAIN_ID;
 use crate::process::Process;
 use anyhow::{Context, Result, bail};
 use contracts::PrivateKeySigner;

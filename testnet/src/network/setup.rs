@@ -1,5 +1,7 @@
 //! How a network comes to be: contracts, bonds and deposits, then one part after the other.
 
+use super::config::other;
+use super::ports::{free_tcp_port, free_udp_port};
 use super::{Network, NodeSlot, VerifierSlot};
 use crate::clock::now_ms;
 use anyhow::{Result, ensure};
@@ -8,7 +10,6 @@ use protocol::IssuerKey;
 use protocol::NodeId;
 use serde::Deserialize;
 use serde_json::Value;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -280,22 +281,4 @@ impl Network {
         });
         self.start_node(index)
     }
-}
-
-/// Name of a verifier after the first.
-pub(super) fn other(index: usize) -> String {
-    format!("verifier-{}", index + 1)
-}
-
-/// A port that was free a moment ago.
-pub(super) fn free_tcp_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
-}
-
-fn free_udp_port() -> Result<u16> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }

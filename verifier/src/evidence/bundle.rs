@@ -1,6 +1,5 @@
 //! `bundle.json`: name, size and hash of every file of an epoch's evidence.
 
-use super::Evidence;
 use protocol::{
     Address, B256, BillTree, ChargeTree, Elements, Epoch, LOG_HEADER_BYTES, Network, NodeTree,
     RECORD_BYTES, RECORDS_MAX, SEGMENT_HEADER_BYTES, TICKET_BYTES,
@@ -8,6 +7,13 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub(crate) const TREE_FILE: &str = "tree.qtree";
+pub(crate) const BILLS_FILE: &str = "bills.qbil";
+pub(crate) const CHARGES_FILE: &str = "charges.qchg";
+pub(crate) const PREVIOUS_FILE: &str = "previous.qtree";
+pub(crate) const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
+pub(crate) const PROBES_FILE: &str = "probes.json";
+pub(crate) const REJECTIONS_FILE: &str = "rejections.json";
 /// The file that names all others.
 pub const BUNDLE_FILE: &str = "bundle.json";
 /// Longest `bundle.json`: half a million files of at most 128 bytes each.
@@ -74,15 +80,15 @@ pub enum BundleError {
 }
 
 impl Bundle {
-    /// The bundle over these files.
-    pub fn of(evidence: &Evidence, files: &BTreeMap<String, Vec<u8>>) -> Self {
+    /// The bundle over these files of an epoch's evidence.
+    pub(super) fn over(network: Network, epoch: Epoch, files: &BTreeMap<String, Vec<u8>>) -> Self {
         let Network {
             chain_id,
             settlement,
-        } = evidence.network();
+        } = network;
         Self {
             version: VERSION,
-            epoch: evidence.epoch(),
+            epoch,
             chain_id,
             settlement,
             files: Self::files_of(files),
@@ -164,13 +170,13 @@ fn bytes_max(name: &str) -> Option<u64> {
     let records = u64::from(RECORDS_MAX);
     let of = |header: usize, entry: usize| header as u64 + records * entry as u64;
     match name {
-        super::TREE_FILE | super::PREVIOUS_FILE => Some(NodeTree::BYTES_MAX as u64),
-        super::BILLS_FILE | super::PREVIOUS_BILLS_FILE => Some(BillTree::BYTES_MAX as u64),
-        super::CHARGES_FILE => Some(ChargeTree::BYTES_MAX as u64),
+        TREE_FILE | PREVIOUS_FILE => Some(NodeTree::BYTES_MAX as u64),
+        BILLS_FILE | PREVIOUS_BILLS_FILE => Some(BillTree::BYTES_MAX as u64),
+        CHARGES_FILE => Some(ChargeTree::BYTES_MAX as u64),
         // {"index":4194303,"made":4294967295,"ok":4294967295}, and a comma: 52 bytes.
-        super::PROBES_FILE => Some(of(2, 52)),
+        PROBES_FILE => Some(of(2, 52)),
         // Under 424 bytes each, of which 282 are the record; at most one for each ticket.
-        super::REJECTIONS_FILE => Some(of(2, 424)),
+        REJECTIONS_FILE => Some(of(2, 424)),
         _ if numbered(name, "tickets-", ".qlog").is_some() => {
             Some(of(LOG_HEADER_BYTES, TICKET_BYTES))
         }

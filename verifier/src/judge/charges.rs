@@ -1,6 +1,6 @@
 //! Charges: who owes whom how much for an epoch. SPEC section 7.
 
-use super::{EpochInputs, JudgeError, check_count};
+use super::inputs::{EpochInputs, JudgeError, check_count};
 use protocol::{
     BillLeaf, ChargeLeaf, DeliveryMass, EpochTree, EpochTrees, Mass, NodeLeaf, Root, charge, score,
 };

@@ -1,6 +1,6 @@
 //! Records: which of a segment file count, and whom they charge.
 
-use super::EpochInputs;
+use super::inputs::EpochInputs;
 use protocol::{
     DeliveryMass, Mass, NodeId, Payers, RECORD_BYTES, RECORDS_MAX, Record, RecordContext,
     Rejection, Root, SEGMENT_HEADER_BYTES, Segment, SegmentError, TicketLog, TreeTop,

@@ -4,8 +4,8 @@ use super::*;
 use crate::fixture::{EPOCH, World, client, network, node, payer, receipt, record, ticket};
 use proptest::prelude::*;
 use protocol::{
-    DeliveryMass, EpochTree, Mass, RECORD_BYTES, Receipt, Root, SEGMENT_HEADER_BYTES, ValueMass,
-    score,
+    B256, DeliveryMass, Epoch, EpochTree, Mass, Network, NodeId, RECORD_BYTES, Receipt, Root,
+    SEGMENT_HEADER_BYTES, TicketLog, ValueMass, score,
 };
 
 #[test]

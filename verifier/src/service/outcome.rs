@@ -1,6 +1,6 @@
 //! From what was gathered to evidence on disk.
 
-use super::TurnError;
+use super::turn::TurnError;
 use crate::chain::EpochFacts;
 use crate::evidence::{Evidence, EvidenceStore};
 use crate::gather::Segments;

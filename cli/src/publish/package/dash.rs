@@ -1,7 +1,7 @@
 //! What a DASH presentation names: ISO/IEC 23009-1. Templates are filled in from their timeline, or from the
 //! durations of segment and period where there is none. No entity but XML's own is expanded.
 
-use super::{Named, Read, named};
+use super::said::{Named, Read, named};
 use protocol::Manifest;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};

@@ -1,6 +1,6 @@
 //! What an HLS playlist names: RFC 8216 and its second edition.
 
-use super::{Named, Read, named};
+use super::said::{Named, Read, named};
 
 /// Tags with a `URI` that players fetch as they play. `EXT-X-PRELOAD-HINT` is about what isn't there yet.
 const TAGS: [&str; 8] = [

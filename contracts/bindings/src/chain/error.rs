@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
+use protocol::Epoch;
 
 use super::Revert;
+
+/// Versions that don't follow from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the parameters from epoch {first_epoch} on don't follow the ones before: this isn't a settlement contract of Quittance"
+)]
+pub struct Incoherent {
+    /// The first epoch of the version that doesn't.
+    pub first_epoch: Epoch,
+}
 
 /// Why a call to the chain failed.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +175,7 @@ pub enum ChainError {
     },
     /// Versions of the parameters that no contract of ours has.
     #[error(transparent)]
-    Incoherent(#[from] crate::Incoherent),
+    Incoherent(#[from] Incoherent),
     /// A contract was deployed at another address than the others were told.
     #[error(
         "{contract} is at {found} and not at {expected}: the account sent something else meanwhile; deploy again"

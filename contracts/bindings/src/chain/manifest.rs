@@ -6,7 +6,8 @@ use alloy::primitives::{Address, B256};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{DeployConfig, Deployment, Part, TokenConfig};
+use super::deployment::{DeployConfig, Deployment, TokenConfig};
+use super::part::Part;
 
 /// What a network's deployer states of it. As JSON, with addresses and hashes in hexadecimal and amounts as
 /// decimal strings.

@@ -3,11 +3,14 @@
 //!
 //! Another contract is another variant, and the compiler then asks for the rest.
 
+use std::ops::{Index, IndexMut};
+
 use alloy::primitives::Address;
 use alloy::sol_types::SolConstructor;
 use serde::{Deserialize, Serialize};
 
-use super::{ChainError, DeployConfig, Deployment, TokenConfig};
+use super::ChainError;
+use super::deployment::{DeployConfig, Deployment, TokenConfig};
 use crate::abi::{
     ForcedSegments, Inclusion, IssuerChallenges, MoneyChallenges, NodeRegistry, RecordChallenges,
     RewardVault, Settlement, TestToken, TreeChallenges,
@@ -193,6 +196,53 @@ impl Part {
         };
         let creation = &artifact(self.contract()).creation;
         Ok(Some([&creation[..], &arguments].concat()))
+    }
+}
+
+/// One of its contracts.
+impl Index<Part> for Deployment {
+    type Output = Address;
+
+    fn index(&self, part: Part) -> &Address {
+        match part {
+            Part::Token => &self.token,
+            Part::Ed25519 => &self.ed25519,
+            Part::Registry => &self.registry,
+            Part::Vault => &self.vault,
+            Part::Settlement => &self.settlement,
+            Part::RecordChallenges => &self.record_challenges,
+            Part::TreeChallenges => &self.tree_challenges,
+            Part::MoneyChallenges => &self.money_challenges,
+            Part::IssuerChallenges => &self.issuer_challenges,
+            Part::ForcedSegments => &self.forced_segments,
+            Part::Inclusion => &self.inclusion,
+        }
+    }
+}
+
+impl IndexMut<Part> for Deployment {
+    fn index_mut(&mut self, part: Part) -> &mut Address {
+        match part {
+            Part::Token => &mut self.token,
+            Part::Ed25519 => &mut self.ed25519,
+            Part::Registry => &mut self.registry,
+            Part::Vault => &mut self.vault,
+            Part::Settlement => &mut self.settlement,
+            Part::RecordChallenges => &mut self.record_challenges,
+            Part::TreeChallenges => &mut self.tree_challenges,
+            Part::MoneyChallenges => &mut self.money_challenges,
+            Part::IssuerChallenges => &mut self.issuer_challenges,
+            Part::ForcedSegments => &mut self.forced_segments,
+            Part::Inclusion => &mut self.inclusion,
+        }
+    }
+}
+
+impl Deployment {
+    /// The contracts that may overturn and slash.
+    pub fn challenges(&self) -> Vec<Address> {
+        let challenges = Part::ALL.into_iter().filter(|part| part.challenges());
+        challenges.map(|part| self[part]).collect()
     }
 }
 

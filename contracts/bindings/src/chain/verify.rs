@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::manifest::{Contract, Manifest};
 use super::part::Part;
 use super::rpc::{Creation, Rpc};
-use super::{ChainConfig, ChainError, Deployment, Parameters, TokenConfig, versions};
+use super::{ChainConfig, ChainError, Deployment, Parameters, TokenConfig, listed};
 use crate::abi::{Settlement, TestToken};
 use crate::artifact::{ARTIFACTS, Difference, artifact, code_hash};
 
@@ -237,7 +237,7 @@ impl Verifier<'_> {
             verified.say(Found::False, text);
         }
 
-        let versions = versions::read(&self.rpc, address).await?;
+        let versions = listed::read(&self.rpc, address).await?;
         let Some((first, later)) = versions.split_first() else {
             verified.say(Found::False, "it has no parameters");
             return Ok(());

@@ -3,10 +3,9 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256};
 use protocol::{Epoch, Timeline};
 
-use super::rpc::Rpc;
+use super::listed::read_on;
 use super::{Chain, ChainError, Parameters, Version};
 use crate::Agreed;
 use crate::abi::Settlement;
@@ -86,35 +85,4 @@ impl Chain {
         let delay = Duration::from_secs(self.change_delay().await?.into());
         Ok((delay / READS_PER_DELAY).clamp(FOLLOW_MIN, FOLLOW_MAX))
     }
-}
-
-/// Reads all versions.
-pub(super) async fn read(rpc: &Rpc, settlement: Address) -> Result<Vec<Version>, ChainError> {
-    let mut versions = Vec::new();
-    read_on(rpc, settlement, &mut versions).await?;
-    Ok(versions)
-}
-
-/// Reads those after the ones that are there.
-async fn read_on(
-    rpc: &Rpc,
-    settlement: Address,
-    versions: &mut Vec<Version>,
-) -> Result<(), ChainError> {
-    let count = rpc
-        .view(settlement, Settlement::versionCountCall {})
-        .await?;
-    let mut index = U256::from(versions.len());
-    while index < U256::from(count) {
-        let version = Settlement::versionAtCall { index };
-        versions.push(Version::from(rpc.view(settlement, version).await?));
-        index += U256::ONE;
-    }
-    Ok(())
-}
-
-/// The newest of the versions that has begun at `now`, or the first.
-pub(super) fn newest_begun(versions: &[Version], now: u64) -> usize {
-    let begun = versions.iter().rposition(|version| version.start <= now);
-    begun.unwrap_or(0)
 }

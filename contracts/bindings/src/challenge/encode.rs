@@ -4,31 +4,12 @@ use alloy::primitives::{B256, Bytes, Uint, aliases::U120};
 use alloy::sol_types::SolCall;
 use protocol::{BillLeaf, ChargeLeaf, Mass, NodeLeaf, Record, Roots, SignedTicket, Ticket};
 
-use super::{
-    Claim, Earlier, ElementPath, IssuerClaim, LogOf, MassBytes, RootOpening, Shown, ShownPair,
-    ShownRecord, ShownRecords, Tree, abi,
+use super::abi;
+use super::claim::{Claim, IssuerClaim, LogOf};
+use super::shown::{
+    Earlier, ElementPath, MassBytes, RootOpening, Shown, ShownPair, ShownRecord, ShownRecords, Tree,
 };
-
-/// What the contracts take for it.
-pub(super) trait ToAbi {
-    type Abi;
-    fn to_abi(&self) -> Self::Abi;
-}
-
-impl<T: ToAbi> ToAbi for Box<T> {
-    type Abi = T::Abi;
-    fn to_abi(&self) -> T::Abi {
-        (**self).to_abi()
-    }
-}
-
-/// What is passed over where it isn't needed.
-impl<T: ToAbi<Abi: Default>> ToAbi for Option<T> {
-    type Abi = T::Abi;
-    fn to_abi(&self) -> T::Abi {
-        self.as_ref().map(ToAbi::to_abi).unwrap_or_default()
-    }
-}
+use super::to_abi::ToAbi;
 
 impl ToAbi for Bytes {
     type Abi = Self;

@@ -4,8 +4,9 @@ use alloy::primitives::{B256, Bytes};
 use alloy::sol_types::SolCall;
 use protocol::{ChargeLeaf, NodeLeaf, Proof, Record, Ticket};
 
-use super::encode::ToAbi;
-use super::{ElementPath, Shown, abi};
+use super::abi;
+use super::shown::{ElementPath, Shown};
+use super::to_abi::ToAbi;
 
 /// A record in a chunk that its node forced.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::{Claim, IssuerClaim, NodeClaim};
+use super::claim::{Claim, IssuerClaim};
+use super::forced::NodeClaim;
 
 /// A contract of challenges, by the name it gives itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

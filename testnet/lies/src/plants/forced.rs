@@ -1,6 +1,6 @@
 //! What nodes forced, and a verifier ignores.
 
-use super::{Plant, Planted, booked, with_record};
+use super::plant::{Plant, Planted, booked, with_record};
 use crate::Scene;
 use anyhow::Result;
 use contracts::challenge::Kind;

@@ -1,6 +1,6 @@
 //! Scores, rewards, bills and charges that don't follow.
 
-use super::{Plant, Planted, SECOND, SPENT, altered, booked, honest};
+use super::plant::{Plant, Planted, SECOND, SPENT, altered, booked, honest};
 use anyhow::{Context, ensure};
 use contracts::challenge::Kind;
 use protocol::{DeliveryMass, Mass};

@@ -1,6 +1,6 @@
 //! Records that count though they may not.
 
-use super::{FIRST, Place, Plant, Planted, SPENT, booked, with_record};
+use super::plant::{FIRST, Place, Plant, Planted, SPENT, booked, with_record};
 use crate::{Part, Scene};
 use anyhow::{Context, Result};
 use contracts::challenge::Kind;

@@ -1,7 +1,7 @@
 //! Trees that aren't what they say.
 
+use super::plant::{FIRST, Plant, Planted, altered, booked, honest};
 use super::records::late;
-use super::{FIRST, Plant, Planted, altered, booked, honest};
 use crate::{Part, Scene};
 use anyhow::{Context, Result, ensure};
 use contracts::challenge::Kind;

@@ -1,0 +1,61 @@
+//! What is whose: owners may touch only what they pay for or handed in.
+
+use super::bodies::no_room;
+use super::error::Refusal;
+use super::state::Admin;
+use crate::admin_tokens::Caller;
+use crate::core::Core;
+use crate::handed_in::HandedInError;
+use axum::http::StatusCode;
+use protocol::{Address, ContentHash, TicketId};
+use std::sync::Arc;
+
+/// What an owner may not touch.
+pub(super) fn not_yours(what: &str) -> Refusal {
+    let error = format!("{what} is another owner's");
+    Refusal::new(StatusCode::FORBIDDEN, error)
+}
+
+/// Whether a caller may touch a ticket: an owner, what its account pays for.
+pub(super) async fn check_ticket(
+    web: &Admin,
+    caller: &Caller,
+    ticket: TicketId,
+) -> Result<(), Refusal> {
+    if caller.account.is_none() {
+        return Ok(());
+    }
+    let issuer = web.core.issuer.clone();
+    let found = tokio::task::spawn_blocking(move || issuer.ticket(ticket)).await;
+    let found = found.map_err(|_| Refusal::internal())?;
+    let found = found.map_err(|error| {
+        tracing::error!(%error, "cannot read a ticket");
+        Refusal::internal()
+    })?;
+    match found {
+        Some(found) if caller.may_touch(found.payer) => Ok(()),
+        // Whether there is such a ticket of another's is nobody's business.
+        _ => Err(not_yours(&format!("ticket {ticket}"))),
+    }
+}
+
+/// Keeps who handed a content in.
+pub(super) async fn keep(
+    core: &Arc<Core>,
+    account: Option<Address>,
+    hash: ContentHash,
+) -> Result<(), Refusal> {
+    let core = core.clone();
+    let kept = tokio::task::spawn_blocking(move || core.handed_in.keep(account, [hash])).await;
+    let kept = kept.map_err(|_| Refusal::internal())?;
+    kept.map_err(|error| unkept(&error))
+}
+
+pub(super) fn unkept(error: &HandedInError) -> Refusal {
+    tracing::error!(%error, "cannot keep who handed contents in");
+    match error {
+        HandedInError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+        HandedInError::File(file) if file.is_full() => no_room(),
+        HandedInError::File(_) => Refusal::internal(),
+    }
+}

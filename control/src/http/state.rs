@@ -1,0 +1,60 @@
+//! What the handlers of each API are given.
+
+use super::error::Refusal;
+use crate::admin_tokens::Gate;
+use crate::core::Core;
+use crate::status::Board;
+use axum::http::StatusCode;
+use ipnet::IpNet;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Uploads at once.
+const UPLOADS_MAX: usize = 32;
+
+/// Publications being checked at once: each may hold its 32 MiB of JSON.
+const PUBLICATIONS_MAX: usize = 4;
+
+/// Of the public API.
+#[derive(Clone)]
+pub(super) struct Web {
+    pub(super) core: Arc<Core>,
+    pub(super) trusted_proxies: Arc<[IpNet]>,
+}
+
+/// Of the admin API.
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub(super) core: Arc<Core>,
+    pub(super) publishing: Arc<Publishing>,
+    pub(super) board: Arc<Board>,
+    pub(super) gate: Arc<Gate>,
+}
+
+/// The bounds of what is published.
+pub(super) struct Publishing {
+    pub(super) blob_bytes_max: u64,
+    pub(super) uploads: Semaphore,
+    pub(super) publications: Semaphore,
+    /// Held from looking whose a name is to taking it.
+    pub(super) naming: Mutex<()>,
+}
+
+impl Publishing {
+    pub(super) fn new(blob_bytes_max: u64) -> Self {
+        Self {
+            blob_bytes_max,
+            uploads: Semaphore::new(UPLOADS_MAX),
+            publications: Semaphore::new(PUBLICATIONS_MAX),
+            naming: Mutex::default(),
+        }
+    }
+
+    /// A turn to upload.
+    pub(super) fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.uploads.try_acquire().map_err(|_| {
+            let error = "too many uploads at once";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
+        })
+    }
+}
