@@ -12,22 +12,17 @@
 //! the cache's own; 4 prefetches at a time; heads of 16 KiB.
 //!
 //! Where things are: `answer` is a request, `source` where bytes come from, `cache`
-//! memory, `playlist` (`hls`, `dash`) what comes next; `range`, `conditional`, `target`, `cors` read requests.
+//! memory, `playlist` what comes next; `conditional`, `cors` read requests (and `formats` what stands in them).
 
 mod answer;
 mod cache;
 mod conditional;
 mod cors;
-mod dash;
-mod hls;
 mod metrics;
 mod page;
 mod playlist;
-mod range;
-mod reference;
 mod refusal;
 mod source;
-mod target;
 
 use crate::config::ClientConfig;
 use crate::fetch::{Client, Collection, SetupError};
@@ -38,7 +33,6 @@ use cors::Origins;
 use listener::{Bounds, Connections};
 use metrics::Metrics;
 use playlist::Orders;
-pub use reference::relative;
 use refusal::Refusal;
 use std::collections::HashMap;
 use std::io;

@@ -2,8 +2,8 @@
 
 use crate::blob::Blob;
 use crate::fill::Fill;
-use crate::geometry::tree;
 use bao_tree::io::outboard::PreOrderOutboard;
+use body::tree;
 use bytes::Bytes;
 use protocol::ContentHash;
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use crate::token_usage::Viewer;
-use crate::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
 use std::collections::HashSet;
 use std::net::IpAddr;

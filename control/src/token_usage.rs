@@ -7,7 +7,7 @@
 
 use crate::durable::{self, FileError};
 use crate::ticket_log::LogError;
-use crate::viewer_tokens::LIFETIME_S_MAX;
+use formats::viewer_tokens::LIFETIME_S_MAX;
 use protocol::{B256, ClientKey, Epoch, NO_VIEWER_TOKEN, Ticket, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -8,6 +8,7 @@ mod dash;
 mod hls;
 
 use anyhow::{Context, Result};
+use formats::reference::relative;
 use protocol::{Package, PackageFormat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -47,7 +48,7 @@ fn named(playlist: &str, base: &str, reference: &str) -> Option<Named> {
     }
     Some(Named {
         playlist: playlist.to_owned(),
-        path: client::relative(base, reference),
+        path: relative(base, reference),
         reference: reference.chars().take(200).collect(),
     })
 }

@@ -1,10 +1,8 @@
 //! From a request to a response.
 
 use super::conditional::{EntityTag, Verdict};
-use super::range::{Asked, asked};
 use super::refusal::Refusal;
 use super::source::{Source, Wanted};
-use super::target::{self, Target};
 use super::{HEAD_BYTES_MAX, Shared, cors, page, playlist};
 use crate::pool::Way;
 use axum::body::{Body, Bytes};
@@ -12,6 +10,8 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use formats::range::{Asked, asked};
+use formats::target::{self, Target};
 use protocol::{CollectionId, Entry, NodeId, URI_SIGNING_PACKAGE, ViewerToken};
 use std::io;
 use std::sync::Arc;

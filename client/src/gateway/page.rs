@@ -1,9 +1,10 @@
 //! Two plain pages for people: the collections there are, and a collection's files.
 
+use super::Shared;
 use super::refusal::Refusal;
-use super::{Shared, target};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use formats::target;
 use std::fmt::Write;
 
 /// Lines of a page; the rest is counted.
