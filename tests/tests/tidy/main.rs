@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod gates;
+
 use protocol::Rejection;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
