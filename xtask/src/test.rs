@@ -1,6 +1,6 @@
 //! All tests, and what CI checks besides.
 
-use crate::run::{built, cargo, cargo_with, root, run, show};
+use crate::run::{built, cargo, cargo_command, cargo_with, root, run, show};
 use crate::suites::Suites;
 use anyhow::Result;
 use std::process::Command;
@@ -41,10 +41,11 @@ pub(crate) fn all() -> Result<()> {
     });
     // One selection for building and testing: another would mean other features, and building anew. The
     // system tests bound by themselves how many networks run at once.
-    suites.run("tests", || {
-        cargo(&["test", "--workspace", "--no-fail-fast"])
-    });
-    suites.end()
+    let mut command = cargo_command();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    let tested = suites.tests(command);
+    // The table also when a program of tests fell over and has no row.
+    suites.end().and(tested)
 }
 
 /// Format, clippy, docs: warnings are errors.
