@@ -1,8 +1,8 @@
 //! Blobs on disk: `blobs/ab/<hash>` and `<hash>.bao`, and `incoming/` for what isn't whole yet.
 
 use crate::blob::Blob;
-use crate::geometry::tree;
 use bao_tree::io::outboard::PreOrderOutboard;
+use body::tree;
 use bytes::Bytes;
 use protocol::ContentHash;
 use std::collections::HashMap;

@@ -8,7 +8,7 @@
 use crate::by_token::{ByToken, Used};
 use crate::durable::{self, FileError};
 use crate::ticket_log::LogError;
-use crate::viewer_tokens::LIFETIME_S_MAX;
+use formats::viewer_tokens::LIFETIME_S_MAX;
 use protocol::{B256, ClientKey, Epoch, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

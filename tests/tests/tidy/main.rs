@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod gates;
 mod rings;
 
 use protocol::Rejection;
@@ -15,18 +16,27 @@ const LINES_MAX: usize = 700;
 /// Folders that hold nothing we wrote.
 const FOREIGN: [&str; 5] = ["target", "node_modules", ".git", "out", "cache"];
 /// Whom each of our crates may use, besides the packages of others.
-const DIRECTIONS: [(&str, &[&str]); 12] = [
+const DIRECTIONS: [(&str, &[&str]); 14] = [
     ("protocol", &[]),
     ("prover", &["protocol"]),
     ("routing", &["protocol"]),
     ("transport", &["protocol"]),
-    ("content", &["protocol"]),
+    ("body", &["protocol"]),
+    ("content", &["protocol", "body"]),
     ("contracts", &["protocol"]),
     ("seal", &["protocol"]),
+    ("formats", &["protocol"]),
     ("listener", &[]),
     (
         "client",
-        &["protocol", "transport", "content", "seal", "listener"],
+        &[
+            "protocol",
+            "transport",
+            "content",
+            "seal",
+            "formats",
+            "listener",
+        ],
     ),
     (
         "node",
@@ -130,7 +140,7 @@ fn dependencies_point_one_way() {
 #[test]
 fn the_protocol_does_no_io() {
     let all = dependencies(false);
-    for name in ["protocol", "prover", "routing", "seal"] {
+    for name in ["protocol", "prover", "routing", "seal", "body", "formats"] {
         for heavy in [
             "tokio", "quinn", "sled", "reqwest", "alloy", "axum", "rustls",
         ] {
