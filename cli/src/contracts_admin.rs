@@ -20,6 +20,8 @@ use anyhow::Result;
 use bonds::{BondArgs, BondVerifierArgs};
 use clap::Subcommand;
 use deploy::DeployArgs;
+#[cfg(test)]
+pub(crate) use deploy::DeploySettings;
 use issuers::{AddIssuerArgs, BondIssuerArgs, IssuerArgs, RotateIssuerKeyArgs};
 use ownership::{AcceptOwnershipArgs, RenounceOwnershipArgs, TransferOwnershipArgs};
 use payer::{ActivateArgs, FundArgs, WithdrawArgs};
@@ -63,8 +65,7 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Owner: have another price, service level or bonds hold from a later epoch on; what isn't given stays.
     ///
-    /// Verifiers and auditors take each epoch's from the chain. A control plane tells clients the service level that
-    /// it found when it started: restart it when another begins to hold.
+    /// Nodes, control planes, verifiers and auditors take each epoch's from the chain, without a restart.
     Schedule(ScheduleArgs),
     /// Owner: name another owner, who has to accept.
     TransferOwnership(TransferOwnershipArgs),

@@ -5,6 +5,8 @@ mod audit;
 mod catalogue;
 mod contracts_admin;
 mod control;
+#[cfg(test)]
+mod docs_tests;
 mod evidence;
 mod gateway;
 mod get;

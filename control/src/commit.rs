@@ -246,10 +246,6 @@ impl<L: Ledger> Committer<L> {
                     self.missed(epoch, seal, "the commit window has passed");
                     Ok(())
                 }
-                Some("AlreadyVotedOn") => {
-                    self.missed(epoch, seal, "verifiers have voted on it already");
-                    Ok(())
-                }
                 _ => Err(error.into()),
             },
         }

@@ -128,7 +128,8 @@ pub struct Network {
     pub settlement: Address,
 }
 
-/// Epoch N covers `[genesis + N·length, genesis + (N+1)·length)` seconds.
+/// Index of an epoch, counted from 0 at the genesis. Which seconds it covers depends on the lengths that were
+/// agreed on up to it: [`Timeline`](crate::Timeline) knows.
 pub type Epoch = u64;
 
 /// Milliseconds since the Unix epoch.

@@ -1,4 +1,4 @@
-//! The proof as JSON: what `quittance prove` prints. README, "Prove a receipt", documents it.
+//! The proof as JSON: what `quittance prove` prints. `docs/audit.md` documents it.
 
 use contracts::{AttestationTx, Chain, Question, Status};
 use protocol::{
