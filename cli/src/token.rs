@@ -5,7 +5,7 @@ use crate::output;
 use crate::policy::viewer_key;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Subcommand, ValueEnum};
-use control::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, UnverifiedToken, whole_collection};
+use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, UnverifiedToken, whole_collection};
 use protocol::B256;
 use serde::Serialize;
 use std::fs::File;

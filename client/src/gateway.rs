@@ -12,23 +12,18 @@
 //! the cache's own; 4 prefetches at a time; heads of 16 KiB.
 //!
 //! Where things are: `answer` is a request, `source` where bytes come from, `cache`
-//! memory, `playlist` (`hls`, `dash`) what comes next; `range`, `conditional`, `target`, `cors` read requests.
+//! memory, `playlist` what comes next; `conditional`, `cors` read requests (and `formats` what stands in them).
 
 mod answer;
 mod cache;
 mod conditional;
 mod cors;
-mod dash;
-mod hls;
 mod metrics;
 mod page;
 mod playlist;
-mod range;
-mod reference;
 mod refusal;
 mod shared;
 mod source;
-mod target;
 
 use crate::config::ClientConfig;
 use crate::fetch::{Client, SetupError};
@@ -39,7 +34,6 @@ use cors::Origins;
 use listener::Bounds;
 use metrics::Metrics;
 use playlist::Orders;
-pub use reference::relative;
 use shared::{HEAD_BYTES_MAX, Lookups, Shared};
 use std::io;
 use std::net::SocketAddr;

@@ -36,7 +36,7 @@ pub use control_api::{ApiError, ControlApi};
 pub use fault::{Attempt, Fault};
 pub use fetch::{Client, Collection, FetchError, Fetched, SetupError};
 pub use file::{FileError, Progress};
-pub use gateway::{Gateway, GatewayConfig, GatewayError, relative};
+pub use gateway::{Gateway, GatewayConfig, GatewayError};
 pub use pool::Way;
 pub use service_level::keeps_targets;
 pub use sink::{ChannelSink, Discard, Sink, WriterSink};

@@ -1,7 +1,7 @@
 //! Content that can be read: open files, and the sending end of the wire.
 
-use crate::geometry::{RangeError, check_range, chunk_ranges, slices, tree};
 use bao_tree::iter::BaoChunk;
+use body::{RangeError, check_range, chunk_ranges, slices, tree};
 use bytes::Bytes;
 use protocol::{ContentHash, SLICE_BYTES};
 use std::fs::File;

@@ -1,9 +1,9 @@
 //! A blob on its way into a store: verified as it comes, readable as far as it has come.
 
 use crate::blob::Blob;
-use crate::body::{Body, BodyError, Item};
-use crate::geometry::tree;
+use crate::encoded::Body;
 use crate::store::{Store, StoreError, Temporary, io_error};
+use body::{BodyError, Item, tree};
 use protocol::{ContentHash, GROUP_BYTES};
 use std::fs::File;
 use std::sync::Arc;

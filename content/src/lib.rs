@@ -11,15 +11,14 @@
 //! Content is not validated again when it is served: it was at import, and the client does.
 
 mod blob;
-mod body;
+mod encoded;
 mod fill;
-mod geometry;
 mod outline;
 mod store;
 
 pub use blob::{Blob, SendError, encode_slice, send_body};
-pub use body::{Body, BodyError, Group};
+pub use body::{BodyError, Group, RangeError, check_range, slices};
+pub use encoded::{Body, Encoded};
 pub use fill::{Fill, FillError};
-pub use geometry::{RangeError, check_range, slices};
 pub use outline::{Outline, OutlineError, outboard_bytes, write_outboard};
 pub use store::{Incoming, OnDamage, Store, StoreError};

@@ -1,10 +1,10 @@
 //! Content that is elsewhere: its outboard alone, against which bytes are verified as they are sent on.
 
-use crate::geometry::{chunk_ranges, tree};
 use bao_tree::io::EncodeError;
 use bao_tree::io::outboard::PreOrderOutboard;
 use bao_tree::io::sync::{ReadAt, Size, encode_ranges_validated};
 use blake3::hazmat::{Mode, merge_subtrees_non_root, merge_subtrees_root};
+use body::{chunk_ranges, tree};
 use protocol::{ContentHash, GROUP_BYTES, SLICE_BYTES};
 use std::fs::File;
 use std::io::{self, BufReader, Read};

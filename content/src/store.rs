@@ -1,9 +1,9 @@
 //! Blobs on disk: `blobs/ab/<hash>` and `<hash>.bao`, and `incoming/` for what isn't whole yet.
 
 use crate::blob::Blob;
-use crate::geometry::tree;
 use bao_tree::io::outboard::PreOrderOutboard;
 use bao_tree::io::sync::WriteAt;
+use body::tree;
 use bytes::Bytes;
 use disk::{Disk, DiskError, DiskFile};
 use protocol::ContentHash;

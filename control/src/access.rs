@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::orders::Orders;
 use crate::overlay::Overlay;
 use crate::token_usage::Viewer;
-use crate::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
 use std::collections::HashSet;
 use std::net::IpAddr;

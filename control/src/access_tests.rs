@@ -3,7 +3,7 @@ use crate::core::{Core, RouteError};
 use crate::overlay::Overlay;
 use crate::testing::{PAYER, TestClock, core, core_with};
 use crate::token_usage::UsageError;
-use crate::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
+use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
 use protocol::{
     ClientKey, ContentHash, Entry, Heartbeat, Manifest, NO_VIEWER_TOKEN, NodeId, OrderAsk,
     OrderRequest, Revoked, RouteAnswer, RouteRequest,

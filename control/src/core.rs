@@ -14,7 +14,6 @@ use crate::membership::{Ask, Chosen, Members};
 use crate::metrics::Metrics;
 use crate::orders::{Orders, OrdersError, purge_all};
 use crate::origins::Origins;
-use crate::playlist::Pathway;
 use crate::promises::Promised;
 use crate::quota::{NetworkExceeded, NetworkQuotas};
 use crate::registry::{Registry, Standing};
@@ -22,6 +21,7 @@ use crate::seal_keys::SealKeys;
 use crate::token_usage::Viewer;
 use content::Store;
 use contracts::Agreed;
+use formats::rewriting::Pathway;
 use listener::Connections;
 use protocol::{
     Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,

@@ -23,7 +23,7 @@
 //! | `holders`, `sources` | who has which collection; where a node fills from |
 //! | `orders` | what nodes are told until they confirm it; who is blocked, draining, revoked |
 //! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
-//! | `gateways`, `playlist` | ordinary players: who serves them HTTP, playlists that send them there |
+//! | `gateways` | ordinary players: who serves them HTTP |
 //! | `dns` | authoritative DNS |
 //! | `overlay`, `reload`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `status` | how the network is, for whoever may see it |
@@ -32,7 +32,7 @@
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
 //! | `catalogue` | names, policies and manifests on disk |
-//! | `access`, `viewer_tokens`, `by_token`, `token_usage` | whether a viewer may have a collection, and how much |
+//! | `access`, `by_token`, `token_usage` | whether a viewer may have a collection, and how much |
 //! | `seal_keys` | keys to sealed content |
 //! | `origins`, `origin_address` | content that stays at an HTTP(S) origin, and which origins may be asked |
 
@@ -66,7 +66,6 @@ mod orders;
 mod origin_address;
 mod origins;
 mod overlay;
-mod playlist;
 mod promises;
 mod quota;
 mod rate;
@@ -81,7 +80,6 @@ mod status;
 mod testing;
 mod ticket_log;
 mod token_usage;
-pub mod viewer_tokens;
 
 pub use admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use catalogue::CatalogueError;

@@ -7,8 +7,8 @@
 
 use crate::by_token::{ByToken, Used};
 use crate::ticket_log::LogError;
-use crate::viewer_tokens::LIFETIME_S_MAX;
 use disk::{Disk, DiskError, failed};
+use formats::viewer_tokens::LIFETIME_S_MAX;
 use protocol::{B256, ClientKey, Epoch, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -1,7 +1,9 @@
 //! `cargo xtask`: everything a developer or CI runs, one word each.
 
 mod bench;
+mod fuzz;
 mod run;
+mod suites;
 mod test;
 
 use anyhow::Result;
@@ -21,6 +23,14 @@ enum Task {
     Test,
     /// Format, clippy and docs, as CI checks them.
     Lint,
+    /// Fuzz what reads peers' or strangers' bytes.
+    Fuzz {
+        /// One target; all of them, two at a time, unless named.
+        target: Option<String>,
+        /// Seconds for each.
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
     /// Write the golden vectors anew.
     Vectors,
     /// Measure; prints a table and writes target/bench/NAME.json.
@@ -63,6 +73,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Test => test::all(),
         Task::Lint => test::lint(),
+        Task::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Task::Vectors => test::write_vectors(),
         Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
         Task::Bench(Bench::Gas) => bench::gas(),

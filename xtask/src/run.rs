@@ -33,11 +33,15 @@ pub(crate) fn cargo(args: &[&str]) -> Result<()> {
 
 /// Likewise, with variables set.
 pub(crate) fn cargo_with(args: &[&str], set: &[(&str, &str)]) -> Result<()> {
+    let mut command = cargo_command();
+    command.args(args).envs(set.iter().copied());
+    show(command)
+}
+
+/// The cargo that runs this, at the top, before arguments are added.
+pub(crate) fn cargo_command() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command
-        .args(args)
-        .envs(set.iter().copied())
-        .current_dir(root());
+    command.current_dir(root());
     // `cargo run` tells xtask about its own package. Build scripts that look at these would run again, and all that
     // stands on them be built anew.
     for (name, _) in std::env::vars_os() {
@@ -50,10 +54,11 @@ pub(crate) fn cargo_with(args: &[&str], set: &[(&str, &str)]) -> Result<()> {
             command.env_remove(name);
         }
     }
-    show(command)
+    command
 }
 
-fn show(mut command: Command) -> Result<()> {
+/// Runs a command, saying so.
+pub(crate) fn show(mut command: Command) -> Result<()> {
     let name = Path::new(command.get_program()).file_name();
     let name = name.unwrap_or(command.get_program()).to_string_lossy();
     let words = command.get_args().map(|word| word.to_string_lossy());

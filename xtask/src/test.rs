@@ -1,10 +1,12 @@
 //! All tests, and what CI checks besides.
 
-use crate::run::{built, cargo, cargo_with, root, run};
+use crate::run::{built, cargo, cargo_command, cargo_with, root, run, show};
+use crate::suites::Suites;
 use anyhow::Result;
+use std::process::Command;
 use toolchain::{Libraries, Players, Python, Toolchain};
 
-/// Everything that must be green.
+/// Everything that must be green. All suites run, whatever fails; but nothing is tested that can't be built.
 pub(crate) fn all() -> Result<()> {
     let tools = Toolchain::ensure()?;
     // The system tests run these; better known to be missing now.
@@ -13,37 +15,68 @@ pub(crate) fn all() -> Result<()> {
     Players::ensure()?;
     let contracts = root().join("contracts");
     let forge = tools.tool("forge")?;
-    run(&forge, &["fmt", "--check"], &contracts)?;
-    run("node", &["artifacts.mjs", "--check"], &contracts)?;
-    run(&forge, &["test"], &contracts)?;
+    let mut suites = Suites::new();
+    suites.run("contracts: format", || {
+        run(&forge, &["fmt", "--check"], &contracts)
+    });
+    suites.run("contracts: artifacts", || {
+        run("node", &["artifacts.mjs", "--check"], &contracts)
+    });
+    suites.run("contracts: tests, gas", || {
+        // Tests write what they cost to contracts/snapshots; here that must be what stands there.
+        let mut command = Command::new(&forge);
+        command.arg("test").current_dir(&contracts);
+        command.env("FORGE_SNAPSHOT_CHECK", "true");
+        show(command)
+    });
     // One build: what the system tests start is what was tested.
-    cargo(&["build", "--workspace", "--all-targets"])?;
-    run(built("examples/vectors")?, &["--check"], &root())?;
+    let built_all = suites.run("build", || {
+        cargo(&["build", "--workspace", "--all-targets"])
+    });
+    if !built_all {
+        return suites.end();
+    }
+    suites.run("vectors", || {
+        run(built("examples/vectors")?, &["--check"], &root())
+    });
     // One selection for building and testing: another would mean other features, and building anew. The
     // system tests bound by themselves how many networks run at once.
-    cargo(&["test", "--workspace"])
+    let mut command = cargo_command();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    let tested = suites.tests(command);
+    // The table also when a program of tests fell over and has no row.
+    suites.end().and(tested)
 }
 
 /// Format, clippy, docs: warnings are errors.
 pub(crate) fn lint() -> Result<()> {
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])?;
-    cargo_with(
-        &[
-            "doc",
+    let mut suites = Suites::new();
+    suites.run("format", || cargo(&["fmt", "--all", "--check"]));
+    suites.run("format of fuzz", || {
+        cargo(&["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])
+    });
+    suites.run("clippy", || {
+        cargo(&[
+            "clippy",
             "--workspace",
-            "--no-deps",
-            "--document-private-items",
-        ],
-        &[("RUSTDOCFLAGS", "-D warnings")],
-    )
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    });
+    suites.run("docs", || {
+        cargo_with(
+            &[
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )
+    });
+    suites.end()
 }
 
 /// Writes `tests/vectors/*.json`.

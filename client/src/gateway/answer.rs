@@ -1,11 +1,9 @@
 //! From a request to a response.
 
 use super::conditional::{EntityTag, Verdict};
-use super::range::{Asked, asked};
 use super::refusal::Refusal;
 use super::shared::{HEAD_BYTES_MAX, Shared};
 use super::source::{Source, Wanted};
-use super::target::{self, Target};
 use super::{cors, page, playlist};
 use crate::pool::Way;
 use axum::body::{Body, Bytes};
@@ -13,6 +11,8 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use formats::range::{Asked, asked};
+use formats::target::{self, Target};
 use protocol::{CollectionId, Entry, NodeId, URI_SIGNING_PACKAGE, ViewerToken};
 use std::io;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! modification dates, so conditions on dates are ignored, as section 13.1.3 says they must be.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use formats::etag::tags;
 use protocol::ContentHash;
 
 /// A file's entity tag.
@@ -62,24 +63,6 @@ impl EntityTag {
                 || tags(value).any(|(is_weak, tag)| (weak || !is_weak) && tag == self.0.as_bytes())
         })
     }
-}
-
-/// The tags of a list, with their quotes, and whether each is weak. Ends at what is no tag.
-fn tags(mut list: &[u8]) -> impl Iterator<Item = (bool, &[u8])> {
-    std::iter::from_fn(move || {
-        while let [b' ' | b'\t' | b',', rest @ ..] = list {
-            list = rest;
-        }
-        let weak = list.starts_with(b"W/");
-        if weak {
-            list = &list[2..];
-        }
-        let [b'"', rest @ ..] = list else { return None };
-        let end = rest.iter().position(|byte| *byte == b'"')? + 2;
-        let (tag, rest) = list.split_at(end);
-        list = rest;
-        Some((weak, tag))
-    })
 }
 
 #[cfg(test)]

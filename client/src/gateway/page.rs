@@ -2,9 +2,9 @@
 
 use super::refusal::Refusal;
 use super::shared::Shared;
-use super::target;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use formats::target;
 use std::fmt::Write;
 
 /// Lines of a page; the rest is counted.

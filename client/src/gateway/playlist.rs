@@ -4,7 +4,7 @@
 //! Only files of the same collection count. Playlists are others' bytes: what isn't understood is ignored,
 //! and what is remembered is bounded by the number of files that the collection has.
 
-use super::{dash, hls};
+use formats::{dash, hls};
 use protocol::{CollectionId, Entry, Manifest};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};

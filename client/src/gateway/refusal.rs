@@ -1,11 +1,11 @@
 //! Answers that say no: a status and `{"error": "one sentence"}`.
 
-use super::target::Wrong;
 use crate::control_api::ApiError;
 use crate::fetch::FetchError;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use formats::target::Wrong;
 
 /// Asked again after this, it may go well.
 const RETRY_AFTER_SECONDS: u64 = 1;

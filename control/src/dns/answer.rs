@@ -1,8 +1,8 @@
 //! From a packet to the packet that answers it; what it knows of the network it asks a [`Directory`].
 
-use super::query::{Asked, CLIENT_SUBNET, HEADER_BYTES, Subnet, Unasked, bare};
 use super::zone::{Place, Zone};
 use crate::catalogue::Named;
+use formats::dns::{Asked, CLIENT_SUBNET, HEADER_BYTES, Subnet, Unasked, bare};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::HINFO;
 use hickory_proto::rr::rdata::name::CNAME;

@@ -3,13 +3,12 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `query`, `answer` | packet in, packet out; no I/O |
+//! | `answer` | packet in, packet out; no I/O |
 //! | `zone` | the zone's own records |
 //! | `limit` | how much one network may ask |
 
 mod answer;
 mod limit;
-mod query;
 #[cfg(test)]
 mod tests;
 mod zone;

@@ -5,7 +5,6 @@ use super::error::Refusal;
 use super::state::Web;
 use crate::catalogue::Collection;
 use crate::core::{Core, RouteError};
-use crate::playlist::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::{
@@ -13,6 +12,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use formats::rewriting::{self, PLAYLIST_BYTES_MAX, PlaylistError, Rewriting};
 use protocol::{ContentHash, Entry, URI_SIGNING_PACKAGE, ViewerToken};
 use seal::FileSeal;
 use serde::Serialize;
@@ -97,8 +97,8 @@ pub(super) async fn redirect(
         steering: &steering,
     };
     let (rewritten, media_type) = match kind {
-        Kind::Hls => (playlist::hls(&text, &to), "application/vnd.apple.mpegurl"),
-        _ => (playlist::dash(&text, &to), "application/dash+xml"),
+        Kind::Hls => (rewriting::hls(&text, &to), "application/vnd.apple.mpegurl"),
+        _ => (rewriting::dash(&text, &to), "application/dash+xml"),
     };
     let rewritten = rewritten.map_err(|error: PlaylistError| {
         Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())

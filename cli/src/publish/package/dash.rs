@@ -2,6 +2,7 @@
 //! durations of segment and period where there is none. No entity but XML's own is expanded.
 
 use super::said::{Named, Read, named};
+use formats::reference::relative;
 use protocol::Manifest;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -266,8 +267,8 @@ fn based(base: &str, url: &str) -> Option<String> {
     match url.strip_suffix('/') {
         // Relative to a folder is relative to whichever file in it.
         Some(".") => Some(base.to_owned()),
-        Some(folder) => Some(client::relative(base, folder)? + "/x"),
-        None => client::relative(base, url),
+        Some(folder) => Some(relative(base, folder)? + "/x"),
+        None => relative(base, url),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What playlists say, of either format.
 
+use formats::reference::relative;
 use std::collections::BTreeSet;
 
 /// What playlists say.
@@ -31,7 +32,7 @@ pub(super) fn named(playlist: &str, base: &str, reference: &str) -> Option<Named
     }
     Some(Named {
         playlist: playlist.to_owned(),
-        path: client::relative(base, reference),
+        path: relative(base, reference),
         reference: reference.chars().take(200).collect(),
     })
 }

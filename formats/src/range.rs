@@ -7,7 +7,7 @@ const RANGES_MAX: usize = 64;
 
 /// What a `Range` field comes to for a file of a certain size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     /// Everything: another unit than bytes, or several ranges at once, either of which a server may answer
     /// with the whole.
     Whole,
@@ -21,7 +21,7 @@ pub(super) enum Asked {
 ///
 /// "A server MUST ignore a Range header field received with \[…\] a range unit it does not understand";
 /// invalid ranges it "MAY ignore or reject": they are rejected, since whoever sends one is mistaken.
-pub(super) fn asked(value: &[u8], size: u64) -> Asked {
+pub fn asked(value: &[u8], size: u64) -> Asked {
     let Ok(value) = std::str::from_utf8(value) else {
         return Asked::Refused("Range is not ASCII");
     };

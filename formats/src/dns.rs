@@ -7,11 +7,11 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Bytes of a header.
-pub(super) const HEADER_BYTES: usize = 12;
+pub const HEADER_BYTES: usize = 12;
 /// Records that a query may carry besides its question: OPT, and what others use to sign theirs.
 const RECORDS_MAX: u32 = 8;
 /// EDNS option of RFC 7871.
-pub(super) const CLIENT_SUBNET: u16 = 8;
+pub const CLIENT_SUBNET: u16 = 8;
 
 const FAMILY_NONE: u16 = 0;
 const FAMILY_V4: u16 = 1;
@@ -19,37 +19,46 @@ const FAMILY_V6: u16 = 2;
 
 /// A question, and what came with it.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) id: u16,
-    pub(super) recursion_desired: bool,
-    pub(super) checking_disabled: bool,
-    pub(super) question: Query,
-    pub(super) edns: Option<Asker>,
+pub struct Asked {
+    /// Repeated in the answer.
+    pub id: u16,
+    /// The RD bit.
+    pub recursion_desired: bool,
+    /// The CD bit.
+    pub checking_disabled: bool,
+    /// The one question.
+    pub question: Query,
+    /// What its OPT record says; `None` without one.
+    pub edns: Option<Asker>,
     /// What is wrong with the rest of it.
-    pub(super) fault: Option<ResponseCode>,
+    pub fault: Option<ResponseCode>,
 }
 
 /// What EDNS says of who asks.
 #[derive(Debug)]
-pub(super) struct Asker {
-    pub(super) payload: u16,
-    pub(super) dnssec_ok: bool,
-    pub(super) subnet: Option<Subnet>,
+pub struct Asker {
+    /// Longest answer over UDP that it takes, in bytes.
+    pub payload: u16,
+    /// The DO bit.
+    pub dnssec_ok: bool,
+    /// Of the client that a resolver asks for.
+    pub subnet: Option<Subnet>,
 }
 
 /// EDNS Client Subnet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subnet {
+pub struct Subnet {
     family: u16,
-    pub(super) source: u8,
+    /// Length of the prefix that was given, in bits.
+    pub source: u8,
     octets: Vec<u8>,
     /// Its first address; none if the resolver keeps it to itself.
-    pub(super) address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
 }
 
 /// Packets that hold no question.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unasked {
+pub enum Unasked {
     /// Nothing to answer to; and whoever answers answers gets loops.
     Silence,
     /// These twelve bytes.
@@ -57,7 +66,7 @@ pub(super) enum Unasked {
 }
 
 /// A header that says no more than a code; of the packet it repeats id, opcode and the recursion bit.
-pub(super) fn bare(packet: &[u8; HEADER_BYTES], code: ResponseCode) -> [u8; HEADER_BYTES] {
+pub fn bare(packet: &[u8; HEADER_BYTES], code: ResponseCode) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..2].copy_from_slice(&packet[..2]);
     header[2] = 0x80 | (packet[2] & 0b0111_1001);
@@ -66,7 +75,11 @@ pub(super) fn bare(packet: &[u8; HEADER_BYTES], code: ResponseCode) -> [u8; HEAD
 }
 
 impl Asked {
-    pub(super) fn read(packet: &[u8]) -> Result<Self, Unasked> {
+    /// Reads a packet, of any length.
+    ///
+    /// # Errors
+    /// If it holds no question that can be answered, with what is to be sent back.
+    pub fn read(packet: &[u8]) -> Result<Self, Unasked> {
         let head = packet.first_chunk().ok_or(Unasked::Silence)?;
         let refuse = |code| Unasked::Answer(bare(head, code));
         let malformed = |_| refuse(ResponseCode::FormErr);
@@ -198,7 +211,7 @@ impl Subnet {
     }
 
     /// As it goes back, with the length of the prefix that the answer is for.
-    pub(super) fn echo(&self, scope: u8) -> Vec<u8> {
+    pub fn echo(&self, scope: u8) -> Vec<u8> {
         let mut value = self.family.to_be_bytes().to_vec();
         value.extend([self.source, scope]);
         value.extend(&self.octets);
@@ -206,7 +219,7 @@ impl Subnet {
     }
 
     /// The scope in the subnet's own family, for one of the address that it stands for.
-    pub(super) fn scope_of(&self, scope: u8) -> u8 {
+    pub fn scope_of(&self, scope: u8) -> u8 {
         match self.address {
             // An IPv4 address written as IPv6: the last 32 bits of 128.
             Some(address @ IpAddr::V6(_)) if address.to_canonical().is_ipv4() => match scope {

@@ -9,7 +9,7 @@ const NAME_BYTES_MAX: usize = 128;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub enum Target {
     /// A collection without the `/` that relative links need.
     Bare(String),
     /// A collection's list of files.
@@ -25,7 +25,7 @@ pub(super) enum Target {
 
 /// Why a URL names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub enum Wrong {
     /// 400, and why.
     Malformed(&'static str),
     /// 404: no collection can be called so.
@@ -38,7 +38,10 @@ pub(super) enum Wrong {
 ///
 /// What could mean another file to somebody who reads it otherwise is refused, not repaired: dot segments,
 /// plain or encoded, encoded slashes and backslashes, empty segments, control characters.
-pub(super) fn parse(raw: &str) -> Result<Target, Wrong> {
+///
+/// # Errors
+/// [`Wrong`], if it names nothing.
+pub fn parse(raw: &str) -> Result<Target, Wrong> {
     // Every byte may be three characters.
     if raw.len() > 3 * (Manifest::PATH_BYTES_MAX + NAME_BYTES_MAX) {
         return Err(Wrong::TooLong);
@@ -75,7 +78,10 @@ pub(super) fn parse(raw: &str) -> Result<Target, Wrong> {
 const BAD_TOKEN: Wrong = Wrong::Malformed("the viewer's token is no signed JWT");
 
 /// The viewer's token that a path begins with, and the rest of the path.
-pub(super) fn signed(raw: &str) -> Result<(Option<ViewerToken>, &str), Wrong> {
+///
+/// # Errors
+/// If it is no token.
+pub fn signed(raw: &str) -> Result<(Option<ViewerToken>, &str), Wrong> {
     let parameter = raw.strip_prefix("/;");
     let value = parameter
         .and_then(|rest| rest.strip_prefix(URI_SIGNING_PACKAGE))
@@ -89,7 +95,10 @@ pub(super) fn signed(raw: &str) -> Result<(Option<ViewerToken>, &str), Wrong> {
 }
 
 /// The viewer's token in a query (RFC 9246). It has no character that a query would escape.
-pub(super) fn signed_query(query: Option<&str>) -> Result<Option<ViewerToken>, Wrong> {
+///
+/// # Errors
+/// If it is no token.
+pub fn signed_query(query: Option<&str>) -> Result<Option<ViewerToken>, Wrong> {
     let mut pairs = query.unwrap_or_default().split('&');
     let value = pairs.find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -101,7 +110,10 @@ pub(super) fn signed_query(query: Option<&str>) -> Result<Option<ViewerToken>, W
 }
 
 /// The node that a path prefers, and the rest of the path.
-pub(super) fn preferred(raw: &str) -> Result<(Option<NodeId>, &str), Wrong> {
+///
+/// # Errors
+/// If it is no node's id.
+pub fn preferred(raw: &str) -> Result<(Option<NodeId>, &str), Wrong> {
     let Some(rest) = raw.strip_prefix("/~") else {
         return Ok((None, raw));
     };
@@ -112,7 +124,10 @@ pub(super) fn preferred(raw: &str) -> Result<(Option<NodeId>, &str), Wrong> {
 }
 
 /// One segment, decoded.
-pub(super) fn segment(raw: &str) -> Result<String, Wrong> {
+///
+/// # Errors
+/// If it could mean another file to somebody else.
+pub fn segment(raw: &str) -> Result<String, Wrong> {
     let decoded = decoded(raw)?;
     let text = String::from_utf8(decoded)
         .map_err(|_| Wrong::Malformed("the path is not UTF-8 once it is decoded"))?;
@@ -154,7 +169,7 @@ fn decoded(raw: &str) -> Result<Vec<u8>, Wrong> {
 }
 
 /// A path as part of a URL.
-pub(super) fn encoded(path: &str) -> String {
+pub fn encoded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=:@".contains(&byte) {
@@ -167,7 +182,10 @@ pub(super) fn encoded(path: &str) -> String {
 }
 
 /// The node that a query prefers. Whatever else a query has is for others.
-pub(super) fn via(query: Option<&str>) -> Result<Option<NodeId>, Wrong> {
+///
+/// # Errors
+/// If it is no node's id.
+pub fn via(query: Option<&str>) -> Result<Option<NodeId>, Wrong> {
     let given = query
         .unwrap_or_default()
         .split('&')

@@ -1,10 +1,10 @@
 //! Which file of the collection a playlist names: RFC 3986, section 5, within one collection.
 
-use super::target;
+use crate::target;
 use protocol::Manifest;
 
 /// Files of one playlist that are looked at.
-pub(super) const PATHS_MAX: usize = Manifest::ENTRIES_MAX as usize;
+pub const PATHS_MAX: usize = Manifest::ENTRIES_MAX as usize;
 
 /// The path in the collection that a reference in the file at `base` means; `None` if it is none of it.
 pub fn relative(base: &str, reference: &str) -> Option<String> {

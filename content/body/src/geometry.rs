@@ -7,11 +7,13 @@ use std::ops::Range;
 /// 2^4 chunks of 1 KiB: [`GROUP_BYTES`].
 const BLOCK: BlockSize = BlockSize::from_chunk_log(4);
 
-pub(crate) fn tree(size: u64) -> BaoTree {
+/// The tree over content of so many bytes, whose leaves are groups.
+pub fn tree(size: u64) -> BaoTree {
     BaoTree::new(size, BLOCK)
 }
 
-pub(crate) fn chunk_ranges(range: &Range<u64>) -> ChunkRanges {
+/// The chunks of 1 KiB that have a byte of the range.
+pub fn chunk_ranges(range: &Range<u64>) -> ChunkRanges {
     ChunkRanges::from(ChunkNum::full_chunks(range.start)..ChunkNum::chunks(range.end))
 }
 

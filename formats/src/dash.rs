@@ -4,7 +4,7 @@
 //! time, whose files are looked up in the manifest and put in order. So nothing of the timeline has to be
 //! computed, and nothing is asked for that isn't there. No entity but XML's own is expanded.
 
-use super::reference::relative;
+use crate::reference::relative;
 use protocol::Entry;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
@@ -32,7 +32,7 @@ struct Level {
 }
 
 /// Files in their order, by place among `entries`, for each representation of the presentation at `base`.
-pub(super) fn runs(base: &str, text: &str, entries: &[Entry]) -> Vec<Vec<u32>> {
+pub fn runs(base: &str, text: &str, entries: &[Entry]) -> Vec<Vec<u32>> {
     let mut found = Vec::new();
     let mut representations = 0;
     let mut levels = vec![Level {

@@ -3,10 +3,10 @@
 //! Only what says which file comes next is read. A playlist of playlists has no next; a byte range of a file
 //! is no file.
 
-use super::reference::{PATHS_MAX, relative};
+use crate::reference::{PATHS_MAX, relative};
 
 /// Paths in the collection, for a playlist at `base`. Empty if it is none, or one of playlists.
-pub(super) fn segments(base: &str, text: &str) -> Vec<String> {
+pub fn segments(base: &str, text: &str) -> Vec<String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().map(str::trim_end);
     if lines.next() != Some("#EXTM3U") {

@@ -4,9 +4,9 @@ use crate::geometry::{RangeError, check_range, chunk_ranges, slices, tree};
 use bao_tree::BaoTree;
 use bao_tree::io::fsm::{ResponseDecoder, ResponseDecoderNext};
 use bao_tree::io::{BaoContentItem, DecodeError, Parent};
-use bytes::{Bytes, BytesMut};
-use protocol::{ContentHash, GROUP_BYTES};
-use quinn::{ReadExactError, RecvStream};
+use bytes::Bytes;
+use iroh_io::AsyncStreamReader;
+use protocol::ContentHash;
 use std::io;
 use std::ops::Range;
 
@@ -34,35 +34,38 @@ pub struct Group {
 }
 
 /// One verified thing of a body.
-pub(crate) enum Item {
+#[derive(Debug)]
+pub enum Item {
+    /// Two hashes, and where they stand in the tree.
     Parent(Parent),
+    /// Bytes.
     Group(Group),
 }
 
-/// A body on its way in. Each group is verified before it is handed on.
+/// A body on its way in, by the stream `R`. Each group is verified before it is handed on.
 #[derive(Debug)]
-pub struct Body {
+pub struct Body<R> {
     hash: blake3::Hash,
     tree: BaoTree,
     /// What is still to come.
     left: Range<u64>,
-    state: State,
+    state: State<R>,
 }
 
 #[derive(Debug)]
-enum State {
-    Between(Encoded),
-    Within(ResponseDecoder<Encoded>),
+enum State<R> {
+    Between(R),
+    Within(ResponseDecoder<R>),
     Over,
 }
 
-impl Body {
+impl<R: AsyncStreamReader> Body<R> {
     /// A body of this range of this content, as it comes from `recv`.
     ///
     /// # Errors
     /// If that is no range of it.
     pub fn new(
-        recv: RecvStream,
+        recv: impl Into<R>,
         content: ContentHash,
         size: u64,
         offset: u64,
@@ -73,10 +76,7 @@ impl Body {
             hash: blake3::Hash::from(*content.as_bytes()),
             tree: tree(size),
             left: range,
-            state: State::Between(Encoded {
-                recv,
-                buffer: BytesMut::new(),
-            }),
+            state: State::Between(recv.into()),
         })
     }
 
@@ -94,7 +94,11 @@ impl Body {
         }
     }
 
-    pub(crate) async fn next_item(&mut self) -> Result<Option<Item>, BodyError> {
+    /// The next parent or group; `None` at the end. **Not** cancel safe, as [`Self::next_group`].
+    ///
+    /// # Errors
+    /// As [`Self::next_group`].
+    pub async fn next_item(&mut self) -> Result<Option<Item>, BodyError> {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Over => return Ok(None),
@@ -136,37 +140,5 @@ fn body_error(error: DecodeError) -> BodyError {
         DecodeError::ParentHashMismatch(_) | DecodeError::LeafHashMismatch(_) => {
             BodyError::Corrupt(error.to_string())
         }
-    }
-}
-
-/// The stream as bao-tree reads it.
-#[derive(Debug)]
-struct Encoded {
-    recv: RecvStream,
-    buffer: BytesMut,
-}
-
-fn read_error(error: ReadExactError) -> io::Error {
-    match error {
-        ReadExactError::FinishedEarly(_) => io::ErrorKind::UnexpectedEof.into(),
-        ReadExactError::ReadError(error) => error.into(),
-    }
-}
-
-impl iroh_io::AsyncStreamReader for Encoded {
-    async fn read_bytes(&mut self, len: usize) -> io::Result<Bytes> {
-        debug_assert!(len as u64 <= GROUP_BYTES, "bao-tree reads group by group");
-        self.buffer.resize(len, 0);
-        self.recv
-            .read_exact(&mut self.buffer)
-            .await
-            .map_err(read_error)?;
-        Ok(self.buffer.split().freeze())
-    }
-
-    async fn read<const L: usize>(&mut self) -> io::Result<[u8; L]> {
-        let mut out = [0; L];
-        self.recv.read_exact(&mut out).await.map_err(read_error)?;
-        Ok(out)
     }
 }

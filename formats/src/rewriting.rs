@@ -13,7 +13,7 @@ use std::fmt::Write;
 use url::Url;
 
 /// Longest playlist that is rewritten.
-pub(crate) const PLAYLIST_BYTES_MAX: u64 = 4 << 20;
+pub const PLAYLIST_BYTES_MAX: u64 = 4 << 20;
 /// Most lines of one.
 const LINES_MAX: usize = 100_000;
 /// Longest line.
@@ -25,39 +25,44 @@ const NOWHERE: &str = "http://collection.invalid/";
 
 /// Why a playlist isn't rewritten.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PlaylistError {
+pub enum PlaylistError {
+    /// It doesn't begin as one does.
     #[error("not an HLS playlist: it doesn't begin with #EXTM3U")]
     NotHls,
+    /// More than is read.
     #[error(
         "the playlist has more than {LINES_MAX} lines, or one of more than {LINE_BYTES_MAX} bytes"
     )]
     TooLong,
+    /// What it names leads out of its collection.
     #[error("the playlist names {0:?}, which is no URL or outside of its collection")]
     Url(String),
+    /// The line, shortened.
     #[error("the playlist has an attribute list that can't be read: {0:?}")]
     Attributes(String),
+    /// Why.
     #[error("not a DASH description: {0}")]
     NotDash(String),
 }
 
 /// A place to take content from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pathway {
+pub struct Pathway {
     /// Letters, digits, `.`, `-`, `_`.
-    pub(crate) id: String,
+    pub id: String,
     /// URL of the collection there, ending in `/`.
-    pub(crate) base: String,
+    pub base: String,
 }
 
 /// Where a playlist stands and where it sends players.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rewriting<'a> {
+pub struct Rewriting<'a> {
     /// The playlist's path in its collection.
-    pub(crate) path: &'a str,
+    pub path: &'a str,
     /// Best first; never empty.
-    pub(crate) pathways: &'a [Pathway],
+    pub pathways: &'a [Pathway],
     /// URL that ranks the pathways.
-    pub(crate) steering: &'a str,
+    pub steering: &'a str,
 }
 
 impl Rewriting<'_> {
@@ -130,7 +135,10 @@ fn climbs(path: &str, named: &str) -> bool {
 }
 
 /// An HLS playlist, rewritten.
-pub(crate) fn hls(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistError> {
+///
+/// # Errors
+/// If it is none, too long, or names what is outside of its collection.
+pub fn hls(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<_> = text.lines().take(LINES_MAX + 1).collect();
     if lines
@@ -286,7 +294,10 @@ fn push_tag(out: &mut String, tag: &str, attributes: &[(String, String)]) {
 /// A DASH description (ISO/IEC 23009-1) that takes its segments from the pathways: a `BaseURL` for each, and
 /// the steering server (DASH-IF, "Content Steering for DASH"). Where segments are named absolutely, they
 /// stay where they are.
-pub(crate) fn dash(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistError> {
+///
+/// # Errors
+/// If it is none, or names what is outside of its collection.
+pub fn dash(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistError> {
     let wrong = |why: &dyn std::fmt::Display| PlaylistError::NotDash(why.to_string());
     let mut reader = Reader::from_str(text);
     let mut stack: Vec<String> = Vec::new();
@@ -358,5 +369,5 @@ pub(crate) fn dash(text: &str, to: &Rewriting<'_>) -> Result<String, PlaylistErr
 }
 
 #[cfg(test)]
-#[path = "playlist_tests.rs"]
+#[path = "rewriting_tests.rs"]
 mod tests;
