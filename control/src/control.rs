@@ -182,7 +182,6 @@ impl Control {
             let opened = Opened::open(
                 &disk,
                 &dir,
-                overlay,
                 issuer_config,
                 key,
                 issuer_clock,
@@ -190,9 +189,9 @@ impl Control {
                 allowed,
             )?;
             let gate = Gate::open(&disk, &dir, &first_token)?;
-            Ok::<_, StartError>((opened, marks, gate))
+            Ok::<_, StartError>((opened, overlay, marks, gate))
         };
-        let (opened, marks, gate) = disk::run(open).await?;
+        let (opened, overlay, marks, gate) = disk::run(open).await?;
 
         let mut source = Source::new(
             chain.clone(),
@@ -259,7 +258,7 @@ impl Control {
             seal_keys: opened.seal_keys,
             origins: opened.origins,
             handed_in: opened.handed_in,
-            members: Members::new(members, opened.overlay),
+            members: Members::new(members, overlay),
             holders: Mutex::default(),
             orders: opened.orders.clone(),
             nodes: registry.clone(),
@@ -468,7 +467,6 @@ async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Se
 
 /// What is on disk.
 struct Opened {
-    overlay: Overlay,
     lock: Lock,
     store: Store,
     catalogue: Arc<Catalogue>,
@@ -484,7 +482,6 @@ impl Opened {
     fn open(
         disk: &Disk,
         dir: &Path,
-        overlay: Overlay,
         issuer: IssuerConfig,
         key: protocol::SigningKey,
         clock: clock::Clock,
@@ -518,7 +515,6 @@ impl Opened {
         let orders = Orders::open(disk, dir, clock.clone())?;
         let issuer = Issuer::open(disk, &dir.join("tickets"), issuer, key, clock, funds)?;
         Ok(Self {
-            overlay,
             lock,
             store,
             catalogue: Arc::new(catalogue),

@@ -74,7 +74,7 @@ pub(crate) enum Found {
     /// It is here, or on its way in.
     Here(Source),
     /// It is to be filled, by whoever is told so, who ends it with [`Cache::filled`].
-    Begun(Fill, Source),
+    Begun(Box<Fill>, Source),
 }
 
 #[derive(Debug)]
@@ -216,7 +216,7 @@ impl Cache {
             progress: Some(fill.progress()),
         };
         fills.insert(content, source.clone());
-        Ok(Found::Begun(fill, source))
+        Ok(Found::Begun(Box::new(fill), source))
     }
 
     /// A fill that began has ended, however.

@@ -19,7 +19,7 @@ const OLD: Epoch = 6;
 const EPOCHS: [Epoch; 3] = [5, OLD, 7];
 /// Has a segment already.
 const SEALED: Epoch = 4;
-const BLOB: [u8; 50_000] = [7; 50_000];
+static BLOB: [u8; 50_000] = [7; 50_000];
 
 fn agreed() -> Agreed {
     let parameters = Parameters {

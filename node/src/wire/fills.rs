@@ -134,7 +134,7 @@ impl Fills {
         match self.cache.find(content, size)? {
             Found::Here(source) => Ok(source),
             Found::Begun(fill, source) => {
-                tokio::spawn(self.clone().fill_task(fill, collection, content));
+                tokio::spawn(self.clone().fill_task(*fill, collection, content));
                 Ok(source)
             }
         }
