@@ -23,7 +23,13 @@ async fn what_is_taken_in_outlasts_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
     let root = dir.path().join("store");
-    let store = Store::open(&recorder.disk(), &root, u64::MAX, OnDamage::Refuse).unwrap();
+    let store = Store::open(
+        &disk::Disk::recorded(&recorder),
+        &root,
+        u64::MAX,
+        OnDamage::Refuse,
+    )
+    .unwrap();
     let mut taken = Vec::new();
     for number in 0..8 {
         let hash = put(&store, number).await.unwrap();
@@ -51,7 +57,13 @@ async fn whatever_fails_what_was_taken_in_stays_and_the_rest_can_come_again() {
     for at in 0..24 {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::new(dir.path()).unwrap();
-        let store = Store::open(&recorder.disk(), dir.path(), u64::MAX, OnDamage::Refuse).unwrap();
+        let store = Store::open(
+            &disk::Disk::recorded(&recorder),
+            dir.path(),
+            u64::MAX,
+            OnDamage::Refuse,
+        )
+        .unwrap();
         let first = put(&store, 1).await.unwrap();
         let fault = [Fault::Full, Fault::Io, Fault::ReadOnly][at % 3];
         recorder.fail_from(recorder.operations() + at, fault);
@@ -62,7 +74,13 @@ async fn whatever_fails_what_was_taken_in_stays_and_the_rest_can_come_again() {
         assert_eq!(store.contains(&first), removed.is_err());
         recorder.heal();
         drop(store);
-        let store = Store::open(&recorder.disk(), dir.path(), u64::MAX, OnDamage::Discard).unwrap();
+        let store = Store::open(
+            &disk::Disk::recorded(&recorder),
+            dir.path(),
+            u64::MAX,
+            OnDamage::Discard,
+        )
+        .unwrap();
         assert!(put(&store, 2).await.is_some(), "{fault:?} at {at}");
     }
 }

@@ -60,7 +60,12 @@ fn cuts(recorder: &Arc<Recorder>, after: &[usize], mut check: impl FnMut(&Path, 
 fn a_ticket_that_left_is_in_its_log_after_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let mut log = OpenLog::open(&recorder.disk(), &dir.path().join("log"), HEAD).unwrap();
+    let mut log = OpenLog::open(
+        &disk::Disk::recorded(&recorder),
+        &dir.path().join("log"),
+        HEAD,
+    )
+    .unwrap();
     let mut after = Vec::new();
     for group in 0..15 {
         // Of one ticket to several sectors.
@@ -91,7 +96,7 @@ fn who_handed_in_what_outlasts_power_cuts() {
     let open = |disk: &Disk, dir: &Path| {
         HandedIn::open(disk, dir, |_| true, || Ok::<_, DiskError>(BTreeSet::new())).unwrap()
     };
-    let kept = open(&recorder.disk(), dir.path());
+    let kept = open(&disk::Disk::recorded(&recorder), dir.path());
     let mut after = Vec::new();
     for number in 0..30 {
         kept.keep(account, [ContentHash::from([number; 32])])
@@ -120,7 +125,7 @@ fn who_handed_in_what_outlasts_power_cuts() {
 fn seal_keys_and_the_catalogue_open_after_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let disk = recorder.disk();
+    let disk = disk::Disk::recorded(&recorder);
     let keys = SealKeys::open(&disk, dir.path()).unwrap();
     Catalogue::open(&disk, &dir.path().join("catalogue")).unwrap();
     let mut after = Vec::new();

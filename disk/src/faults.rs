@@ -1,6 +1,6 @@
 //! A disk that is recorded, that fails, and whose power is cut: for tests, and for a world that is simulated.
 //!
-//! A [`Recorder`] stands over one folder. What is done through its [`Disk`] happens in the folder, and is kept as a
+//! A [`Recorder`] stands over one folder. What is done through its [`Disk`](crate::Disk) happens in the folder, and is kept as a
 //! list of operations with their bytes. [`Recorder::power_cut`] makes of the first so many of them what a disk may
 //! hold afterwards, in another folder, drawn by a seed:
 //!
@@ -9,38 +9,22 @@
 //! - other names are lost or kept, each for itself, but one name's changes in their order, and a rename as a whole;
 //! - what a failed sync should have written stays uncertain for good, unless it is written again.
 //!
-//! What is written past the [`Disk`] (by sled, or by a test) is taken, where it is met, for durable.
+//! What is written past the [`Disk`](crate::Disk) (by sled, or by a test) is taken, where it is met, for durable.
 
 mod cut;
+mod done;
+mod draw;
 mod names;
 mod sectors;
 
-use crate::{Disk, How};
-use names::{Names, Node, Place};
+use crate::step::{FileId, How, Step};
+use done::{Done, Node, Place};
+use names::Names;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// A file, whatever its name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct FileId(u64);
-
-/// One operation as it is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Step<'a> {
-    CreateDir(&'a Path),
-    Open(&'a Path, How),
-    Write(FileId, u64, &'a [u8]),
-    /// From, up to.
-    Zero(FileId, u64, u64),
-    SetLen(FileId, u64),
-    Sync(FileId),
-    SyncDir(&'a Path),
-    Rename(&'a Path, &'a Path),
-    Remove(&'a Path),
-}
 
 /// How an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,23 +45,6 @@ impl Fault {
             Self::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
         }
     }
-}
-
-/// What was done, with its bytes.
-#[derive(Debug, Clone)]
-enum Done {
-    /// Was there without us.
-    Found(Place, Node, Arc<[u8]>),
-    Link(Place, Node),
-    Unlink(Place),
-    Move(Place, Place),
-    Write(FileId, u64, Arc<[u8]>),
-    Zero(FileId, u64, u64),
-    SetLen(FileId, u64),
-    Sync(FileId),
-    /// A sync that failed.
-    LostSync(FileId),
-    SyncDir(usize),
 }
 
 #[derive(Debug, Default)]
@@ -112,11 +79,6 @@ impl Recorder {
             root: root.to_owned(),
             state: Mutex::new(state),
         }))
-    }
-
-    /// The disk that is recorded. Paths outside of the folder are written, and not recorded.
-    pub fn disk(self: &Arc<Self>) -> Disk {
-        Disk::recorded(self.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

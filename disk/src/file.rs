@@ -1,7 +1,8 @@
 //! A file that is written to.
 
-use crate::faults::{FileId, Step};
-use crate::{Disk, DiskError, failed};
+use crate::error::{DiskError, failed};
+use crate::operations::Operations;
+use crate::step::{FileId, Step};
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -14,16 +15,16 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 /// A file open for reading and writing; cheap to clone. All calls block.
 #[derive(Debug, Clone)]
 pub struct DiskFile {
-    disk: Disk,
+    operations: Operations,
     file: Arc<File>,
     id: FileId,
     path: Arc<Path>,
 }
 
 impl DiskFile {
-    pub(crate) fn new(disk: Disk, file: File, id: FileId, path: &Path) -> Self {
+    pub(crate) fn new(operations: Operations, file: File, id: FileId, path: &Path) -> Self {
         Self {
-            disk,
+            operations,
             file: Arc::new(file),
             id,
             path: path.into(),
@@ -59,11 +60,11 @@ impl DiskFile {
     }
 
     fn try_write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        let fits = self.disk.fits(self.id, at, bytes.len());
+        let fits = self.operations.fits(self.id, at, bytes.len());
         let part = &bytes[..fits];
         if !part.is_empty() {
             let real = || self.file.write_all_at(part, at);
-            self.disk.step(Step::Write(self.id, at, part), real)?;
+            self.operations.step(Step::Write(self.id, at, part), real)?;
         }
         match fits == bytes.len() {
             true => Ok(()),
@@ -81,7 +82,7 @@ impl DiskFile {
         mut pieces: &mut [IoSlice<'_>],
         at: u64,
     ) -> Result<(), DiskError> {
-        if self.disk.is_recorded() {
+        if self.operations.is_recorded() {
             let all: Vec<u8> = pieces
                 .iter()
                 .flat_map(|piece| piece.iter().copied())
@@ -110,7 +111,7 @@ impl DiskFile {
     /// If the disk fails.
     pub fn set_len(&self, length: u64) -> Result<(), DiskError> {
         let step = Step::SetLen(self.id, length);
-        let done = self.disk.step(step, || self.file.set_len(length));
+        let done = self.operations.step(step, || self.file.set_len(length));
         done.map(|_| ()).map_err(failed("shorten", &self.path))
     }
 
@@ -128,7 +129,9 @@ impl DiskFile {
             }
             Ok(())
         };
-        let done = self.disk.step(Step::Zero(self.id, from, length), real);
+        let done = self
+            .operations
+            .step(Step::Zero(self.id, from, length), real);
         done.map(|_| ()).map_err(failed("lengthen", &self.path))
     }
 
@@ -139,7 +142,7 @@ impl DiskFile {
     /// succeeds.
     pub fn sync_data(&self) -> Result<(), DiskError> {
         let done = self
-            .disk
+            .operations
             .step(Step::Sync(self.id), || self.file.sync_data());
         done.map(|_| ()).map_err(failed("flush", &self.path))
     }
@@ -149,7 +152,9 @@ impl DiskFile {
     /// # Errors
     /// As [`DiskFile::sync_data`].
     pub fn sync_all(&self) -> Result<(), DiskError> {
-        let done = self.disk.step(Step::Sync(self.id), || self.file.sync_all());
+        let done = self
+            .operations
+            .step(Step::Sync(self.id), || self.file.sync_all());
         done.map(|_| ()).map_err(failed("flush", &self.path))
     }
 

@@ -15,19 +15,23 @@ mod error;
 pub mod faults;
 mod file;
 mod lock;
+mod operations;
 mod run;
+mod step;
 
 pub use error::{DiskError, failed};
 pub use file::{DiskFile, Writer};
 pub use lock::{Lock, LockError};
 pub use run::run;
 
-use faults::{FileId, Recorder, Step};
+use faults::Recorder;
+use operations::Operations;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use step::{How, Step};
 
 /// Ending of a file that is being written; what carries it is left over from a crash.
 const UNFINISHED: &str = "unfinished";
@@ -35,51 +39,22 @@ const UNFINISHED: &str = "unfinished";
 /// Where everything durable is written; cheap to clone. All calls block.
 #[derive(Debug, Clone)]
 pub struct Disk {
-    recorder: Option<Arc<Recorder>>,
-}
-
-/// What a file that is opened for writing may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
-    /// It isn't there yet.
-    New,
-    /// What is in it goes.
-    Empty,
-    /// What is in it stays.
-    Keep,
+    operations: Operations,
 }
 
 impl Disk {
     /// The machine's own.
     pub fn system() -> Self {
-        Self { recorder: None }
-    }
-
-    pub(crate) fn recorded(recorder: Arc<Recorder>) -> Self {
-        let recorder = Some(recorder);
-        Self { recorder }
-    }
-
-    fn is_recorded(&self) -> bool {
-        self.recorder.is_some()
-    }
-
-    fn step<T>(
-        &self,
-        step: Step<'_>,
-        real: impl FnOnce() -> io::Result<T>,
-    ) -> io::Result<(T, FileId)> {
-        match &self.recorder {
-            None => real().map(|done| (done, FileId::default())),
-            Some(recorder) => recorder.step(step, real),
+        Self {
+            operations: Operations::default(),
         }
     }
 
-    /// How many of so many bytes there is room for: all, but on a disk that is made full.
-    fn fits(&self, file: FileId, at: u64, bytes: usize) -> usize {
-        match &self.recorder {
-            None => bytes,
-            Some(recorder) => recorder.fits(file, at, bytes),
+    /// One that is recorded. Paths outside of the recorder's folder are written, and not recorded.
+    pub fn recorded(recorder: &Arc<Recorder>) -> Self {
+        let recorder = Some(recorder.clone());
+        Self {
+            operations: Operations { recorder },
         }
     }
 
@@ -95,7 +70,10 @@ impl Disk {
         if above != Path::new(".") {
             self.create_dir(above)?;
         }
-        match self.step(Step::CreateDir(dir), || fs::create_dir(dir)) {
+        match self
+            .operations
+            .step(Step::CreateDir(dir), || fs::create_dir(dir))
+        {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed("create", dir)(error));
             }
@@ -141,9 +119,10 @@ impl Disk {
             How::New | How::Empty => "create",
         };
         let (file, id) = self
+            .operations
             .step(Step::Open(path, how), || options.open(path))
             .map_err(failed(what, path))?;
-        Ok(DiskFile::new(self.clone(), file, id, path))
+        Ok(DiskFile::new(self.operations.clone(), file, id, path))
     }
 
     /// Replaces a file. When this returns it is durable; after a crash it is the old one or the new one.
@@ -187,7 +166,8 @@ impl Disk {
     /// # Errors
     /// If it can't be renamed.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        self.step(Step::Rename(from, to), || fs::rename(from, to))
+        self.operations
+            .step(Step::Rename(from, to), || fs::rename(from, to))
             .map(|_| ())
             .map_err(failed("rename to", to))
     }
@@ -200,7 +180,10 @@ impl Disk {
         if !is_there(path) {
             return Ok(false);
         }
-        match self.step(Step::Remove(path), || fs::remove_file(path)) {
+        match self
+            .operations
+            .step(Step::Remove(path), || fs::remove_file(path))
+        {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed("remove", path)(error)),
@@ -219,7 +202,8 @@ impl Disk {
         for entry in fs::read_dir(path).map_err(failed("list", path))? {
             self.remove_all(&entry.map_err(failed("list", path))?.path())?;
         }
-        self.step(Step::Remove(path), || fs::remove_dir(path))
+        self.operations
+            .step(Step::Remove(path), || fs::remove_dir(path))
             .map_err(failed("remove", path))?;
         Ok(true)
     }
@@ -234,7 +218,8 @@ impl Disk {
             false => dir,
         };
         let sync = || File::open(dir).and_then(|dir| dir.sync_all());
-        self.step(Step::SyncDir(dir), sync)
+        self.operations
+            .step(Step::SyncDir(dir), sync)
             .map(|_| ())
             .map_err(failed("flush", dir))
     }
@@ -256,14 +241,6 @@ impl Disk {
         // By name: what a start does is then the same each time.
         files.sort_unstable();
         Ok(files)
-    }
-
-    /// Takes a folder, which is made if it isn't there, for this process alone.
-    ///
-    /// # Errors
-    /// If another process has it, or it can't be used.
-    pub fn lock(&self, dir: &Path) -> Result<Lock, LockError> {
-        Lock::take(self, dir)
     }
 }
 

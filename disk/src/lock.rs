@@ -33,3 +33,13 @@ impl Lock {
         }
     }
 }
+
+impl Disk {
+    /// Takes a folder, which is made if it isn't there, for this process alone.
+    ///
+    /// # Errors
+    /// If another process has it, or it can't be used.
+    pub fn lock(&self, dir: &Path) -> Result<Lock, LockError> {
+        Lock::take(self, dir)
+    }
+}

@@ -40,7 +40,7 @@ fn caught(forgets: Forgets) -> (usize, usize) {
     let path = dir.path().join("state");
     fs::write(&path, OLD).unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    replace(&recorder.disk(), &path, &NEW, forgets).unwrap();
+    replace(&Disk::recorded(&recorder), &path, &NEW, forgets).unwrap();
     let found = |operations, seed| {
         let image = tempfile::tempdir().unwrap();
         recorder.power_cut(operations, seed, image.path()).unwrap();
@@ -79,7 +79,7 @@ fn who_forgets_to_sync_the_folder_is_caught() {
 fn the_crate_s_own_replace_is_whole_at_every_operation() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let disk = recorder.disk();
+    let disk = Disk::recorded(&recorder);
     let folder = dir.path().join("a/b");
     disk.create_dir(&folder).unwrap();
     let mut acknowledged = vec![(recorder.operations(), 0u8)];
@@ -108,8 +108,10 @@ fn the_crate_s_own_replace_is_whole_at_every_operation() {
 fn the_same_seed_gives_the_same_image() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let file = recorder.disk().create(&dir.path().join("x")).unwrap();
-    recorder.disk().sync_dir(dir.path()).unwrap();
+    let file = Disk::recorded(&recorder)
+        .create(&dir.path().join("x"))
+        .unwrap();
+    Disk::recorded(&recorder).sync_dir(dir.path()).unwrap();
     for sector in 0..64 {
         file.write_all_at(&[sector; 512], u64::from(sector) * 512)
             .unwrap();
@@ -133,7 +135,7 @@ fn the_same_seed_gives_the_same_image() {
 fn what_a_failed_sync_should_have_written_may_be_lost_though_a_later_one_succeeds() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let disk = recorder.disk();
+    let disk = Disk::recorded(&recorder);
     let file = disk.create(&dir.path().join("x")).unwrap();
     disk.sync_dir(dir.path()).unwrap();
     file.write_all_at(&[7; 512], 0).unwrap();
@@ -158,7 +160,7 @@ fn what_a_failed_sync_should_have_written_may_be_lost_though_a_later_one_succeed
 fn a_folder_moves_with_what_is_in_it() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let disk = recorder.disk();
+    let disk = Disk::recorded(&recorder);
     let (partial, whole) = (dir.path().join(".partial"), dir.path().join("whole"));
     disk.create_dir(&partial).unwrap();
     for name in ["a", "b"] {
@@ -187,7 +189,7 @@ fn a_folder_moves_with_what_is_in_it() {
 fn a_full_disk_a_failing_one_and_a_read_only_one_fail_as_such() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let disk = recorder.disk();
+    let disk = Disk::recorded(&recorder);
     let path = dir.path().join("x");
     disk.replace(&path, &[1; 600]).unwrap();
     recorder.set_capacity(1000);

@@ -1,24 +1,12 @@
 //! Folders and what is in them, by number: a rename moves a whole folder with its number.
 
-use super::{Done, FileId};
+use super::done::{Done, Node, Place};
+use crate::step::FileId;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 /// The number of the folder that is recorded.
 pub(super) const ROOT: usize = 0;
-
-/// A name in a folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) dir: usize,
-    pub(super) name: OsString,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Node {
-    Dir(usize),
-    File(FileId),
-}
 
 /// What every name stands for.
 #[derive(Debug, Clone, Default)]
@@ -70,17 +58,5 @@ impl Names {
             }
             _ => {}
         }
-    }
-}
-
-impl Done {
-    /// The names that it changes.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        let (first, second) = match self {
-            Self::Link(place, _) | Self::Unlink(place) => (Some(place), None),
-            Self::Move(from, to) => (Some(from), Some(to)),
-            _ => (None, None),
-        };
-        first.into_iter().chain(second)
     }
 }

@@ -1,6 +1,6 @@
 //! One file's bytes: those that are durable, and what each sector may hold besides.
 
-use super::cut::Draw;
+use super::draw::Draw;
 use std::collections::BTreeMap;
 
 /// What a disk writes at once.

@@ -134,7 +134,7 @@ async fn a_start_whose_power_is_cut_at_any_write_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let blob = used(dir.path()).await;
     let recorder = Recorder::new(dir.path()).unwrap();
-    drop(open(&recorder.disk(), dir.path()).unwrap());
+    drop(open(&disk::Disk::recorded(&recorder), dir.path()).unwrap());
     let all = recorder.operations();
     let each = (0..=all).map(|operations| (operations, operations as u64));
     let some = (0..300u64).map(|seed| ((seed as usize * 7919) % (all + 1), seed));
@@ -158,7 +158,7 @@ async fn a_start_that_fails_at_any_write_loses_nothing() {
         let recorder = Recorder::new(dir.path()).unwrap();
         let fault = [Fault::Full, Fault::Io, Fault::ReadOnly][at % 3];
         recorder.fail_from(at, fault);
-        drop(open(&recorder.disk(), dir.path()));
+        drop(open(&disk::Disk::recorded(&recorder), dir.path()));
         closed(dir.path());
         if recorder.operations() < at {
             break;
@@ -198,7 +198,7 @@ fn cuts(recorder: &Recorder, after: &[usize], mut check: impl FnMut(&Path, u8)) 
 fn what_a_node_was_told_and_what_it_refused_outlast_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let standing = Standing::open(&recorder.disk(), dir.path()).unwrap();
+    let standing = Standing::open(&disk::Disk::recorded(&recorder), dir.path()).unwrap();
     let after = acknowledged(&recorder, 20, |number| {
         standing.drain(number % 2 == 1).unwrap();
     });
@@ -210,7 +210,7 @@ fn what_a_node_was_told_and_what_it_refused_outlast_power_cuts() {
 
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let refused = RefusedTickets::open(&recorder.disk(), dir.path()).unwrap();
+    let refused = RefusedTickets::open(&disk::Disk::recorded(&recorder), dir.path()).unwrap();
     let ticket = |number: u8| SignedTicket {
         ticket: [number; TICKET_BYTES].into(),
         signature: [number; 64].into(),
@@ -232,7 +232,7 @@ async fn a_sealed_segment_outlasts_power_cuts_and_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     testing::write(&dir.path().join("receipts"), 5, TICKETS);
     let recorder = Recorder::new(dir.path()).unwrap();
-    let stores = open(&recorder.disk(), dir.path()).unwrap();
+    let stores = open(&disk::Disk::recorded(&recorder), dir.path()).unwrap();
     stores.segments.seal(5, &stores.log).await.unwrap();
     let sealed_at = recorder.operations();
     let name = "segments/epoch-5.qseg";

@@ -4,6 +4,7 @@
 
 mod docs;
 mod gates;
+mod house;
 mod rings;
 
 use protocol::Rejection;

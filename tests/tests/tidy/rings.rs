@@ -281,7 +281,8 @@ impl Tree {
                     };
                     self.modules[module].children.insert(name, child);
                 }
-                Some("use") => {
+                // `impl Trait + use<>` captures; it imports nothing.
+                Some("use") if !tokens[i + 1].is('<') => {
                     let end = i + tokens[i..].iter().position(|t| t.is(';')).expect("an end");
                     // `pub use` and `pub(crate) use`.
                     let before = &tokens[..i];

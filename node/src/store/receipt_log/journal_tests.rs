@@ -272,7 +272,7 @@ fn an_old_journal_is_converted_whenever_the_power_goes() {
     let expected: Vec<_> = (0..50).map(|index| (index, index + 1)).collect();
     let recorder = Recorder::new(dir.path()).unwrap();
     let sealed_2 = |epoch| epoch == 2;
-    let mut journal = Journal::open(&recorder.disk(), &receipts, sealed_2).unwrap();
+    let mut journal = Journal::open(&disk::Disk::recorded(&recorder), &receipts, sealed_2).unwrap();
     put(&mut journal, 3, 50, 51);
     drop(journal);
     assert!(!old::is_there(&receipts, 3), "it isn't needed any more");
@@ -324,7 +324,8 @@ fn work(recorder: &Arc<Recorder>, dir: &Path) -> Vec<(usize, Known)> {
     let (mut sequence, mut journal) = (0, None);
     for group in 0..60u32 {
         let journal = journal.get_or_insert_with(|| {
-            let mut journal = Journal::open(&recorder.disk(), dir, |_| false).unwrap();
+            let mut journal =
+                Journal::open(&disk::Disk::recorded(&recorder), dir, |_| false).unwrap();
             journal.compact_bytes = 20_000;
             journal
         });
@@ -408,7 +409,7 @@ fn after_a_failed_sync_nothing_is_taken_and_what_a_start_says_then_holds() {
     for seed in 0..100 {
         let dir = tempfile::tempdir().unwrap();
         let recorder = Recorder::new(dir.path()).unwrap();
-        let disk = recorder.disk();
+        let disk = disk::Disk::recorded(&recorder);
         let mut journal = Journal::open(&disk, dir.path(), |_| false).unwrap();
         put(&mut journal, 3, 1, 1);
         insert(&mut journal, 3, 1, 2).unwrap();
@@ -453,7 +454,9 @@ fn whichever_operation_fails_what_was_acknowledged_is_there() {
         let recorder = Recorder::new(dir.path()).unwrap();
         recorder.fail_from(at, fault);
         let mut acknowledged = BTreeMap::new();
-        if let Ok(mut journal) = Journal::open(&recorder.disk(), &receipts, |_| false) {
+        if let Ok(mut journal) =
+            Journal::open(&disk::Disk::recorded(&recorder), &receipts, |_| false)
+        {
             journal.compact_bytes = 20_000;
             for sequence in 1..=300 {
                 let index = sequence % 5;
