@@ -3,7 +3,7 @@
 //! Every call that the contracts take from an owner, an issuer's committer, a verifier, a challenger or a payer is
 //! here; what control planes, verifiers and nodes send by themselves is theirs.
 
-mod acting;
+pub(crate) mod acting;
 mod bonds;
 mod deploy;
 mod issuers;

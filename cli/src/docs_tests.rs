@@ -133,10 +133,10 @@ fn every_config_file_in_the_documents_is_taken_by_its_command() {
             let name = block.lines().next().unwrap_or_default();
             match name.trim_start_matches("# ").trim_start_matches("part of ") {
                 "deploy.toml" => check::<contracts_admin::DeploySettings>(&path, block),
-                "admin.toml" => check::<contracts_admin::AdminSettings>(&path, block),
+                "admin.toml" => check::<contracts_admin::acting::AdminSettings>(&path, block),
                 "control.toml" => check::<control::ControlSettings>(&path, block),
                 "verifier.toml" => check::<verifier::VerifierSettings>(&path, block),
-                "node.toml" => check::<node::NodeSettings>(&path, block),
+                "node.toml" => check::<node::args::NodeSettings>(&path, block),
                 _ => panic!("{path}: whose is this file?\n{block}"),
             }
             tried += 1;

@@ -1,6 +1,6 @@
 //! `quittance node`: make one, run it, claim what it earned, change payout and key, end it.
 
-mod args;
+pub(crate) mod args;
 mod check;
 mod claim;
 mod force;
