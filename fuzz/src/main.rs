@@ -12,6 +12,7 @@
 #![no_main]
 
 mod seeds;
+mod target;
 mod targets;
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! Files and fixed layouts of SPEC: what is read is written again as the same bytes.
 
-use super::{Target, choice, none};
+use crate::target::{Target, choice, none};
 use protocol::{
     BillLeaf, BillTree, ChargeLeaf, ChargeTree, DeliveryMass, Element, Elements, EpochLeaf,
     EpochTree, FillGrant, LogHeader, Manifest, NodeLeaf, NodeTree, Receipt, Record, Segment,

@@ -1,6 +1,6 @@
 //! Frames: what peers say to each other on a stream. The first byte chooses which is due.
 
-use super::{Target, choice};
+use crate::target::{Target, choice};
 use protocol::{
     ControlRequest, FetchReply, Heartbeat, MemberFrame, OrderFrame, ReceiptFrame, Request,
     SessionReply, SourcesReply, decode_frame, encode_frame,

@@ -1,6 +1,6 @@
 //! Bodies of the HTTP API, both ways, and files of strangers in JSON. The first byte chooses which is due.
 
-use super::{Target, choice};
+use crate::target::{Target, choice};
 use protocol::{
     CollectionSummary, NetworkInfo, NetworkStatus, NodeInfo, OrderRequest, OrderStatus,
     OrderSummary, OriginSource, Policy, PublishRequest, RouteAnswer, RouteExplanation,

@@ -1,6 +1,6 @@
 //! What players ask, and playlists of publishers.
 
-use super::{Target, choice, texts};
+use crate::target::{Target, choice, texts};
 use formats::rewriting::{Pathway, Rewriting};
 use formats::{dash, etag, hls, range, reference, rewriting, target};
 use protocol::Entry;

@@ -1,6 +1,6 @@
 //! Names as text, and viewers' tokens.
 
-use super::{Target, choice, texts};
+use crate::target::{Target, choice, texts};
 use formats::viewer_tokens::{Claims, OwnerKey, UnverifiedToken};
 use protocol::{
     ClientKey, CollectionId, ContentHash, Country, IssuerKey, NodeId, SealKeyId, TicketId,

@@ -1,6 +1,6 @@
 //! A content's bytes as they come, and DNS.
 
-use super::Target;
+use crate::target::Target;
 use bao_tree::io::outboard::PreOrderMemOutboard;
 use bao_tree::io::sync::encode_ranges_validated;
 use body::{Body, chunk_ranges, tree};
