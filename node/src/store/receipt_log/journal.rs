@@ -1,8 +1,10 @@
 //! The journal's folder: a log for each epoch, and an index over each log whose epoch goes on.
 
+use super::error::LogError;
 use super::index::Index;
 use super::log::{self, EpochLog, Newest};
-use super::{LogError, Stored, old};
+use super::old;
+use super::stored::Stored;
 use disk::{Disk, Lock, LockError};
 use protocol::{Epoch, RECORDS_MAX, Receipt, Record, TicketId};
 use std::collections::{BTreeMap, BTreeSet, HashSet};

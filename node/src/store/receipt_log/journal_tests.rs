@@ -325,7 +325,7 @@ fn work(recorder: &Arc<Recorder>, dir: &Path) -> Vec<(usize, Known)> {
     for group in 0..60u32 {
         let journal = journal.get_or_insert_with(|| {
             let mut journal =
-                Journal::open(&disk::Disk::recorded(&recorder), dir, |_| false).unwrap();
+                Journal::open(&disk::Disk::recorded(recorder), dir, |_| false).unwrap();
             journal.compact_bytes = 20_000;
             journal
         });

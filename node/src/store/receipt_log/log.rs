@@ -27,7 +27,8 @@
 //! The generation counts rewritings: a ticket's receipts replace each other, and a log that is mostly such is
 //! written anew with the newest of each.
 
-use super::{LogError, Stored};
+use super::error::LogError;
+use super::stored::Stored;
 use disk::{Disk, DiskError, DiskFile, failed, unfinished};
 use protocol::{Epoch, TicketId};
 use std::collections::BTreeMap;

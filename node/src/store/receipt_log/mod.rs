@@ -8,22 +8,23 @@
 //! node that can't keep receipts must not go on as if it could. A start opens what is there, and says if an
 //! acknowledged receipt isn't.
 
+mod error;
 mod index;
 mod journal;
 mod log;
 mod old;
+mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use disk::{Disk, DiskError};
+pub use error::LogError;
+pub(crate) use stored::Stored;
+
+use disk::Disk;
 use journal::Journal;
-use protocol::{
-    Epoch, RECORD_BYTES, Receipt, Record, SignedTicket, TICKET_BYTES, TicketId, VerifiedReceipt,
-    VerifiedTicket,
-};
+use protocol::{Epoch, Receipt, Record, TicketId, VerifiedReceipt, VerifiedTicket};
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
@@ -32,88 +33,6 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 4096;
 /// Most receipts that are made durable together.
 const GROUP: usize = 512;
-
-/// Why the journal can't do that.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The epoch's segment is sealed: it takes no more.
-    #[error("epoch {0} is sealed")]
-    Sealed(Epoch),
-    /// A newer receipt of the ticket is on disk.
-    #[error("{}", protocol::Rejection::NotMonotonic)]
-    NotMonotonic,
-    /// The epoch has as many tickets as a segment can hold.
-    #[error("the segment of epoch {0} is full")]
-    Full(Epoch),
-    /// Another process uses the folder.
-    #[error("{0} is in use by another process: stop that node first")]
-    Locked(PathBuf),
-    /// A receipt that was acknowledged can't be read, or the whole log can't.
-    #[error(
-        "the receipt journal {path} is damaged ({what}); nothing was changed: restore it from a backup. To go on without it, move it and index/epoch-{epoch} beside it away: the node is then not paid for what it delivered so far in epoch {epoch}"
-    )]
-    Damaged {
-        /// The log.
-        path: PathBuf,
-        /// Whose receipts are in it.
-        epoch: Epoch,
-        /// What was found.
-        what: String,
-    },
-    /// The system says no.
-    #[error("receipt journal: cannot {what} {path}: {source}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// On which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// An earlier write failed: nothing is known of what is on disk since then.
-    #[error("the receipt journal takes no more: {0}; see to the disk and start the node again")]
-    Broken(Arc<str>),
-    /// The journal's thread ended after an earlier error.
-    #[error("the receipt journal has stopped after an error; see the log")]
-    Stopped,
-}
-
-impl From<DiskError> for LogError {
-    fn from(error: DiskError) -> Self {
-        let DiskError { what, path, source } = error;
-        Self::Io { what, path, source }
-    }
-}
-
-/// What is kept of a ticket: the issuer's grant, the client's receipt. Each is evidence.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    pub(crate) ticket: SignedTicket,
-    pub(crate) record: Record,
-}
-
-impl Stored {
-    /// `ticket ‖ issuer's signature ‖ record`.
-    const BYTES: usize = TICKET_BYTES + 64 + RECORD_BYTES;
-
-    fn to_bytes(&self) -> [u8; Self::BYTES] {
-        let mut out = [0; Self::BYTES];
-        out[..TICKET_BYTES].copy_from_slice(self.ticket.ticket.as_slice());
-        out[TICKET_BYTES..TICKET_BYTES + 64].copy_from_slice(self.ticket.signature.as_slice());
-        out[TICKET_BYTES + 64..].copy_from_slice(&self.record.to_bytes());
-        out
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
-        let ticket = SignedTicket {
-            ticket: bytes[..TICKET_BYTES].try_into().ok()?,
-            signature: bytes[TICKET_BYTES..TICKET_BYTES + 64].try_into().ok()?,
-        };
-        let record = Record::from_bytes(bytes[TICKET_BYTES + 64..].try_into().ok()?);
-        Some(Self { ticket, record })
-    }
-}
 
 /// Whether there are receipts of an epoch, sealed or not.
 pub(crate) fn has(dir: &Path, epoch: Epoch) -> bool {

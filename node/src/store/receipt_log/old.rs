@@ -2,7 +2,8 @@
 //! tickets it had when it was last synced. Nothing is written in this form any more; what is there is read, and
 //! becomes a log when the epoch goes on.
 
-use super::{LogError, Stored};
+use super::error::LogError;
+use super::stored::Stored;
 use disk::{Disk, DiskError, failed};
 use protocol::Epoch;
 use std::fs;
