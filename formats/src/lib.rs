@@ -4,7 +4,7 @@
 //! | module | |
 //! |---|---|
 //! | [`target`], [`range`], [`etag`] | what an HTTP request names, which bytes of it, which version: RFC 3986, RFC 9110 |
-//! | [`hls`], [`dash`], [`reference`] | what a playlist says comes next: RFC 8216, ISO/IEC 23009-1 |
+//! | [`hls`], [`dash`], [`mod@reference`] | what a playlist says comes next: RFC 8216, ISO/IEC 23009-1 |
 //! | [`rewriting`] | playlists that send players elsewhere: Content Steering |
 //! | [`dns`] | what a DNS packet asks: RFC 1035, RFC 6891, RFC 7871 |
 //! | [`viewer_tokens`] | URI signing for CDNI: RFC 9246 |
