@@ -3,7 +3,12 @@
 use anyhow::{Result, bail, ensure};
 use std::io::{BufRead, BufReader, pipe};
 use std::process::Command;
-use std::time::Instant;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often is looked whether cargo has ended, while nothing is said.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Steps of a task, and how long each took.
 pub(crate) struct Suites {
@@ -38,9 +43,24 @@ impl Suites {
         let mut running = command.spawn()?;
         // Its ends of the pipe go, or reading would never end.
         drop(command);
+        let (said, heard) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(reader).split(b'\n') {
+                let Ok(line) = line else { break };
+                if said.send(line).is_err() {
+                    break;
+                }
+            }
+        });
         let mut name = String::new();
-        for line in BufReader::new(reader).lines() {
-            let line = line?;
+        loop {
+            let line = match heard.recv_timeout(LOOK) {
+                // Tests may print what isn't text.
+                Ok(line) => String::from_utf8_lossy(&line).into_owned(),
+                // What a test left running may hold the pipe open for ever: cargo's end is the end.
+                Err(RecvTimeoutError::Timeout) if running.try_wait()?.is_none() => continue,
+                Err(_) => break,
+            };
             println!("{line}");
             name = program(&line).unwrap_or(name);
             if let Some((ok, seconds)) = result(&line) {
