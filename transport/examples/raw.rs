@@ -52,7 +52,7 @@ async fn serve(bytes: usize) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn fetch(address: &str, key: protocol::NodeId) -> Result<(), Box<dyn std::error::Error>> {
-    let endpoint = client_endpoint()?;
+    let endpoint = client_endpoint(&host::Host::system())?;
     let began = Instant::now();
     let connection = connect(&endpoint, address, *key.as_bytes(), ALPN_NODE, None).await?;
     let (mut send, mut recv) = connection.open_bi().await?;

@@ -173,7 +173,13 @@ async fn control(log: Vec<u8>, nodes: Vec<NodeInfo>) -> String {
 fn node(file: Vec<u8>) -> NodeInfo {
     let bind = "127.0.0.1:0".parse().unwrap();
     let key = key(0);
-    let endpoint = transport::server_endpoint(bind, &key, &[ALPN_NODE], PeerAuth::Anonymous);
+    let endpoint = transport::server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key,
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    );
     let endpoint = endpoint.unwrap();
     let address = endpoint.local_addr().unwrap().to_string();
     tokio::spawn(async move {

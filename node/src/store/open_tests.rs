@@ -6,6 +6,7 @@ use crate::store::refused;
 use bytes::Bytes;
 use contracts::{Parameters, Version};
 use disk::faults::{Fault, Recorder};
+use host::Host;
 use protocol::{Address, ContentHash, Epoch, SignedTicket, TICKET_BYTES};
 use std::fs;
 
@@ -46,7 +47,11 @@ fn agreed() -> Agreed {
 
 fn open(disk: &Disk, dir: &Path) -> Result<Stores, StartError> {
     let node = NodeId::from([9; 32]);
-    Stores::open(disk, dir, u64::MAX, NETWORK, node, agreed())
+    let host = Host {
+        disk: disk.clone(),
+        ..Host::system()
+    };
+    Stores::open(&host, dir, u64::MAX, NETWORK, node, agreed())
 }
 
 fn refused_ticket() -> SignedTicket {

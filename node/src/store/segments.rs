@@ -1,9 +1,9 @@
 //! Sealing: when an epoch's tickets have all expired, its receipts become a segment.
 
-use crate::clock::now_ms;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
 use disk::{Disk, DiskError};
+use host::{Clock, Host};
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
@@ -38,6 +38,7 @@ impl From<DiskError> for SegmentsError {
 #[derive(Debug)]
 pub(crate) struct Segments {
     disk: Disk,
+    clock: Clock,
     dir: PathBuf,
     network: Network,
     node: NodeId,
@@ -61,17 +62,19 @@ fn epoch_of(path: &Path) -> Option<Epoch> {
 impl Segments {
     /// Finds what is sealed already. Blocking.
     pub(crate) fn open(
-        disk: &Disk,
+        host: &Host,
         dir: PathBuf,
         network: Network,
         node: NodeId,
         agreed: Agreed,
     ) -> Result<Self, SegmentsError> {
+        let disk = &host.disk;
         disk.create_dir(&dir)?;
         let there = disk.list(&dir)?;
         let sealed = there.iter().filter_map(|path| epoch_of(path)).collect();
         Ok(Self {
             disk: disk.clone(),
+            clock: host.clock.clone(),
             dir,
             network,
             node,
@@ -101,7 +104,10 @@ impl Segments {
     /// wasn't when it was last asked.
     pub(crate) fn wants_chain_time(&self) -> bool {
         let timeline = self.agreed.timeline();
-        let before = now_ms().saturating_sub(SEAL_GRACE.as_millis() as u64);
+        let before = self
+            .clock
+            .now_ms()
+            .saturating_sub(SEAL_GRACE.as_millis() as u64);
         let mut expired = timeline.expired_at_ms(before);
         expired.any(|epoch| self.is_over_here(epoch) && !self.is_due(epoch))
     }
@@ -113,7 +119,7 @@ impl Segments {
 
     fn is_over_here(&self, epoch: Epoch) -> bool {
         let tickets_end = self.agreed.timeline().tickets_end_ms(epoch);
-        now_ms() >= tickets_end.saturating_add(SEAL_GRACE.as_millis() as u64)
+        self.clock.now_ms() >= tickets_end.saturating_add(SEAL_GRACE.as_millis() as u64)
     }
 
     fn path(&self, epoch: Epoch) -> PathBuf {
