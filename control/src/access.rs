@@ -1,11 +1,11 @@
 //! Who may have a collection: its owner's policy against a viewer.
 
 use crate::catalogue::{Catalogue, Collection};
-use crate::clock::Clock;
 use crate::orders::Orders;
 use crate::overlay::Overlay;
 use crate::token_usage::Viewer;
 use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use host::Clock;
 use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -95,7 +95,7 @@ impl Access {
             return Ok(None);
         }
         let token = token.ok_or(ViewerRefused::Missing)?;
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let keys = &collection.policy.viewer_keys;
         let verified = UnverifiedToken::read(token.clone())
             .and_then(|token| token.verify(keys, now / 1000, Some(from)))

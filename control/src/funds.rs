@@ -5,7 +5,6 @@
 //! not attested yet by [`Funds::read`].
 
 use crate::bills::Bills;
-use crate::clock::Clock;
 use crate::issuer::{Cover, Issuer};
 use crate::ledger::Ledger;
 use crate::promises::{ByPayer, PromiseError, Promised, Promises, Reading};
@@ -13,6 +12,7 @@ use crate::quota::PayerQuota;
 use crate::ticket_log::LogError;
 use contracts::Agreed;
 use contracts::ChainError;
+use host::Clock;
 use protocol::{Address, Epoch};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,7 +111,7 @@ impl Funds {
         let now = source
             .agreed
             .timeline()
-            .epoch_at_ms((source.clock)())
+            .epoch_at_ms(source.clock.now_ms())
             .unwrap_or(0);
         let mut prices = BTreeMap::new();
         let oldest = self.promises().oldest().unwrap_or(now);

@@ -15,12 +15,12 @@ mod worker;
 
 pub(crate) use asked::{CloseError, Cover, Grant, IssueError, IssuerConfig};
 
-use crate::clock::Clock;
 use crate::reasons;
 use crate::ticket_log::{self, ClosedLog, Head, LogError, Seal};
 use asked::Command;
 use disk::{Disk, failed};
 use folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name, parse_name, read_json};
+use host::Clock;
 use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
 use std::io;

@@ -37,7 +37,7 @@ fn grant(bytes_max: u64) -> Grant {
 fn clock(at: u64) -> (Arc<AtomicU64>, Clock) {
     let time = Arc::new(AtomicU64::new(at));
     let shared = time.clone();
-    (time, Arc::new(move || shared.load(Ordering::SeqCst)))
+    (time, Clock::new(move || shared.load(Ordering::SeqCst)))
 }
 
 fn key() -> SigningKey {

@@ -17,9 +17,10 @@ use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use serde::Serialize;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::{StreamError, peer_key, read_frame, write_frame};
@@ -348,7 +349,7 @@ async fn told(
                 }
             }
             MemberFrame::Counts(counts) => {
-                let epoch = core.agreed.timeline().epoch_at_ms((core.clock)());
+                let epoch = core.agreed.timeline().epoch_at_ms(core.host.clock.now_ms());
                 core.members
                     .counted(membership, &counts, epoch, Instant::now());
             }

@@ -42,7 +42,6 @@ mod bills;
 mod by_token;
 mod catalogue;
 mod client_network;
-mod clock;
 mod commit;
 mod config;
 mod control;

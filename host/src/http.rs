@@ -2,6 +2,8 @@
 
 mod system;
 
+pub use system::install_crypto_provider;
+
 use bytes::Bytes;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use std::fmt::Debug;
@@ -68,8 +70,11 @@ pub trait Guard: Send + Sync + 'static {
     /// What it may not, as a sentence.
     fn takes_url(&self, url: &Url) -> Result<(), String>;
 
-    /// Whether it may connect to this address.
-    fn takes_address(&self, ip: IpAddr) -> bool;
+    /// Whether it may connect to this address of a host.
+    ///
+    /// # Errors
+    /// What it may not, as a sentence.
+    fn takes_address(&self, host: &str, ip: IpAddr) -> Result<(), String>;
 }
 
 /// Carries requests to where they are answered.

@@ -13,7 +13,9 @@ mod sockets;
 
 pub use clock::Clock;
 pub use disk::Disk;
-pub use http::{Carried, Carrier, Guard, Http, HttpError, piece, successful};
+pub use http::{
+    Carried, Carrier, Guard, Http, HttpError, install_crypto_provider, piece, successful,
+};
 pub use random::Random;
 pub use sockets::{Accept, Listener, Net, Sockets, Stream};
 

@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(bytes: usize) -> Result<(), Box<dyn std::error::Error>> {
     let key = SigningKey::from_bytes(&[7; 32]);
     let endpoint = server_endpoint(
+        &host::Host::system(),
         "127.0.0.1:0".parse()?,
         &key,
         &[ALPN_NODE],

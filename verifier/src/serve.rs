@@ -8,12 +8,12 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use host::Listener;
 use listener::Bounds;
 use protocol::Epoch;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ const BOUNDS: Bounds = Bounds {
 
 /// Serves until shutdown; answers under way have a moment to end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     store: EvidenceStore,
     status: SharedStatus,
     shutdown: CancellationToken,
@@ -120,7 +120,8 @@ mod tests {
         std::fs::write(directory.path().join("secret"), "secret").unwrap();
         std::fs::write(directory.path().join("evidence/5.txt"), "secret").unwrap();
         let hash = store.write(&World::honest(3, 9).evidence()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let any = ([127, 0, 0, 1], 0).into();
+        let listener = host::Sockets::system().listen(any).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let token = CancellationToken::new();
         let status = SharedStatus::default();
@@ -143,8 +144,13 @@ mod tests {
     #[tokio::test]
     async fn nothing_but_evidence_and_status_is_served() {
         let (_directory, base, _, token) = served().await;
-        let client = crate::http::client(std::time::Duration::from_secs(5)).unwrap();
-        let get = async |path: &str| client.get(format!("{base}{path}")).send().await.unwrap();
+        let client = host::Http::system();
+        let get = async |path: &str| {
+            client
+                .send(client.get(format!("{base}{path}")))
+                .await
+                .unwrap()
+        };
         assert_eq!(get("/healthz").await.status(), 200);
         let status: serde_json::Value =
             serde_json::from_slice(&get("/v1/status").await.bytes().await.unwrap()).unwrap();

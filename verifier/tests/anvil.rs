@@ -225,7 +225,7 @@ impl Running {
         drop(port);
         let (chain_id, settlement) = chain.network();
         let config = Config {
-            disk: disk::Disk::system(),
+            host: host::Host::system(),
             rpc: anvil.url().to_owned(),
             settlement,
             chain_id: Some(chain_id),
@@ -300,7 +300,7 @@ async fn audited(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditR
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_a_restart_and_audits() {
-    contracts::install_crypto_provider();
+    host::install_crypto_provider();
     let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = network(&anvil).await;
     let genesis = chain.timeline().genesis();

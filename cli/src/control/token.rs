@@ -63,7 +63,7 @@ impl Place {
             let shown = dir.display();
             format!("there is no folder {shown}: run `quittance control init` first")
         })?;
-        Ok(TokenFile::of(&disk::Disk::system(), &there))
+        Ok(TokenFile::of(&host::Host::system(), &there))
     }
 }
 

@@ -10,7 +10,8 @@ use hickory_proto::rr::{RData, RecordType};
 use proptest::prelude::*;
 use protocol::{CollectionId, Heartbeat, NodeId};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use url::Host;
 
 /// Collection `film` on two networks' nodes, `a.b.c`, which has no node, and what is between.

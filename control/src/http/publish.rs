@@ -87,7 +87,7 @@ pub(super) async fn seal_key(
     let made = tokio::task::spawn_blocking(move || {
         let used = |id: &_| core.catalogue.is_sealed_by(id);
         core.seal_keys
-            .for_name(&name, account, fresh, used, (core.clock)())
+            .for_name(&name, account, fresh, used, core.host.clock.now_ms())
     });
     match made.await.map_err(|_| Refusal::internal())? {
         Ok(key) => Ok(([(CACHE_CONTROL, "no-store")], Json(key))),
@@ -190,7 +190,7 @@ fn publish(
             payer,
             request.policy,
             request.kind,
-            (core.clock)(),
+            core.host.clock.now_ms(),
         )
         .map_err(|error| match &error {
             PublishError::Name => Refusal::bad_request(error.to_string()),

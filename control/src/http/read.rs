@@ -20,8 +20,8 @@ use protocol::{
 use serde::Deserialize;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Most nodes that one request may exclude.
 const EXCLUDE_MAX: usize = 256;
@@ -87,7 +87,11 @@ pub(super) async fn route(
         }
         Err(error) => {
             core.metrics.routes_refused.add(1);
-            Err(refusal(&error, &core.agreed.timeline(), (core.clock)()))
+            Err(refusal(
+                &error,
+                &core.agreed.timeline(),
+                core.host.clock.now_ms(),
+            ))
         }
     }
 }
@@ -113,8 +117,8 @@ pub(super) async fn explain(
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
     let explained = core.explain(&asked.collection, from);
-    let explained =
-        explained.map_err(|error| refusal(&error, &core.agreed.timeline(), (core.clock)()))?;
+    let explained = explained
+        .map_err(|error| refusal(&error, &core.agreed.timeline(), core.host.clock.now_ms()))?;
     Ok(Json(explained))
 }
 
@@ -193,7 +197,7 @@ pub(super) async fn tickets(
     let Path(epoch) =
         epoch.map_err(|_| Refusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
     let Some(seal) = core.issuer.seal(epoch) else {
-        let left = seconds_until(core.agreed.timeline().end(epoch), (core.clock)());
+        let left = seconds_until(core.agreed.timeline().end(epoch), core.host.clock.now_ms());
         let error = match left {
             0 => format!("epoch {epoch} is over, and its log is about to be closed"),
             _ => format!("epoch {epoch} is not over; its log can still grow"),

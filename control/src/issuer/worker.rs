@@ -3,11 +3,11 @@
 use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
 use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
 use crate::by_token::{self, ByToken};
-use crate::clock::Clock;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
 use crate::token_usage::{TokenUsage, UsageError};
 use disk::Disk;
+use host::Clock;
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
 };
@@ -117,7 +117,7 @@ impl Worker {
             while let Some(ticket) = log.next_ticket()? {
                 by_token::count(&mut by_token, &ticket);
             }
-            self.usage.seal(epoch, &by_token, (self.clock)())?;
+            self.usage.seal(epoch, &by_token, self.clock.now_ms())?;
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Worker {
         if batch.is_empty() {
             return;
         }
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let mut answers = Vec::with_capacity(batch.len());
         let appended = self.append(now, batch, &mut answers);
         for ((_, reply), answer) in batch.drain(..).zip(answers) {
@@ -244,7 +244,8 @@ impl Worker {
             let bytes = serde_json::to_vec(&seal).expect("numbers and hashes are JSON");
             self.disk.replace(&path, &bytes)?;
             let log = entry.remove();
-            self.usage.seal(epoch, log.by_token(), (self.clock)())?;
+            self.usage
+                .seal(epoch, log.by_token(), self.clock.now_ms())?;
             let mut closed = lock(&self.closed);
             closed.seals.insert(epoch, seal);
             closed.open.remove(&epoch);
@@ -254,7 +255,7 @@ impl Worker {
     }
 
     fn close(&mut self, through: Epoch) -> Result<(), CloseError> {
-        if (self.clock)() / 1000 < self.config.agreed.timeline().end(through) {
+        if self.clock.now_ms() / 1000 < self.config.agreed.timeline().end(through) {
             return Err(CloseError::NotOver(through));
         }
         self.seal_logs(through)?;

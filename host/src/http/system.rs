@@ -60,6 +60,13 @@ impl Carrier for System {
     }
 }
 
+/// Makes ring the process's provider of cryptography for TLS, unless there is one already. Whoever builds a client of
+/// its own calls it first; any number of times.
+pub fn install_crypto_provider() {
+    // An error means that another one is installed, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client that speaks no TLS.
 pub(super) fn plain(guard: Option<Arc<dyn Guard>>) -> Client {
     // Only TLS could fail: an empty list of roots is read from nowhere.
@@ -68,8 +75,7 @@ pub(super) fn plain(guard: Option<Arc<dyn Guard>>) -> Client {
 }
 
 fn builder(guard: Option<Arc<dyn Guard>>) -> ClientBuilder {
-    // Fails if somebody else was first, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_crypto_provider();
     let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(redirects(guard.clone()));
@@ -110,10 +116,16 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.0.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let kept: Vec<SocketAddr> = found.filter(|at| guard.takes_address(at.ip())).collect();
+            let host = name.as_str();
+            let mut kept: Vec<SocketAddr> = Vec::new();
+            let mut refused = format!("{host} has no address");
+            for at in tokio::net::lookup_host((host, 0)).await? {
+                match guard.takes_address(host, at.ip()) {
+                    Ok(()) => kept.push(at),
+                    Err(why) => refused = why,
+                }
+            }
             if kept.is_empty() {
-                let refused = format!("{} has no address that may be asked", name.as_str());
                 return Err(io::Error::other(refused).into());
             }
             Ok(Box::new(kept.into_iter()) as Addrs)

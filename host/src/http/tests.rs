@@ -80,8 +80,8 @@ impl Guard for Nowhere {
         Err("nowhere".into())
     }
 
-    fn takes_address(&self, _: IpAddr) -> bool {
-        false
+    fn takes_address(&self, host: &str, _: IpAddr) -> Result<(), String> {
+        Err(format!("not {host}"))
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_guarded_one_goes_nowhere_else() {
         .await
         .unwrap_err();
     let error = error.to_string();
-    assert_eq!(error, "localhost has no address that may be asked");
+    assert_eq!(error, "not localhost");
     let there = answering(vec![answer("302 Found", "location: /\r\n", "")]);
     let url = format!("http://{}/", there.await);
     let error = http.send(http.get(url)).await.unwrap_err().to_string();

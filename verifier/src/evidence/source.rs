@@ -1,7 +1,9 @@
 //! Reading evidence from where it is, without trusting it.
 
 use super::bundle::EVIDENCE_BYTES_MAX;
-use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
+use super::{BundleError, BundleFile, Evidence, EvidenceError};
+use crate::http::Asker;
+use host::{Http, HttpError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,7 +53,7 @@ pub enum FetchError {
         /// Which file.
         name: String,
         /// Why.
-        source: reqwest::Error,
+        source: HttpError,
     },
     /// Not the evidence that was attested.
     #[error("bundle.json has hash {found}, attested is {expected}: this is other evidence")]
@@ -121,7 +123,7 @@ impl EvidenceSource {
 #[derive(Debug)]
 pub(super) enum Reader<'a> {
     Directory(&'a PathBuf),
-    Http(reqwest::Client, String),
+    Http(Asker, String),
 }
 
 impl<'a> Reader<'a> {
@@ -129,10 +131,7 @@ impl<'a> Reader<'a> {
         match source {
             EvidenceSource::Directory(directory) => Ok(Self::Directory(directory)),
             EvidenceSource::Verifier(base) => {
-                let client = crate::http::client(FILE_TIMEOUT).map_err(|source| {
-                    let name = BUNDLE_FILE.into();
-                    FetchError::Http { name, source }
-                })?;
+                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
                 let base = base.trim_end_matches('/');
                 Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
             }

@@ -4,7 +4,8 @@
 use super::bundle::{BUNDLE_BYTES_MAX, hash};
 use super::{BUNDLE_FILE, Bundle, BundleFile, EvidenceSource, FetchError};
 use crate::audit::Progress;
-use crate::http::{self, DownloadError};
+use crate::http::{self, Asker, DownloadError};
+use host::Http;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -152,7 +153,7 @@ pub(crate) async fn fetch(
 /// A source, ready to be read.
 enum Place {
     Folder(PathBuf),
-    Http(reqwest::Client, String),
+    Http(Asker, String),
 }
 
 impl Place {
@@ -168,10 +169,7 @@ impl Place {
                 }))
             }
             EvidenceSource::Verifier(base) => {
-                let client = http::client(FILE_TIMEOUT).map_err(|source| FetchError::Http {
-                    name: BUNDLE_FILE.into(),
-                    source,
-                })?;
+                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
                 let base = base.trim_end_matches('/');
                 Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
             }
@@ -272,7 +270,7 @@ fn hash_of(path: &Path, size: u64) -> io::Result<Option<B256>> {
 
 /// Fetches a file to a path, if its bytes are those that the bundle names.
 async fn download(
-    client: &reqwest::Client,
+    client: &Asker,
     url: &str,
     file: &BundleFile,
     path: &Path,

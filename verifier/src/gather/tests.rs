@@ -99,11 +99,7 @@ async fn node(key: &SigningKey, file: Vec<u8>, size: u64, asked: Arc<AtomicU32>)
 }
 
 fn gatherer(controls: Vec<String>) -> Gatherer {
-    Gatherer::new(
-        transport::client_endpoint(&host::Host::system()).unwrap(),
-        controls,
-    )
-    .unwrap()
+    Gatherer::new(&host::Host::system(), controls).unwrap()
 }
 
 fn key(index: u32) -> SigningKey {
