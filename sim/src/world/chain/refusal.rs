@@ -48,6 +48,10 @@ pub(super) enum Refusal {
     IntrinsicGas { gas: u64, needed: u64 },
     #[error("exceeds block gas limit")]
     BlockGas,
+    #[error("transaction gas limit too high (cap: {cap}, tx: {gas})")]
+    TxGas { gas: u64, cap: u64 },
+    #[error("max priority fee per gas higher than max fee per gas")]
+    Tip,
     #[error("max fee per gas less than block base fee")]
     BaseFee,
     #[error("already known")]
@@ -104,6 +108,11 @@ impl From<InvalidTransaction> for Refusal {
                 needed: gas_floor,
             },
             InvalidTransaction::CallerGasLimitMoreThanBlock => Self::BlockGas,
+            InvalidTransaction::TxGasLimitGreaterThanCap { gas_limit, cap } => Self::TxGas {
+                gas: gas_limit,
+                cap,
+            },
+            InvalidTransaction::PriorityFeeGreaterThanMaxFee => Self::Tip,
             InvalidTransaction::GasPriceLessThanBasefee => Self::BaseFee,
             InvalidTransaction::NonceTooLow { tx, state } => Self::NonceTooLow { next: state, tx },
             other => Self::Invalid(other),
