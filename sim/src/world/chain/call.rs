@@ -8,8 +8,8 @@ use revm::context::{BlockEnv, TxEnv};
 
 use super::block::GAS_LIMIT;
 use super::evm::{self, Layer, Run, TX_GAS_MAX};
+use super::ledger::{At, Chain};
 use super::refusal::Refusal;
-use super::{At, Chain};
 
 /// Least gas of any transaction.
 const GAS_MIN: u64 = 21_000;

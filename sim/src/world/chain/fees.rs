@@ -2,8 +2,8 @@
 
 use alloy::rpc::types::FeeHistory;
 
-use super::Chain;
 use super::block::Block;
+use super::ledger::Chain;
 
 /// What a tip is said to be, wei of each gas: any would do, where transactions are taken in order of arrival.
 pub(super) const TIP: u128 = 1_000_000_000;

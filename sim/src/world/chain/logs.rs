@@ -3,8 +3,8 @@
 use alloy::eips::BlockNumberOrTag;
 use alloy::rpc::types::{Filter, FilterBlockOption, Log};
 
-use super::Chain;
 use super::block::Block;
+use super::ledger::Chain;
 use super::refusal::Refusal;
 
 impl Chain {

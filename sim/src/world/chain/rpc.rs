@@ -7,26 +7,29 @@ use revm::DatabaseRef;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::block::Block;
+use super::fees;
+use super::ledger::{At, Chain};
 use super::refusal::Refusal;
-use super::{At, Chain, fees};
 
-/// Answers a request's body.
-pub(super) fn answer(chain: &mut Chain, now_s: u64, body: &[u8]) -> Vec<u8> {
-    let answer = match serde_json::from_slice(body) {
-        Err(error) => Some(answered(
-            Value::Null,
-            Err(Refusal::NotJson(error.to_string())),
-        )),
-        Ok(Value::Array(batch)) if !batch.is_empty() => {
-            let answers = batch
-                .into_iter()
-                .filter_map(|one| one_of(chain, now_s, one));
-            let answers: Vec<_> = answers.collect();
-            (!answers.is_empty()).then_some(Value::Array(answers))
-        }
-        Ok(request) => one_of(chain, now_s, request),
-    };
-    answer.map_or_else(Vec::new, |answer| answer.to_string().into_bytes())
+impl Chain {
+    /// Answers a request's body, one JSON-RPC request or a batch of them, at `now_s`, Unix seconds. Any bytes get an
+    /// answer; it is empty if nobody wants one.
+    pub fn answer(&mut self, now_s: u64, body: &[u8]) -> Vec<u8> {
+        let answer = match serde_json::from_slice(body) {
+            Err(error) => Some(answered(
+                Value::Null,
+                Err(Refusal::NotJson(error.to_string())),
+            )),
+            Ok(Value::Array(batch)) if !batch.is_empty() => {
+                let answers = batch.into_iter().filter_map(|one| one_of(self, now_s, one));
+                let answers: Vec<_> = answers.collect();
+                (!answers.is_empty()).then_some(Value::Array(answers))
+            }
+            Ok(request) => one_of(self, now_s, request),
+        };
+        answer.map_or_else(Vec::new, |answer| answer.to_string().into_bytes())
+    }
 }
 
 /// Answers one request; a notification, which has no id, is heeded and not answered.
@@ -226,7 +229,7 @@ impl Chain {
             BlockId::Number(BlockNumberOrTag::Pending) => return Ok(At::Pending),
             BlockId::Number(tag) => self.number_of(tag),
             BlockId::Hash(hash) => {
-                let named = |block: &&super::Block| block.hash() == hash.block_hash;
+                let named = |block: &&Block| block.hash() == hash.block_hash;
                 self.blocks.iter().find(named).map(|block| block.number())
             }
         };

@@ -4,9 +4,10 @@ use alloy::consensus::{Transaction, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718;
 use alloy::primitives::{Address, B256, Bytes};
 
+use super::evm;
+use super::ledger::{At, Chain, Mining};
 use super::pool::Signed;
 use super::refusal::Refusal;
-use super::{At, Chain, Mining, evm};
 
 impl Chain {
     /// Takes a signed transaction; gives its hash.
