@@ -133,6 +133,14 @@ fn dependencies_point_one_way() {
         .filter(|(_, used)| used.contains("quittance-lies"));
     let liars: Vec<_> = liars.map(|(name, _)| name.as_str()).collect();
     assert_eq!(liars, ["quittance-testnet"]);
+    // Nothing that runs is made for its simulation.
+    for (name, used) in dependencies(true) {
+        assert!(!used.contains("quittance-sim"), "{name} must not use sim");
+        assert!(
+            !used.contains("revm") || name == "quittance-sim",
+            "{name} must not use revm"
+        );
+    }
 }
 
 #[test]
