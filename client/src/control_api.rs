@@ -3,7 +3,9 @@
 mod status;
 
 use crate::opening::applied;
-use futures::StreamExt;
+use bytes::Bytes;
+use disk::Pieces;
+use futures::{Stream, StreamExt, stream};
 use host::{Http, HttpError};
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
@@ -20,7 +22,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio_util::io::ReaderStream;
 
 /// Small requests are answered within this.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,6 +38,17 @@ const JSON_BYTES_MAX: usize = 32 << 20;
 const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Longest ticket log.
 const LOG_BYTES_MAX: usize = LOG_HEADER_BYTES + RECORDS_MAX as usize * TICKET_BYTES;
+
+/// A file's length, and its bytes as they are read.
+async fn upload(file: &Path) -> io::Result<(u64, impl Stream<Item = io::Result<Bytes>> + use<>)> {
+    let pieces = Pieces::open(file, UPLOAD_PIECE_BYTES).await?;
+    let length = pieces.length();
+    let next = async |mut pieces: Pieces| {
+        let piece = pieces.next().await?;
+        Ok(piece.map(|piece| (piece.into(), pieces)))
+    };
+    Ok((length, stream::try_unfold(pieces, next)))
+}
 
 /// Why the control plane gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -317,11 +329,10 @@ impl ControlApi {
             path: file.to_owned(),
             source,
         };
-        let open = tokio::fs::File::open(file).await.map_err(unreadable)?;
-        let size = open.metadata().await.map_err(unreadable)?.len();
+        let (size, pieces) = upload(file).await.map_err(unreadable)?;
         let sent = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&sent);
-        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES).map(move |piece| {
+        let pieces = pieces.map(move |piece| {
             let piece = piece?;
             let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
             progress(before + piece.len() as u64);
@@ -367,10 +378,8 @@ impl ControlApi {
             path: outboard.to_owned(),
             source,
         };
-        let open = tokio::fs::File::open(outboard).await.map_err(unreadable)?;
-        let size = open.metadata().await.map_err(unreadable)?.len();
+        let (size, pieces) = upload(outboard).await.map_err(unreadable)?;
         let described = serde_json::to_string(source).expect("text and numbers are JSON");
-        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES);
         let request = self
             .request(Method::PUT, &["origins", &hash.to_string()])
             .timeout(LOG_TIMEOUT)

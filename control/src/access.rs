@@ -139,7 +139,7 @@ impl Access {
     ) -> Result<(), ViewerRefused> {
         let (catalogue, collection) = (self.catalogue.clone(), collection.clone());
         // The manifest may have to be read, and may be long.
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = disk::run(move || {
             let manifest = catalogue.manifest(&collection.id).map_err(|error| {
                 tracing::error!(%error, "cannot read a manifest");
                 ViewerRefused::Manifest
@@ -148,7 +148,7 @@ impl Access {
             let paths = manifest.entries().iter().map(|entry| &*entry.path);
             Ok(token.check_paths(&[&collection.name, &id], paths)?)
         });
-        checked.await.unwrap_or(Err(ViewerRefused::Manifest))
+        checked.await
     }
 }
 

@@ -351,7 +351,8 @@ impl Gate {
 
     /// What the file says now. Whoever damages it locks out all but the first token.
     async fn named(&self) -> Arc<[Caller]> {
-        let stamp = tokio::fs::metadata(self.file.path()).await.ok();
+        let path = self.file.path().to_owned();
+        let stamp = disk::run(move || fs::metadata(path).ok()).await;
         let stamp = stamp.map(|meta| Stamp {
             inode: meta.ino(),
             length: meta.len(),
@@ -365,15 +366,11 @@ impl Gate {
             }
         }
         let file = self.file.clone();
-        let listed = tokio::task::spawn_blocking(move || file.list()).await;
-        let listed = match listed {
-            Ok(Ok(tokens)) => tokens,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "named admin tokens are refused until their file is right");
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
-        };
+        let listed = disk::run(move || file.list()).await;
+        let listed = listed.unwrap_or_else(|error| {
+            tracing::error!(%error, "named admin tokens are refused until their file is right");
+            Vec::new()
+        });
         let known = listed.into_iter().filter_map(|token| {
             Some(Caller {
                 hash: blake3::Hash::from_hex(&token.blake3).ok()?,

@@ -368,7 +368,7 @@ impl Control {
     ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
     /// 4. The mirrors of registry, payers, their funds and parameters.
-    /// 5. The ticket log: what is queued becomes durable, the thread ends.
+    /// 5. The ticket log: what is queued becomes durable, the task ends.
     /// 6. The data directory is free.
     pub async fn run_until(mut self, shutdown: CancellationToken) {
         let tasks = &mut self.tasks;
@@ -405,11 +405,7 @@ impl Control {
         tasks.payers.end("payers", JOIN_GRACE).await;
         tasks.funds.end("funds", JOIN_GRACE).await;
         tasks.agreed.end("agreed", JOIN_GRACE).await;
-        let issuer = self.issuer.clone();
-        let stopping = tokio::task::spawn_blocking(move || issuer.stop());
-        if stopping.await.is_err() {
-            tracing::error!("the ticket log's thread did not end");
-        }
+        self.issuer.stop().await;
     }
 }
 

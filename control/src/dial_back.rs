@@ -120,7 +120,7 @@ async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
             Some((collection, entry))
         })
     };
-    tokio::task::spawn_blocking(find).await.ok()?
+    disk::run(find).await
 }
 
 async fn deliver(

@@ -1,7 +1,7 @@
 //! What payers have left, read from the chain now and then, and what is promised on it.
 //!
-//! The ticket log's thread asks [`Cover::promise`] before it numbers anything, so that what is promised is what the
-//! logs hold: they are read again after a restart, those that are open by the thread, those that are closed and
+//! The ticket log's task asks [`Cover::promise`] before it numbers anything, so that what is promised is what the
+//! logs hold: they are read again after a restart, those that are open by the task, those that are closed and
 //! not attested yet by [`Funds::read`].
 
 use crate::bills::Bills;
@@ -36,8 +36,6 @@ pub(crate) enum FundsError {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Log(#[from] LogError),
-    #[error("the control plane is shutting down")]
-    Stopped,
 }
 
 /// Shared by who issues and who reads the chain.
@@ -162,8 +160,7 @@ impl Funds {
                 }
                 Ok(sums)
             };
-            let sums = tokio::task::spawn_blocking(sum).await;
-            self.hold(epoch, sums.map_err(|_| FundsError::Stopped)??);
+            self.hold(epoch, disk::run(sum).await?);
         }
         Ok(())
     }

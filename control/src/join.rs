@@ -361,7 +361,7 @@ async fn told(
             MemberFrame::Failed { order, detail } => {
                 let core = core.clone();
                 let kept = move || core.order_failed(&node, order, &detail);
-                let _ = tokio::task::spawn_blocking(kept).await;
+                disk::run(kept).await;
             }
         }
     }
@@ -406,14 +406,14 @@ async fn manifest(
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
     }
     let catalogue = core.catalogue.clone();
-    let read = tokio::task::spawn_blocking(move || catalogue.manifest_bytes(&collection)).await;
+    let read = disk::run(move || catalogue.manifest_bytes(&collection)).await;
     let bytes = match read {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => {
+        Ok(bytes) => bytes,
+        Err(error) => {
             tracing::error!(%error, "cannot read a manifest");
-            return unreadable(send).await;
+            let detail = "the control plane can't read it; its operator has been told";
+            return reply(send, &FetchReply::refused(Code::Internal, detail)).await;
         }
-        Err(_) => return unreadable(send).await,
     };
     let size = bytes.len() as u64;
     reply(send, &FetchReply::Ok { size }).await?;
@@ -422,11 +422,6 @@ async fn manifest(
         .map_err(|_| StreamEnd::TooSlow)?
         .map_err(StreamError::from)?;
     Ok(())
-}
-
-async fn unreadable(send: &mut SendStream) -> Result<(), StreamEnd> {
-    let detail = "the control plane can't read it; its operator has been told";
-    reply(send, &FetchReply::refused(Code::Internal, detail)).await
 }
 
 fn body_timeout(bytes: u64) -> Duration {
@@ -445,8 +440,7 @@ async fn fill(
         return reply(send, &FetchReply::refused(Code::TooMany, detail)).await;
     };
     let store = shared.core.store.clone();
-    let blob = tokio::task::spawn_blocking(move || store.get(&content)).await;
-    let Some(blob) = blob.ok().flatten() else {
+    let Some(blob) = disk::run(move || store.get(&content)).await else {
         if let Some(origin) = shared.core.origins.find(&content) {
             return fill_from(origin, offset, length, send, &shared.core).await;
         }

@@ -467,13 +467,13 @@ impl Orders {
                 () = stop.cancelled() => true,
             };
             let orders = self.clone();
-            let written = tokio::task::spawn_blocking(move || {
+            let written = disk::run(move || {
                 let _writer = orders.writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let state = orders.state().clone();
                 orders.write(&state)
             })
             .await;
-            if let Ok(Err(error)) = written {
+            if let Err(error) = written {
                 tracing::error!(%error, "confirmations of orders can't be kept; nodes will be told again");
             }
             if stopping {

@@ -109,8 +109,7 @@ impl Board {
             return snapshot.clone();
         }
         let board = self.clone();
-        let made = tokio::task::spawn_blocking(move || Snapshot::of(&board.status())).await;
-        let snapshot = made.expect("nothing in it panics");
+        let snapshot = disk::run(move || Snapshot::of(&board.status())).await;
         self.latest
             .send_replace(Some((Instant::now(), snapshot.clone())));
         snapshot

@@ -258,12 +258,14 @@ impl Node {
         serving.shutdown().await;
         while tasks.join_next().await.is_some() {}
         endpoint.wait_idle().await;
+        let sealed = sealing.await.unwrap_or(Err(LogError::Stopped));
+        desk.door.receipts.log.close().await;
         drop(lock);
         tracing::info!(
             receipts = desk.door.receipts.taken.load(Ordering::Relaxed),
             "node stopped"
         );
-        sealing.await.unwrap_or(Err(LogError::Stopped))
+        sealed
     }
 }
 

@@ -162,7 +162,7 @@ impl Gatherer {
             let root = log.root().map_err(|error| error.to_string())?;
             Ok::<_, String>((log, root.hash()))
         };
-        let read = tokio::task::spawn_blocking(read).await;
+        let read = disk::try_run(read).await;
         let (log, root) = read.map_err(|error| error.to_string())??;
         if (log.network(), log.epoch()) != (facts.network, facts.epoch) {
             return Err("its log is of another network or epoch".to_owned());

@@ -8,14 +8,18 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use disk::Pieces;
+use futures::stream;
 use host::Listener;
 use listener::Bounds;
 use protocol::Epoch;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
+
+/// Bytes of a file that are read at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The status as the service writes and HTTP reads it.
 #[derive(Clone, Default)]
@@ -82,22 +86,21 @@ async fn evidence(
     let Some(path) = served.store.path(epoch, &file) else {
         return not_found();
     };
-    let open = async {
-        let file = tokio::fs::File::open(path).await?;
-        let length = file.metadata().await?.len();
-        io::Result::Ok((file, length))
-    };
-    match open.await {
-        Ok((open, length)) => {
+    match Pieces::open(&path, PIECE_BYTES).await {
+        Ok(pieces) => {
             let media_type = match file.ends_with(".json") {
                 true => "application/json",
                 false => "application/octet-stream",
             };
             let headers = [
                 (header::CONTENT_TYPE, media_type.to_owned()),
-                (header::CONTENT_LENGTH, length.to_string()),
+                (header::CONTENT_LENGTH, pieces.length().to_string()),
             ];
-            (headers, Body::from_stream(ReaderStream::new(open))).into_response()
+            let next = async |mut pieces: Pieces| {
+                let piece = pieces.next().await?;
+                io::Result::Ok(piece.map(|piece| (piece, pieces)))
+            };
+            (headers, Body::from_stream(stream::try_unfold(pieces, next))).into_response()
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => not_found(),
         Err(error) => {

@@ -307,10 +307,9 @@ impl Service {
         let deadline = self.segment_deadline(epoch).await?;
         let segments = self.gatherer.segments(&facts, &logs, deadline).await;
         let (store, judged) = (self.store.clone(), facts.clone());
-        let (roots, evidence, nodes) = tokio::task::spawn_blocking(move || {
-            judge_and_write(&store, &judged, logs, segments, previous)
-        })
-        .await??;
+        let (roots, evidence, nodes) =
+            disk::try_run(move || judge_and_write(&store, &judged, logs, segments, previous))
+                .await??;
         info!(epoch, nodes = %roots.nodes.hash(), %evidence, "judged");
         self.status.update(|status| {
             (status.judged_epoch, status.nodes) = (Some(epoch), nodes);
@@ -340,7 +339,7 @@ impl Service {
         let faults = match read {
             Ok((evidence, hash)) => {
                 let facts = facts.clone();
-                let checked = tokio::task::spawn_blocking(move || check(&facts, &evidence)).await?;
+                let checked = disk::try_run(move || check(&facts, &evidence)).await?;
                 match checked.judgement {
                     Some(judgement) if checked.faults.is_empty() => {
                         self.status.update(|status| {

@@ -483,8 +483,9 @@ fn settings_that_cannot_be_are_refused() {
     }
 }
 
-#[test]
-fn nodes_are_those_the_decision_names() {
+// The issuer of the core needs a runtime.
+#[tokio::test]
+async fn nodes_are_those_the_decision_names() {
     let dir = tempfile::tempdir().unwrap();
     let core = testing::core(dir.path(), &testing::TestClock::at(1_005_000));
     let now = Instant::now();

@@ -55,6 +55,9 @@ impl Stores {
         let segments = data_dir.join("segments");
         let segments = Segments::open(host, segments, network, node, agreed)
             .map_err(|error| StartError::Segments(error.to_string()))?;
+        let refused = RefusedTickets::open(disk, data_dir)?;
+        let standing = Standing::open(disk, data_dir)?;
+        // Last: once it is open, a task has it, which a start that fails would have to wait for.
         let log = ReceiptLog::open(disk, &data_dir.join("receipts"), |epoch| {
             segments.is_sealed(epoch)
         })?;
@@ -63,8 +66,8 @@ impl Stores {
             content,
             segments,
             log,
-            refused: RefusedTickets::open(disk, data_dir)?,
-            standing: Standing::open(disk, data_dir)?,
+            refused,
+            standing,
         })
     }
 }

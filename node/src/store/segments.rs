@@ -7,6 +7,7 @@ use host::{Clock, Host};
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -140,7 +141,8 @@ impl Segments {
             self.seal(epoch, log).await?;
         }
         let path = self.path(epoch);
-        match tokio::fs::read(&path).await {
+        let from = path.clone();
+        match disk::run(move || fs::read(from)).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(source) => Err(SegmentsError::Io { path, source }),
         }

@@ -143,7 +143,7 @@ async fn check(
         files,
     };
     let told = Arc::clone(progress);
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = disk::try_run(move || {
         // Until everything is read from it.
         let _spool = spool;
         check_held(&place, tickets, &*told)

@@ -7,10 +7,10 @@ use host::{Http, HttpError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
 /// The largest file, a ticket log of 906 MB, at 4 Mbit/s.
 const FILE_TIMEOUT: Duration = Duration::from_secs(1_800);
@@ -158,9 +158,13 @@ impl<'a> Reader<'a> {
 }
 
 async fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = tokio::fs::File::open(path).await?;
-    let mut bytes = Vec::new();
-    let mut bounded = file.take(limit.saturating_add(1));
-    bounded.read_to_end(&mut bytes).await?;
-    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+    let path = path.to_owned();
+    let read = move || {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        Ok((bytes.len() as u64 <= limit).then_some(bytes))
+    };
+    disk::run(read).await
 }

@@ -190,8 +190,7 @@ impl Place {
         let bytes = match self {
             Self::Folder(folder) => {
                 let path = folder.join(BUNDLE_FILE);
-                let read = tokio::task::spawn_blocking(move || read_bounded(&path)).await;
-                let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+                let read = disk::run(move || read_bounded(&path)).await;
                 read.map_err(|source| FetchError::Io { name, source })?
             }
             Self::Http(client, base) => {
@@ -223,9 +222,8 @@ impl Place {
                 let (path, size) = (folder.join(&name), file.size);
                 let hashed = {
                     let path = path.clone();
-                    tokio::task::spawn_blocking(move || hash_of(&path, size)).await
+                    disk::run(move || hash_of(&path, size)).await
                 };
-                let hashed = hashed.unwrap_or_else(|error| Err(io::Error::other(error)));
                 match hashed {
                     Ok(Some(hash)) if hash == file.blake3 => {
                         progress.advance(size);
