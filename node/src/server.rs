@@ -2,13 +2,14 @@
 
 use crate::config::{Config, StartError};
 use crate::rules::admission::Admission;
+use crate::rules::arrivals::{Arrival, meet};
 use crate::rules::budget::Budget;
+use crate::rules::counts::Tally;
 use crate::rules::tickets::Identity;
 use crate::store::cache::Cache;
 use crate::store::open::{self, Stores};
 use crate::store::receipt_log::LogError;
 use crate::wire::connection::{self, Desk};
-use crate::wire::counts::Tally;
 use crate::wire::fills::Fills;
 use crate::wire::give::Giver;
 use crate::wire::issuers::Issuers;
@@ -221,16 +222,19 @@ impl Node {
                 () = stop.cancelled() => break,
             };
             let Some(incoming) = incoming else { break };
-            let Ok(permit) = connections.clone().try_acquire_owned() else {
-                incoming.refuse();
-                continue;
+            let taken = CONNECTIONS - connections.available_permits();
+            let permit = match meet(taken, CONNECTIONS, incoming.remote_address_validated()) {
+                Arrival::Enter => connections.clone().try_acquire_owned(),
+                Arrival::Prove => {
+                    let _ = incoming.retry();
+                    continue;
+                }
+                Arrival::Refuse => {
+                    incoming.refuse();
+                    continue;
+                }
             };
-            // Under load only who can receive at its address gets a place.
-            let busy = connections.available_permits() < CONNECTIONS / 2;
-            if busy && !incoming.remote_address_validated() {
-                let _ = incoming.retry();
-                continue;
-            }
+            let permit = permit.expect("only this loop takes places");
             let desk = desk.clone();
             serving.spawn(async move {
                 let _permit = permit;
@@ -293,7 +297,7 @@ async fn seal_task(chain: Chain, desk: Arc<Desk>, stop: CancellationToken) -> Re
                 return Err(error);
             }
         };
-        for epoch in open.into_iter().filter(|epoch| segments.is_due(*epoch)) {
+        for epoch in segments.due(open) {
             match segments.seal(epoch, log).await {
                 Ok(()) => desk.door.tickets.forget(epoch),
                 Err(error) => tracing::error!(epoch, %error, "cannot seal"),

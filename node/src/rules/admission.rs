@@ -58,7 +58,7 @@ mod tests {
         let first = admission.enter();
         let second = admission.enter();
         assert!(first.is_some() && second.is_some() && admission.enter().is_none());
-        assert_eq!(admission.open(), 2);
+        assert_eq!((admission.open(), admission.max()), (2, 2));
         drop(first);
         assert_eq!(admission.open(), 1);
         assert!(admission.enter().is_some());

@@ -24,8 +24,15 @@ impl Budget {
         }
     }
 
-    /// When so many bytes more may go; they are counted.
-    pub(crate) fn take(&mut self, bytes: u64, now: Duration) -> Duration {
+    /// When so many bytes more may go. They are counted while clients have sessions; else the line is free.
+    pub(crate) fn take_beside(&mut self, sessions: u32, bytes: u64, now: Duration) -> Duration {
+        match sessions {
+            0 => now,
+            _ => self.take(bytes, now),
+        }
+    }
+
+    fn take(&mut self, bytes: u64, now: Duration) -> Duration {
         let at = self.next.max(now);
         // Rounded down: less than a microsecond is the line's.
         let micros = bytes.saturating_mul(1_000_000) / self.bytes_per_second;
@@ -45,6 +52,18 @@ mod tests {
         let mut budget = Budget::new(32);
         let taken = (0..5).map(|_| budget.take(500_000, Duration::ZERO).as_millis());
         assert_eq!(taken.collect::<Vec<_>>(), [0, 500, 1000, 1500, 2000]);
+    }
+
+    #[test]
+    fn a_line_without_viewers_is_free() {
+        let mut budget = Budget::new(32);
+        for _ in 0..3 {
+            let at = budget.take_beside(0, 1_000_000, Duration::ZERO);
+            assert_eq!(at, Duration::ZERO);
+        }
+        budget.take_beside(1, 1_000_000, Duration::ZERO);
+        let at = budget.take_beside(1, 1, Duration::ZERO);
+        assert_eq!(at, Duration::from_secs(1));
     }
 
     #[test]

@@ -3,14 +3,21 @@
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
 pub(crate) mod admission;
+pub(crate) mod arrivals;
 pub(crate) mod budget;
+pub(crate) mod counts;
 pub(crate) mod grants;
+pub(crate) mod idle;
 pub(crate) mod issuers;
 pub(crate) mod memory;
+pub(crate) mod orders;
 pub(crate) mod pause;
 pub(crate) mod purge;
 pub(crate) mod receipts;
 pub(crate) mod refusal;
+pub(crate) mod sealing;
+pub(crate) mod sources;
+pub(crate) mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tickets;

@@ -1,6 +1,6 @@
 //! What a ticket's client may still be sent: no more than a window ahead of its last receipt.
 
-use protocol::Receipt;
+use protocol::{Code, Receipt};
 
 /// Windows of sent but unsigned bytes that are forgiven per ticket, where a client broke a request off:
 /// a player that seeks does so honestly.
@@ -20,6 +20,18 @@ pub(crate) enum Stop {
     Refused,
     #[error("the ticket was revoked")]
     Revoked,
+}
+
+impl Stop {
+    /// What the client is told.
+    pub(crate) fn code(self) -> Code {
+        match self {
+            Self::WindowExceeded => Code::WindowExceeded,
+            Self::Spent => Code::TicketSpent,
+            Self::Refused => Code::ReceiptRefused,
+            Self::Revoked => Code::TicketRevoked,
+        }
+    }
 }
 
 /// Whether bytes may go.
@@ -158,6 +170,7 @@ mod tests {
         assert_eq!(account.send(40), Ok(May::Send));
         assert_eq!(account.send(1), Ok(May::Wait));
         account.signed(receipt(60, 0));
+        assert_eq!(account.last(), Some(receipt(60, 0)));
         assert_eq!(account.send(60), Ok(May::Send));
         assert_eq!(account.send(1), Ok(May::Wait));
     }
@@ -177,6 +190,18 @@ mod tests {
         assert_eq!(account.send(u64::MAX), Err(Stop::Spent));
         account.refuse();
         assert_eq!(account.send(0), Err(Stop::Refused));
+    }
+
+    #[test]
+    fn a_client_hears_why_no_more_comes() {
+        for (stop, code) in [
+            (Stop::WindowExceeded, Code::WindowExceeded),
+            (Stop::Spent, Code::TicketSpent),
+            (Stop::Refused, Code::ReceiptRefused),
+            (Stop::Revoked, Code::TicketRevoked),
+        ] {
+            assert_eq!(stop.code(), code);
+        }
     }
 
     #[test]

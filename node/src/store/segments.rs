@@ -1,5 +1,6 @@
 //! Sealing: when an epoch's tickets have all expired, its receipts become a segment.
 
+use crate::rules::sealing::Clocks;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
 use disk::{Disk, DiskError};
@@ -12,10 +13,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long after the last ticket's end receipts may still arrive.
-const SEAL_GRACE: Duration = Duration::from_millis(1000);
 
 /// Why an epoch isn't sealed.
 #[derive(Debug, thiserror::Error)]
@@ -94,33 +91,31 @@ impl Segments {
         self.sealed().contains(&epoch)
     }
 
-    /// Whether the epoch's last ticket has expired, and what was under way has arrived: by our clock and
-    /// by the chain's, for a clock that jumped must not close an epoch that goes on.
-    pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
-        let chain_ms = self.chain_time.load(Ordering::Relaxed).saturating_mul(1000);
-        self.is_over_here(epoch) && chain_ms >= self.agreed.timeline().tickets_end_ms(epoch)
+    fn clocks(&self) -> Clocks {
+        Clocks {
+            here: self.clock.now_ms(),
+            chain: self.chain_time.load(Ordering::Relaxed).saturating_mul(1000),
+        }
     }
 
-    /// Whether the chain should be asked for its time: our clock is past an epoch's end, and the chain's
-    /// wasn't when it was last asked.
+    /// Whether the epoch is to be sealed, and takes no more receipts.
+    pub(crate) fn is_due(&self, epoch: Epoch) -> bool {
+        self.clocks().is_due(&self.agreed.timeline(), epoch)
+    }
+
+    /// Those of these that are to be sealed, the oldest first.
+    pub(crate) fn due(&self, epochs: Vec<Epoch>) -> Vec<Epoch> {
+        self.clocks().due(&self.agreed.timeline(), epochs)
+    }
+
+    /// Whether the chain should be asked for its time.
     pub(crate) fn wants_chain_time(&self) -> bool {
-        let timeline = self.agreed.timeline();
-        let before = self
-            .clock
-            .now_ms()
-            .saturating_sub(SEAL_GRACE.as_millis() as u64);
-        let mut expired = timeline.expired_at_ms(before);
-        expired.any(|epoch| self.is_over_here(epoch) && !self.is_due(epoch))
+        self.clocks().wants_chain_time(&self.agreed.timeline())
     }
 
     /// The chain was asked.
     pub(crate) fn set_chain_time(&self, seconds: u64) {
         self.chain_time.store(seconds, Ordering::Relaxed);
-    }
-
-    fn is_over_here(&self, epoch: Epoch) -> bool {
-        let tickets_end = self.agreed.timeline().tickets_end_ms(epoch);
-        self.clock.now_ms() >= tickets_end.saturating_add(SEAL_GRACE.as_millis() as u64)
     }
 
     fn path(&self, epoch: Epoch) -> PathBuf {

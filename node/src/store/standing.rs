@@ -3,46 +3,16 @@
 //!
 //! One small file, replaced as a whole: after a crash it is the old one or the new one.
 
+use crate::rules::standing::{Revocation, Told};
 use disk::{Disk, DiskError, failed};
 use protocol::{Revoked, Ticket, UnixMillis};
-use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Revocations kept; each goes when the tickets it means have expired.
-const REVOCATIONS_MAX: usize = 65_536;
-
 /// The file in a node's folder.
 pub(crate) const FILE: &str = "standing.json";
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Revocation {
-    what: Revoked,
-    issued_until: UnixMillis,
-    until: UnixMillis,
-}
-
-impl Revocation {
-    fn means(&self, ticket: &Ticket) -> bool {
-        let meant = match self.what {
-            Revoked::Ticket(id) => ticket.id == id,
-            Revoked::Client(client) => ticket.client == client,
-            Revoked::Node(node) => ticket.node == node,
-            Revoked::Token(hash) => ticket.viewer_token == hash,
-        };
-        meant && ticket.issued_at <= self.issued_until
-    }
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Told {
-    draining: bool,
-    revoked: Vec<Revocation>,
-}
 
 /// What the node was told; what it answers is on disk.
 #[derive(Debug)]
@@ -77,21 +47,20 @@ impl Standing {
 
     /// Whether the node takes no new sessions.
     pub(crate) fn draining(&self) -> bool {
-        self.told().draining
+        self.told().draining()
     }
 
     /// Drains or resumes. Durable when it returns. Blocking.
     pub(crate) fn drain(&self, draining: bool) -> io::Result<()> {
         self.change(|told| {
-            told.draining = draining;
+            told.drain(draining);
             Ok(())
         })
     }
 
     /// Whether a ticket was taken back.
     pub(crate) fn is_revoked(&self, ticket: &Ticket) -> bool {
-        let told = self.told();
-        told.revoked.iter().any(|one| one.means(ticket))
+        self.told().is_revoked(ticket)
     }
 
     /// Refuses tickets from now on; whether a ticket is meant is what is returned. Durable when it
@@ -109,16 +78,8 @@ impl Standing {
             until,
         };
         self.change(|told| {
-            told.revoked.retain(|kept| kept.until >= now);
-            if told.revoked.contains(&one) {
-                return Ok(());
-            }
-            if told.revoked.len() >= REVOCATIONS_MAX {
-                let full = format!("{REVOCATIONS_MAX} revocations are in force; no more fit");
-                return Err(io::Error::other(full));
-            }
-            told.revoked.push(one.clone());
-            Ok(())
+            let kept = told.revoke(one.clone(), now);
+            kept.map_err(io::Error::other)
         })?;
         Ok(move |ticket: &Ticket| one.means(ticket))
     }
@@ -159,6 +120,8 @@ mod tests {
         drop(again.revoke(client, later, later, now).unwrap());
         let told = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(!told.draining());
-        assert_eq!(told.told().revoked.len(), 1, "each once, and not for ever");
+        let kept = serde_json::to_value(&*told.told()).unwrap();
+        let revoked = kept["revoked"].as_array().map(Vec::len);
+        assert_eq!(revoked, Some(1), "each once, and not for ever");
     }
 }

@@ -1,5 +1,6 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
+use crate::rules::idle::Idle;
 use crate::rules::refusal::Refusal;
 use crate::rules::tickets;
 use crate::store::segments::Segments;
@@ -19,9 +20,8 @@ use transport::{StreamError, read_frame, write_frame};
 
 /// Time for the first frame of a stream.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-/// A connection without a stream is closed when it was found so for the sixth time: after a minute or so.
+/// How often it is looked whether a connection has a stream: one without is closed after a minute or so.
 const IDLE_LOOK: Duration = Duration::from_secs(10);
-const IDLE_LOOKS_MAX: u32 = 5;
 
 /// Tickets whose sessions are open on one connection.
 type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
@@ -40,9 +40,8 @@ pub(crate) struct Desk {
 pub(crate) async fn hold(desk: Arc<Desk>, connection: Connection) {
     let sessions = Sessions::default();
     let mut streams = JoinSet::new();
-    // A connection on which nothing goes on takes the place of one that has something to do.
     let mut looks = interval(IDLE_LOOK);
-    let mut idle_looks = 0;
+    let mut idle = Idle::default();
     loop {
         tokio::select! {
             stream = connection.accept_bi() => match stream {
@@ -57,8 +56,7 @@ pub(crate) async fn hold(desk: Arc<Desk>, connection: Connection) {
             },
             Some(_) = streams.join_next() => {}
             _ = looks.tick() => {
-                idle_looks = if streams.is_empty() { idle_looks + 1 } else { 0 };
-                if idle_looks > IDLE_LOOKS_MAX {
+                if idle.look(!streams.is_empty()) {
                     connection.close(Code::Done.to_u16().into(), b"nothing goes on here");
                 }
             }

@@ -1,11 +1,14 @@
 //! Filling the cache: from the nodes that the control plane names, the nearest first, and at last from its own store;
 //! each goes on where the one before broke off. All is verified group by group.
 
+use crate::rules::counts::Filled;
+use crate::rules::idle::Crawl;
+use crate::rules::pause::FillTries;
+use crate::rules::sources::Fault;
 use crate::store::cache::{Cache, CacheError, Found, Source};
-use crate::wire::counts::Filled;
 use crate::wire::link::{ControlLink, LinkError};
 use crate::wire::peers::{PeerError, Peers};
-use content::{Body, BodyError, Fill, FillError, RangeError};
+use content::{Body, Fill, FillError, RangeError};
 use protocol::{
     CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, Manifest, ManifestError,
     NodeId, Paths,
@@ -19,10 +22,6 @@ use transport::{StreamError, read_frame, write_frame};
 
 /// Fills at a time; more wait.
 const FILLS: usize = 16;
-/// How often a fill is taken up again where it broke off.
-const FILL_TRIES: u32 = 5;
-/// Pause before a fill is taken up again, times the number of tries.
-const FILL_PAUSE: Duration = Duration::from_millis(300);
 /// A source that sends nothing for so long has failed.
 const FILL_STALL: Duration = Duration::from_secs(30);
 /// A node that brings less than [`Fill`] writes at a time, 1 MiB, in so long is left for the next source.
@@ -193,14 +192,13 @@ impl Fills {
                 }
             }
         }
-        let mut tries = 0;
+        let mut tries = FillTries::default();
         while let Err(error) = self.fill_once(&mut fill).await {
-            tries += 1;
-            if tries == FILL_TRIES {
+            let Some(pause) = tries.failed() else {
                 return Err(error);
-            }
-            tracing::debug!(%error, tries, "fill broke off");
-            tokio::time::sleep(FILL_PAUSE * tries).await;
+            };
+            tracing::debug!(%error, ?tries, "fill broke off");
+            tokio::time::sleep(pause).await;
         }
         fill.finish().await?;
         Ok(None)
@@ -216,26 +214,25 @@ impl Fills {
         let recv = self.peers.ask(source, content, size, offset).await?;
         let body = Body::new(recv, content, size, offset, size - offset)?;
         let crawls = async {
-            let mut there = offset;
+            let mut crawl = Crawl::new(offset);
             loop {
                 tokio::time::sleep(CRAWL).await;
-                let now = *progress.borrow();
-                if now == there {
+                if crawl.look(*progress.borrow()) {
                     return;
                 }
-                there = now;
             }
         };
         let taken = tokio::select! {
             taken = fill.take(body) => taken.map_err(NotFilled::from),
             () = crawls => Err(NotFilled::Crawls),
         };
-        match &taken {
-            Err(NotFilled::Fill(FillError::Body(BodyError::Corrupt(_)))) => {
-                self.peers.lied(source.node);
-            }
-            Err(_) => self.peers.failed(source.node),
-            Ok(()) => {}
+        let fault = match &taken {
+            Ok(()) => None,
+            Err(NotFilled::Fill(error)) => Fault::of(error),
+            Err(_) => Some(Fault::Failed),
+        };
+        if let Some(fault) = fault {
+            self.peers.shun(source.node, fault);
         }
         taken
     }

@@ -67,11 +67,11 @@ impl Giver {
         }
     }
 
-    /// Waits until so many bytes more may go while others are served.
+    /// Waits until so many bytes more may go.
     async fn wait(&self, bytes: u64) {
         let at = {
             let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-            budget.take(bytes, self.began.elapsed())
+            budget.take_beside(self.admission.open(), bytes, self.began.elapsed())
         };
         sleep_until(self.began + at).await;
     }
@@ -107,9 +107,7 @@ impl Giver {
                     return Ok(());
                 }
             };
-            if self.admission.open() > 0 {
-                self.wait(bytes).await;
-            }
+            self.wait(bytes).await;
             send.write_chunk(slice).await?;
         }
         let _ = send.finish();

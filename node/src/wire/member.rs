@@ -1,9 +1,9 @@
 //! The connection to the control plane: dialled by the node, kept up, heartbeats out, orders in.
 
 use crate::rules::admission::Admission;
+use crate::rules::counts::{self, Tally};
 use crate::rules::pause::Pause;
 use crate::store::receipt_log::ReceiptLog;
-use crate::wire::counts::{self, Tally};
 use crate::wire::issuers::Issuers;
 use crate::wire::orders::{Ordered, Orders};
 use client::ControlApi;
@@ -11,7 +11,7 @@ use protocol::{
     ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, Network, NetworkInfo,
     OrderFrame, SigningKey,
 };
-use quinn::{Connection, Endpoint};
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -71,13 +71,20 @@ pub(crate) async fn run(
 ) {
     let mut pause = Pause::new(REDIAL_MIN, REDIAL_MAX);
     loop {
-        let began = Instant::now();
+        // What it took to be let in isn't membership: a control plane that refuses slowly still fails.
+        let member = async {
+            let joined = join(&node, &endpoint, &key).await?;
+            link.send_replace(Some(joined.connection.clone()));
+            let since = Instant::now();
+            let ended = hold(&node, joined).await;
+            pause.held(since.elapsed());
+            ended
+        };
         let ended = tokio::select! {
-            ended = member(&node, &endpoint, &link, &key) => ended,
+            ended = member => ended,
             () = stop.cancelled() => break,
         };
         link.send_replace(None);
-        pause.held(began.elapsed());
         let wait = pause.failed();
         if let Err(error) = ended {
             tracing::warn!(%error, retry_in_ms = wait.as_millis() as u64, "not a member");
@@ -92,12 +99,18 @@ pub(crate) async fn run(
     }
 }
 
-async fn member(
+/// A membership: beats go out on `send`, orders come in on `recv`.
+struct Joined {
+    connection: Connection,
+    send: SendStream,
+    recv: RecvStream,
+}
+
+async fn join(
     node: &Membership,
     endpoint: &Endpoint,
-    link: &watch::Sender<Option<Connection>>,
     key: &SigningKey,
-) -> Result<(), MemberError> {
+) -> Result<Joined, MemberError> {
     let info: NetworkInfo = node
         .control
         .network_info()
@@ -127,8 +140,20 @@ async fn member(
         OrderFrame::Refused { detail, .. } => return Err(MemberError::Refused(detail)),
         _ => tracing::info!(control = %info.join_address, "member of the network"),
     }
-    link.send_replace(Some(connection.clone()));
+    Ok(Joined {
+        connection,
+        send,
+        recv,
+    })
+}
 
+/// Is a member until that ends.
+async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
+    let Joined {
+        connection: _connection,
+        mut send,
+        mut recv,
+    } = joined;
     let (mut work, mut said) = Orders::new(node.orders.clone());
     let filled = work.said();
     let Ordered {

@@ -1,7 +1,6 @@
 //! What the node hears and says: connections of clients and nodes, membership, fills.
 
 pub(crate) mod connection;
-pub(crate) mod counts;
 pub(crate) mod fills;
 pub(crate) mod give;
 pub(crate) mod issuers;

@@ -1,6 +1,7 @@
 //! Durable orders of the control plane: done, then confirmed. They come again with every connection until
 //! they are, so each may be done more than once.
 
+use crate::rules::orders::{Push, Pushes, answer};
 use crate::rules::pause::Pause;
 use crate::store::standing::Standing;
 use crate::wire::fills::Fills;
@@ -15,8 +16,6 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Confirmations that wait to be sent; whoever has one more waits.
 const SAID_MAX: usize = 64;
-/// Pushes at a time; the rest is told to come again by a failure, and does with the next connection.
-const PUSHES_MAX: usize = 1024;
 /// First and longest pause before a push that failed is tried again; each failure doubles it.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -34,9 +33,10 @@ pub(crate) struct Ordered {
 pub(crate) struct Orders {
     node: Ordered,
     said: mpsc::Sender<MemberFrame>,
-    pushes: JoinSet<()>,
-    /// The push of each collection that is under way.
-    pushing: HashMap<CollectionId, AbortHandle>,
+    pushes: Pushes,
+    tasks: JoinSet<()>,
+    /// What does each push that is under way.
+    pushing: HashMap<OrderId, AbortHandle>,
 }
 
 impl Orders {
@@ -46,7 +46,8 @@ impl Orders {
         let orders = Self {
             node,
             said,
-            pushes: JoinSet::new(),
+            pushes: Pushes::default(),
+            tasks: JoinSet::new(),
             pushing: HashMap::new(),
         };
         (orders, queue)
@@ -64,8 +65,10 @@ impl Orders {
         let done = match order {
             Order::Push { collection } => return self.push(id, collection).await,
             Order::Purge { collection, paths } => {
-                if let Some(push) = self.pushing.remove(&collection) {
-                    push.abort();
+                for undone in self.pushes.purged(collection, &paths) {
+                    if let Some(push) = self.pushing.remove(&undone) {
+                        push.abort();
+                    }
                 }
                 let fills = self.node.fills.clone();
                 let purge = move || fills.purge(collection, &paths).map(|_| ());
@@ -109,13 +112,20 @@ impl Orders {
     }
 
     async fn push(&mut self, id: OrderId, collection: CollectionId) {
-        while self.pushes.try_join_next().is_some() {}
-        if self.pushes.len() >= PUSHES_MAX {
-            let full = format!("{PUSHES_MAX} pushes are under way");
-            return self.say(id, Err(full)).await;
+        while self.tasks.try_join_next().is_some() {}
+        for (over, _) in self.pushing.extract_if(|_, push| push.is_finished()) {
+            self.pushes.ended(over);
+        }
+        match self.pushes.begin(id, collection) {
+            Push::Begins => {}
+            Push::UnderWay => return,
+            Push::TooMany => {
+                let full = format!("{} pushes are under way", Pushes::MAX);
+                return self.say(id, Err(full)).await;
+            }
         }
         let (fills, said_by) = (self.node.fills.clone(), self.said.clone());
-        let push = self.pushes.spawn(async move {
+        let push = self.tasks.spawn(async move {
             let mut pause = Pause::new(RETRY_MIN, RETRY_MAX);
             loop {
                 let done = fills.prefetch(collection).await;
@@ -131,19 +141,15 @@ impl Orders {
                 tokio::time::sleep(pause.failed()).await;
             }
         });
-        self.pushing.retain(|_, push| !push.is_finished());
-        self.pushing.insert(collection, push);
+        self.pushing.insert(id, push);
     }
 }
 
 fn said(order: OrderId, done: Result<(), String>) -> MemberFrame {
-    match done {
-        Ok(()) => MemberFrame::Done { order },
-        Err(detail) => {
-            tracing::warn!(order, detail, "an order can't be done now");
-            MemberFrame::Failed { order, detail }
-        }
+    if let Err(detail) = &done {
+        tracing::warn!(order, detail, "an order can't be done now");
     }
+    answer(order, done)
 }
 
 async fn blocking(

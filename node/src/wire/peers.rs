@@ -1,13 +1,14 @@
 //! Other nodes as sources of fills: which there are, says the control plane; that they may be asked, its grants.
 
 use crate::rules::memory::Memory;
+use crate::rules::sources::{Fault, Sources, is_fault};
 use crate::wire::link::{ControlLink, LinkError};
 use protocol::{
-    ALPN_NODE, Code, CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, NodeId,
-    Request, SigningKey, SourcesReply, Tag, exporter_binding, sign,
+    ALPN_NODE, CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, NodeId, Request,
+    SigningKey, SourcesReply, Tag, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, RecvStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use transport::{ConnectError, StreamError, connect, exporter, read_frame, write_frame};
@@ -17,15 +18,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(5);
 /// By when the control plane says who has a collection.
 const SOURCES: Duration = Duration::from_secs(5);
-/// For how long its answer is used; its grants last longer.
-const SOURCES_AGE: Duration = Duration::from_secs(20);
-/// For how long a node that failed, and one that sent wrong bytes, isn't asked again.
-const FAILED: Duration = Duration::from_secs(30);
-const LIED: Duration = Duration::from_secs(3600);
 /// For how long a connection is used again.
 const CONNECTED: Duration = Duration::from_secs(3600);
-/// Collections, connections and failures remembered.
-const REMEMBERED_MAX: usize = 256;
+/// Connections remembered.
+const CONNECTIONS_MAX: usize = 256;
 
 /// Why a node gives nothing.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +41,11 @@ pub(crate) enum PeerError {
 }
 
 impl PeerError {
-    /// Whether the node has only nothing to give at the moment.
-    fn is_no_fault(&self) -> bool {
-        let codes = [Code::NotFound, Code::TooMany, Code::ShuttingDown];
-        matches!(self, Self::Refused { code, .. } if codes.iter().any(|one| one.to_u16() == *code))
+    fn is_fault(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => is_fault(*code),
+            _ => true,
+        }
     }
 }
 
@@ -61,9 +58,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Peers {
     endpoint: Endpoint,
     key: SigningKey,
-    sources: Mutex<Memory<CollectionId, Arc<Vec<FillSource>>>>,
+    sources: Mutex<Sources>,
     connections: Mutex<Memory<NodeId, Connection>>,
-    shunned: Mutex<Memory<NodeId, ()>>,
     /// Moments are counted from here.
     began: Instant,
 }
@@ -73,9 +69,8 @@ impl Peers {
         Self {
             endpoint,
             key,
-            sources: Mutex::new(Memory::new(REMEMBERED_MAX)),
-            connections: Mutex::new(Memory::new(REMEMBERED_MAX)),
-            shunned: Mutex::new(Memory::new(REMEMBERED_MAX)),
+            sources: Mutex::new(Sources::new()),
+            connections: Mutex::new(Memory::new(CONNECTIONS_MAX)),
             began: Instant::now(),
         }
     }
@@ -88,50 +83,31 @@ impl Peers {
         collection: CollectionId,
     ) -> Vec<FillSource> {
         let now = self.began.elapsed();
-        let known = lock(&self.sources).get(&collection, now).cloned();
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let asked = timeout(SOURCES, ask_sources(link, collection)).await;
-                let sources = match asked.unwrap_or(Err(PeerError::Silent)) {
-                    Ok(sources) => Arc::new(sources),
-                    Err(error) => {
-                        tracing::debug!(%collection, %error, "nobody to fill from but the control plane");
-                        return Vec::new();
-                    }
-                };
-                // Where nobody is known yet, somebody may be by the next file.
-                if !sources.is_empty() {
-                    let until = now + SOURCES_AGE;
-                    lock(&self.sources).note(collection, sources.clone(), until, now);
-                }
-                sources
+        if let Some(known) = lock(&self.sources).known(&collection, now) {
+            return known;
+        }
+        let asked = timeout(SOURCES, ask_sources(link, collection)).await;
+        match asked.unwrap_or(Err(PeerError::Silent)) {
+            Ok(sources) => lock(&self.sources).learn(collection, sources, now),
+            Err(error) => {
+                tracing::debug!(%collection, %error, "nobody to fill from but the control plane");
+                Vec::new()
             }
-        };
-        let shunned = lock(&self.shunned);
-        let usable = |source: &&FillSource| shunned.get(&source.node, now).is_none();
-        known.iter().filter(usable).cloned().collect()
+        }
     }
 
     /// A collection was purged: who had it, has it no more.
     pub(crate) fn purged(&self, collection: &CollectionId) {
-        lock(&self.sources).forget(collection);
+        lock(&self.sources).purged(collection);
     }
 
-    /// A node sent something else than it was asked for.
-    pub(crate) fn lied(&self, node: NodeId) {
-        self.shun(node, LIED);
-    }
-
-    /// A node failed in the midst of it.
-    pub(crate) fn failed(&self, node: NodeId) {
-        self.shun(node, FAILED);
-        lock(&self.connections).forget(&node);
-    }
-
-    fn shun(&self, node: NodeId, time: Duration) {
+    /// A node is at fault: others are asked for a while.
+    pub(crate) fn shun(&self, node: NodeId, fault: Fault) {
         let now = self.began.elapsed();
-        lock(&self.shunned).note(node, (), now + time, now);
+        lock(&self.sources).shun(node, fault, now);
+        if fault == Fault::Failed {
+            lock(&self.connections).forget(&node);
+        }
     }
 
     /// Asks a node for content; the body follows.
@@ -144,9 +120,9 @@ impl Peers {
     ) -> Result<RecvStream, PeerError> {
         let asked = self.ask_now(source, content, size, offset).await;
         if let Err(error) = &asked
-            && !error.is_no_fault()
+            && error.is_fault()
         {
-            self.failed(source.node);
+            self.shun(source.node, Fault::Failed);
         }
         asked
     }

@@ -1,9 +1,9 @@
 //! Serving content: under a session, from the cache, no further ahead than the window.
 
+use crate::rules::counts::Tally;
 use crate::rules::refusal::Refusal;
 use crate::rules::window::Stop;
 use crate::store::cache::{CacheError, Source};
-use crate::wire::counts::Tally;
 use crate::wire::fills::{Fills, NotFilled};
 use crate::wire::tickets::TicketState;
 use bytes::Bytes;
@@ -55,13 +55,7 @@ pub(crate) async fn serve(
         Ok(()) => drop(send.finish()),
         Err(Broken::Stop(stop)) => {
             tracing::info!(ticket = ?state.ticket().ticket().id, %stop, "delivery stopped");
-            let code = match stop {
-                Stop::WindowExceeded => Code::WindowExceeded,
-                Stop::Spent => Code::TicketSpent,
-                Stop::Refused => Code::ReceiptRefused,
-                Stop::Revoked => Code::TicketRevoked,
-            };
-            let _ = send.reset(code.to_u16().into());
+            let _ = send.reset(stop.code().to_u16().into());
         }
         Err(Broken::Content(error)) => {
             tracing::warn!(%content, %error, "content can't be read");

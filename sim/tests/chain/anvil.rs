@@ -19,7 +19,7 @@ impl Anvil {
     fn start() -> Self {
         let genesis = GENESIS_S.to_string();
         let process = toolchain::Anvil::start(&["--timestamp", &genesis]).expect("anvil starts");
-        contracts::install_crypto_provider();
+        host::install_crypto_provider();
         Self {
             process,
             http: reqwest::Client::new(),
