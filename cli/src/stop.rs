@@ -16,6 +16,7 @@ pub(crate) fn stop_signal() -> Result<CancellationToken> {
         let mut signals = 0;
         loop {
             tokio::select! {
+                biased;
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }

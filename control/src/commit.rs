@@ -135,6 +135,7 @@ impl<L: Ledger> Committer<L> {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = sleep(pause) => {}
             }

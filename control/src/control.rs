@@ -374,6 +374,7 @@ impl Control {
         let tasks = &mut self.tasks;
         // A task that ends by itself has panicked; to go on without it would look healthy and not be.
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => tracing::info!("shutting down"),
             _ = &mut tasks.http.handle => tracing::error!("the HTTP server has failed; shutting down"),
             _ = &mut tasks.admin.handle => tracing::error!("the admin API's server has failed; shutting down"),

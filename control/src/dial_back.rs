@@ -49,6 +49,7 @@ pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
     let mut looks = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             Some(_) = looks.join_next(), if !looks.is_empty() => {}
             _ = ticks.tick() => {

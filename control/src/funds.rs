@@ -171,12 +171,14 @@ impl Funds {
         loop {
             let at = Instant::now() + READ_INTERVAL;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep_until(at) => {}
                 () = self.wanted.notified() => {}
             }
             let request = self.requested.load(Ordering::SeqCst);
             let result = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 result = self.read(&mut source) => result,
             };
@@ -185,6 +187,7 @@ impl Funds {
             }
             self.served.send_replace(request);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep(READ_PAUSE) => {}
             }

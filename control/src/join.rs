@@ -73,6 +73,7 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             incoming = endpoint.accept() => {
@@ -128,6 +129,7 @@ async fn serve_connection(connection: Connection, node: NodeId, shared: Arc<Shar
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             Some(_) = streams.join_next(), if !streams.is_empty() => {}
             stream = connection.accept_bi(), if streams.len() < STREAMS_PER_CONNECTION_MAX => {
                 // Streams end by themselves with their connection; dropping the set makes sure.
@@ -322,6 +324,7 @@ async fn member(
     let _leaving = Leaving(core, membership, node);
     // Neither half is cancel safe; whichever ends, the stream is over, so nothing is lost.
     tokio::select! {
+        biased;
         end = told(core, node, membership, recv) => end,
         end = orders(core, node, queue, send) => end,
         end = connection.closed() => Err(end.into()),
@@ -385,6 +388,7 @@ async fn orders(
         }
         loop {
             tokio::select! {
+                biased;
                 order = queue.recv() => match order {
                     Some(order) => reply(send, &order).await?,
                     None => return Ok(()),

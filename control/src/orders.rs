@@ -463,8 +463,9 @@ impl Orders {
     pub(crate) async fn run(self: std::sync::Arc<Self>, stop: CancellationToken) {
         loop {
             let stopping = tokio::select! {
-                () = self.unwritten.notified() => false,
+                biased;
                 () = stop.cancelled() => true,
+                () = self.unwritten.notified() => false,
             };
             let orders = self.clone();
             let written = disk::run(move || {

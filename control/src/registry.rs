@@ -152,6 +152,7 @@ impl<T: Registered> Registry<T> {
         let mut reload_at = Instant::now() + RELOAD_INTERVAL;
         loop {
             let reload = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep_until(reload_at) => true,
                 () = self.wanted.notified() => false,
@@ -165,6 +166,7 @@ impl<T: Registered> Registry<T> {
                 }
             };
             let result = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 result = read => result,
             };
@@ -177,6 +179,7 @@ impl<T: Registered> Registry<T> {
             let failed = result.is_err();
             self.rounds.send_replace(Round { served, failed });
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep(REFRESH_PAUSE) => {}
             }

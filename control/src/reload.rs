@@ -86,6 +86,7 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let asked = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = hangup(&mut hangups) => true,
             _ = ticks.tick() => false,

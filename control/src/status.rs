@@ -88,6 +88,7 @@ impl Board {
         loop {
             let listened = self.listeners.available_permits() < LISTENERS_MAX;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 _ = marks.tick() => {
                     let core = &self.core;
@@ -227,6 +228,7 @@ impl Listener {
             return Some(first);
         };
         tokio::select! {
+            biased;
             () = self.board.ended.cancelled() => return None,
             changed = latest.changed() => changed.ok()?,
         }

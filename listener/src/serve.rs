@@ -91,8 +91,9 @@ pub async fn serve(
             (slot, listener.accept().await)
         };
         let (slot, accepted) = tokio::select! {
-            accepted = accept => accepted,
+            biased;
             () = stop.cancelled() => break,
+            accepted = accept => accepted,
         };
         match accepted {
             Ok((stream, remote)) => {
@@ -138,11 +139,12 @@ async fn connection(
         .max_headers(FIELDS_MAX)
         .serve_connection(guarded, app);
     let outcome = tokio::select! {
-        outcome = &mut serving => outcome,
+        biased;
         () = stop.cancelled() => {
             Pin::new(&mut serving).graceful_shutdown();
             (&mut serving).await
         }
+        outcome = &mut serving => outcome,
     };
     let Err(error) = outcome else { return };
     if error.is_timeout() {

@@ -217,9 +217,10 @@ impl Node {
         let mut serving = JoinSet::new();
         loop {
             let incoming = tokio::select! {
-                incoming = endpoint.accept() => incoming,
-                Some(_) = serving.join_next() => continue,
+                biased;
                 () = stop.cancelled() => break,
+                Some(_) = serving.join_next() => continue,
+                incoming = endpoint.accept() => incoming,
             };
             let Some(incoming) = incoming else { break };
             let taken = CONNECTIONS - connections.available_permits();
@@ -280,8 +281,9 @@ async fn seal_task(chain: Chain, desk: Arc<Desk>, stop: CancellationToken) -> Re
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = stop.cancelled() => return Ok(()),
+            _ = ticks.tick() => {}
         }
         if segments.wants_chain_time() {
             match chain.now().await {

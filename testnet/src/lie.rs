@@ -125,12 +125,14 @@ async fn drive(
     };
     let report_step = |text: &str| steps.step(text);
     let mut network = tokio::select! {
-        started = Network::start(config, &report_step) => started?,
+        biased;
         () = stop.cancelled() => bail!("stopped before the end"),
+        started = Network::start(config, &report_step) => started?,
     };
     let report = tokio::select! {
-        report = lie_and_settle(options, &told, dir, steps, &mut network) => report,
+        biased;
         () = stop.cancelled() => Err(anyhow!("stopped before the end")),
+        report = lie_and_settle(options, &told, dir, steps, &mut network) => report,
     };
     let report = match report {
         Ok(report) => report,

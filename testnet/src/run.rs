@@ -122,12 +122,14 @@ async fn drive(
     };
     let report_step = |text: &str| steps.step(text);
     let mut network = tokio::select! {
-        started = Network::start(config, &report_step) => started?,
+        biased;
         () = stop.cancelled() => bail!("stopped before the end"),
+        started = Network::start(config, &report_step) => started?,
     };
     let report = tokio::select! {
-        report = deliver_and_settle(options, dir, steps, &mut network) => report,
+        biased;
         () = stop.cancelled() => Err(anyhow!("stopped before the end")),
+        report = deliver_and_settle(options, dir, steps, &mut network) => report,
     };
     let report = match report {
         Ok(report) => report,

@@ -67,6 +67,7 @@ pub(crate) async fn traffic(
     };
     loop {
         tokio::select! {
+            biased;
             ended = clients.join_next() => {
                 let Some(ended) = ended else { return Ok(total) };
                 let one = ended??;

@@ -161,8 +161,9 @@ async fn connect(
     let mut backoff = Backoff::new(config.poll_interval);
     loop {
         let connected = tokio::select! {
-            connected = Chain::connect(&chain) => connected,
+            biased;
             () = shutdown.cancelled() => return Ok(None),
+            connected = Chain::connect(&chain) => connected,
         };
         match connected {
             Ok(chain) => return Ok(Some(chain)),
@@ -173,8 +174,9 @@ async fn connect(
             Err(error) => return Err(RunError::Chain(Box::new(error))),
         }
         tokio::select! {
-            () = sleep(backoff.next()) => {}
+            biased;
             () = shutdown.cancelled() => return Ok(None),
+            () = sleep(backoff.next()) => {}
         }
     }
 }
@@ -208,8 +210,9 @@ impl Service {
         let mut backoff = Backoff::new(self.config.poll_interval);
         loop {
             let turn = tokio::select! {
-                turn = self.turn() => turn,
+                biased;
                 () = shutdown.cancelled() => return,
+                turn = self.turn() => turn,
             };
             let pause = match turn {
                 Ok(turn) => {
@@ -231,8 +234,9 @@ impl Service {
                 }
             };
             tokio::select! {
-                () = sleep(pause) => {}
+                biased;
                 () = shutdown.cancelled() => return,
+                () = sleep(pause) => {}
             }
         }
     }

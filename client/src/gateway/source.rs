@@ -241,9 +241,10 @@ impl Shared {
                 waited: Duration::ZERO,
             };
             let outcome = tokio::select! {
-                outcome = shared.pass_pieces(&wanted, sink) => outcome,
+                biased;
                 () = pieces.closed() => return,
                 () = shared.stopped.cancelled() => return,
+                outcome = shared.pass_pieces(&wanted, sink) => outcome,
             };
             if let Err(error) = outcome {
                 // Nobody is there to hear it if that fails.
@@ -286,9 +287,10 @@ impl Shared {
             .client
             .fetch_entry_via(id, wanted.entry(), None, way, &mut filling);
         let outcome = tokio::select! {
-            outcome = fetch => outcome,
+            biased;
             () = cancelled.cancelled() => return,
             () = self.stopped.cancelled() => return,
+            outcome = fetch => outcome,
         };
         filling.end(outcome.map(drop));
     }

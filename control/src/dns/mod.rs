@@ -121,6 +121,7 @@ impl Sockets {
 pub(crate) async fn serve(core: Arc<Core>, zone: Zone, sockets: Sockets, stop: CancellationToken) {
     let zone = Arc::new(zone);
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = serve_udp(&core, &zone, &sockets.udp) => {}
         () = serve_tcp(&core, &zone, &sockets.tcp) => {}

@@ -44,6 +44,8 @@ pub(crate) async fn hold(desk: Arc<Desk>, connection: Connection) {
     let mut idle = Idle::default();
     loop {
         tokio::select! {
+            biased;
+            Some(_) = streams.join_next() => {}
             stream = connection.accept_bi() => match stream {
                 Ok((send, recv)) => {
                     let (desk, connection) = (desk.clone(), connection.clone());
@@ -54,7 +56,6 @@ pub(crate) async fn hold(desk: Arc<Desk>, connection: Connection) {
                     break;
                 }
             },
-            Some(_) = streams.join_next() => {}
             _ = looks.tick() => {
                 if idle.look(!streams.is_empty()) {
                     connection.close(Code::Done.to_u16().into(), b"nothing goes on here");
@@ -194,8 +195,9 @@ async fn serve_session(
     recv: &mut RecvStream,
 ) -> Result<(), StreamError> {
     let ended = tokio::select! {
-        ended = door.run(state, send, recv) => Some(ended),
+        biased;
         () = state.revoked() => None,
+        ended = door.run(state, send, recv) => Some(ended),
     };
     match ended {
         Some(ended) => ended,

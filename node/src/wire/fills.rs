@@ -223,6 +223,7 @@ impl Fills {
             }
         };
         let taken = tokio::select! {
+            biased;
             taken = fill.take(body) => taken.map_err(NotFilled::from),
             () = crawls => Err(NotFilled::Crawls),
         };
@@ -255,6 +256,7 @@ impl Fills {
             while timeout(FILL_STALL, progress.changed()).await.is_ok() {}
         };
         tokio::select! {
+            biased;
             taken = fill.take(body) => Ok(taken?),
             () = stalled => Err(NotFilled::Stalled),
         }

@@ -81,8 +81,9 @@ pub(crate) async fn run(
             ended
         };
         let ended = tokio::select! {
-            ended = member => ended,
+            biased;
             () = stop.cancelled() => break,
+            ended = member => ended,
         };
         link.send_replace(None);
         let wait = pause.failed();
@@ -90,8 +91,9 @@ pub(crate) async fn run(
             tracing::warn!(%error, retry_in_ms = wait.as_millis() as u64, "not a member");
         }
         tokio::select! {
-            () = sleep(wait) => {}
+            biased;
             () = stop.cancelled() => break,
+            () = sleep(wait) => {}
         }
     }
     if let Some(connection) = link.send_replace(None) {
@@ -164,6 +166,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let said = tokio::select! {
+                biased;
                 _ = ticks.tick() => None,
                 // Never closed: `work` is as old as this.
                 said = said.recv() => said,
@@ -227,6 +230,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
         }
     };
     tokio::select! {
+        biased;
         error = beats => Err(error.into()),
         ended = orders => ended,
     }

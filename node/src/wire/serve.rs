@@ -48,8 +48,9 @@ pub(crate) async fn serve(
     .await?;
     delivery.tally.answered();
     let sent = tokio::select! {
-        sent = body(&delivery.tally, state, &source, range, send) => sent,
+        biased;
         () = state.revoked() => Err(Broken::Stop(Stop::Revoked)),
+        sent = body(&delivery.tally, state, &source, range, send) => sent,
     };
     match sent {
         Ok(()) => drop(send.finish()),

@@ -65,8 +65,9 @@ impl Shortener {
         let mut backoff = Backoff::new(interval);
         loop {
             let turn = tokio::select! {
-                turn = self.turn(from) => turn,
+                biased;
                 () = shutdown.cancelled() => return,
+                turn = self.turn(from) => turn,
             };
             let pause = match turn {
                 Ok(()) => {
@@ -79,8 +80,9 @@ impl Shortener {
                 }
             };
             tokio::select! {
-                () = sleep(pause) => {}
+                biased;
                 () = shutdown.cancelled() => return,
+                () = sleep(pause) => {}
             }
         }
     }
