@@ -18,6 +18,22 @@ fn refusal(world: &mut World, raw: &Bytes) -> String {
     error["message"].as_str().unwrap().to_owned()
 }
 
+/// Transactions of which two fit a block; each fails when its gas is used up.
+fn loops() -> Vec<Bytes> {
+    (0..3)
+        .map(|nonce| {
+            let mut tx = transfer(nonce);
+            tx.gas_limit = 12_000_000;
+            (tx.to, tx.value, tx.input) = (
+                TxKind::Create,
+                U256::ZERO,
+                Bytes::from_static(&[0x5b, 0x5f, 0x56]),
+            );
+            signed(&key(), tx)
+        })
+        .collect()
+}
+
 fn count(world: &mut World, tag: &str) -> Value {
     world.ask("eth_getTransactionCount", json!([key().address(), tag]))
 }
@@ -224,22 +240,23 @@ fn what_bids_below_the_base_fee_waits_for_it_to_fall() {
     assert_eq!(receipt["effectiveGasPrice"], format!("{paid:#x}"));
 }
 
+/// Three that fill more than a block, and come in no order.
+#[test]
+fn what_fills_more_than_a_block_is_mined_in_two() {
+    let mut world = World::new(Mining::AtOnce);
+    let raws = loops();
+    for raw in raws.iter().rev() {
+        send(&mut world, raw);
+    }
+    let blocks = raws.iter().map(|raw| receipt(&mut world, raw));
+    let blocks: Vec<_> = blocks.map(|one| one["blockNumber"].clone()).collect();
+    assert_eq!(blocks, ["0x1", "0x1", "0x2"]);
+}
+
 #[test]
 fn a_full_block_leaves_the_rest_to_the_next() {
     let mut world = World::new(Mining::OnCall);
-    let raws: Vec<_> = (0..3)
-        .map(|nonce| {
-            let mut tx = transfer(nonce);
-            tx.gas_limit = 12_000_000;
-            // Loops until its gas is used up.
-            (tx.to, tx.value, tx.input) = (
-                TxKind::Create,
-                U256::ZERO,
-                Bytes::from_static(&[0x5b, 0x5f, 0x56]),
-            );
-            signed(&key(), tx)
-        })
-        .collect();
+    let raws = loops();
     for raw in &raws {
         send(&mut world, raw);
     }
