@@ -1,7 +1,9 @@
 //! Transactions: which are taken, when they are mined, and what is said of the others.
 
-use alloy::consensus::TxLegacy;
-use alloy::primitives::{Address, Bytes, TxKind, U256};
+use alloy::consensus::{SignableTransaction, TxEnvelope, TxLegacy};
+use alloy::eips::eip2718::Encodable2718;
+use alloy::primitives::{Address, Bytes, Signature, TxKind, U256};
+use alloy::signers::SignerSync;
 use quittance_sim::world::chain::Mining;
 use serde_json::{Value, json};
 
@@ -163,6 +165,21 @@ fn what_no_block_may_hold_is_refused() {
     }
     assert_eq!(count(&mut world, "pending"), "0x1");
     send(&mut world, &largest);
+}
+
+/// Each signature has another form that anybody can make, which would give the transaction another hash (EIP-2).
+#[test]
+fn a_signatures_other_form_is_refused() {
+    let mut world = World::new(Mining::AtOnce);
+    let tx = transfer(0);
+    let order = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+    let order: U256 = order.parse().unwrap();
+    let own = key().sign_hash_sync(&tx.signature_hash()).unwrap();
+    let other = Signature::new(own.r(), order - own.s(), !own.v());
+    let recovered = other.recover_address_from_prehash(&tx.signature_hash());
+    assert_eq!(recovered.unwrap(), key().address());
+    let other = TxEnvelope::from(tx.into_signed(other)).encoded_2718();
+    assert_eq!(refusal(&mut world, &other.into()), "invalid sender");
 }
 
 #[test]
