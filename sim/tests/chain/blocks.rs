@@ -105,9 +105,9 @@ fn a_blocks_hash_commits_to_what_is_in_it() {
 #[test]
 fn fees_are_those_of_the_blocks_asked_for() {
     let mut world = World::new(Mining::OnCall);
-    for nonce in 0..3 {
+    for nonce in 0..4 {
         let mut tx = transfer(nonce);
-        tx.max_priority_fee_per_gas = u128::from(3 - nonce) * 1_000;
+        tx.max_priority_fee_per_gas = u128::from(4 - nonce) * 1_000;
         world.ask("eth_sendRawTransaction", json!([signed(&key(), tx)]));
     }
     world.mine(GENESIS_S + 1);
@@ -117,9 +117,9 @@ fn fees_are_those_of_the_blocks_asked_for() {
     assert_eq!(fees["oldestBlock"], "0x0");
     assert_eq!(
         fees["reward"],
-        json!([["0x0", "0x0", "0x0"], ["0x3e8", "0x7d0", "0xbb8"]])
+        json!([["0x0", "0x0", "0x0"], ["0x3e8", "0x7d0", "0xfa0"]])
     );
-    assert_eq!(fees["gasUsedRatio"], json!([0.0, 0.0021]));
+    assert_eq!(fees["gasUsedRatio"], json!([0.0, 0.0028]));
     assert_eq!(fees["baseFeePerGas"].as_array().unwrap().len(), 3);
     let next = world.ask("eth_feeHistory", json!(["0x1", "latest", []]));
     assert_eq!(next["oldestBlock"], "0x2");

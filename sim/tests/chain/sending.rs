@@ -1,7 +1,9 @@
 //! Transactions: which are taken, when they are mined, and what is said of the others.
 
-use alloy::consensus::TxLegacy;
-use alloy::primitives::{Address, Bytes, TxKind, U256};
+use alloy::consensus::{SignableTransaction, TxEnvelope, TxLegacy};
+use alloy::eips::eip2718::Encodable2718;
+use alloy::primitives::{Address, Bytes, Signature, TxKind, U256};
+use alloy::signers::SignerSync;
 use quittance_sim::world::chain::Mining;
 use serde_json::{Value, json};
 
@@ -16,6 +18,22 @@ fn refusal(world: &mut World, raw: &Bytes) -> String {
     let error = world.refused("eth_sendRawTransaction", json!([raw]));
     assert_eq!(error["code"], -32000, "{error}");
     error["message"].as_str().unwrap().to_owned()
+}
+
+/// Transactions of which two fit a block; each fails when its gas is used up.
+fn loops() -> Vec<Bytes> {
+    (0..3)
+        .map(|nonce| {
+            let mut tx = transfer(nonce);
+            tx.gas_limit = 12_000_000;
+            (tx.to, tx.value, tx.input) = (
+                TxKind::Create,
+                U256::ZERO,
+                Bytes::from_static(&[0x5b, 0x5f, 0x56]),
+            );
+            signed(&key(), tx)
+        })
+        .collect()
 }
 
 fn count(world: &mut World, tag: &str) -> Value {
@@ -149,6 +167,21 @@ fn what_no_block_may_hold_is_refused() {
     send(&mut world, &largest);
 }
 
+/// Each signature has another form that anybody can make, which would give the transaction another hash (EIP-2).
+#[test]
+fn a_signatures_other_form_is_refused() {
+    let mut world = World::new(Mining::AtOnce);
+    let tx = transfer(0);
+    let order = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+    let order: U256 = order.parse().unwrap();
+    let own = key().sign_hash_sync(&tx.signature_hash()).unwrap();
+    let other = Signature::new(own.r(), order - own.s(), !own.v());
+    let recovered = other.recover_address_from_prehash(&tx.signature_hash());
+    assert_eq!(recovered.unwrap(), key().address());
+    let other = TxEnvelope::from(tx.into_signed(other)).encoded_2718();
+    assert_eq!(refusal(&mut world, &other.into()), "invalid sender");
+}
+
 #[test]
 fn who_cannot_pay_is_told_so() {
     let mut world = World::new(Mining::AtOnce);
@@ -224,22 +257,23 @@ fn what_bids_below_the_base_fee_waits_for_it_to_fall() {
     assert_eq!(receipt["effectiveGasPrice"], format!("{paid:#x}"));
 }
 
+/// Three that fill more than a block, and come in no order.
+#[test]
+fn what_fills_more_than_a_block_is_mined_in_two() {
+    let mut world = World::new(Mining::AtOnce);
+    let raws = loops();
+    for raw in raws.iter().rev() {
+        send(&mut world, raw);
+    }
+    let blocks = raws.iter().map(|raw| receipt(&mut world, raw));
+    let blocks: Vec<_> = blocks.map(|one| one["blockNumber"].clone()).collect();
+    assert_eq!(blocks, ["0x1", "0x1", "0x2"]);
+}
+
 #[test]
 fn a_full_block_leaves_the_rest_to_the_next() {
     let mut world = World::new(Mining::OnCall);
-    let raws: Vec<_> = (0..3)
-        .map(|nonce| {
-            let mut tx = transfer(nonce);
-            tx.gas_limit = 12_000_000;
-            // Loops until its gas is used up.
-            (tx.to, tx.value, tx.input) = (
-                TxKind::Create,
-                U256::ZERO,
-                Bytes::from_static(&[0x5b, 0x5f, 0x56]),
-            );
-            signed(&key(), tx)
-        })
-        .collect();
+    let raws = loops();
     for raw in &raws {
         send(&mut world, raw);
     }

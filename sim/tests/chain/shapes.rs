@@ -3,7 +3,7 @@
 use quittance_sim::world::chain::Mining;
 use serde_json::{Value, json};
 
-use crate::harness::{CHAIN_ID, World, key};
+use crate::harness::{CHAIN_ID, World, key, poor};
 
 fn post(world: &mut World, body: &str) -> Value {
     let answer = world.chain.answer(world.now_s, body.as_bytes());
@@ -154,6 +154,27 @@ fn a_halt_is_no_revert() {
         error["message"],
         "gas required exceeds allowance (16777216)"
     );
+}
+
+#[test]
+fn a_call_that_names_a_price_needs_the_money() {
+    let mut world = World::new(Mining::AtOnce);
+    let of = |from: Value, fees: Value| {
+        let mut call = json!({"from": from, "to": key().address(), "gas": "0x5208"});
+        for (name, fee) in fees.as_object().unwrap() {
+            call[name] = fee.clone();
+        }
+        json!([call, "latest"])
+    };
+    let (me, poor) = (json!(key().address()), json!(poor().address()));
+    let priced = json!({"maxFeePerGas": "0x77359400"});
+    world.ask("eth_call", of(me.clone(), priced.clone()));
+    world.ask("eth_call", of(poor.clone(), json!({})));
+    world.refused("eth_call", of(poor, priced));
+    let error = world.refused("eth_call", of(me.clone(), json!({"gasPrice": "0x1"})));
+    assert_eq!(error["message"], "max fee per gas less than block base fee");
+    let error = world.refused("eth_call", of(me.clone(), json!({"authorizationList": []})));
+    assert_eq!(error["message"], "transaction type not supported");
 }
 
 #[test]

@@ -87,13 +87,17 @@ impl<'a> Call<'a> {
         at: At,
         now_s: u64,
     ) -> Result<Self, Refusal> {
+        let more = request.authorization_list.is_some()
+            || request.blob_versioned_hashes.is_some()
+            || request.sidecar.is_some();
+        if more {
+            return Err(Refusal::TransactionType);
+        }
         let (mut layer, block) = chain.layer(at, now_s);
         let from = request.from.unwrap_or_default();
         let price = request.max_fee_per_gas.or(request.gas_price).unwrap_or(0);
-        let tip = match request.gas_price {
-            Some(_) => None,
-            None => request.max_priority_fee_per_gas,
-        };
+        let tip = request.max_priority_fee_per_gas.unwrap_or(0);
+        let tip = request.max_fee_per_gas.map(|_| tip);
         let value = request.value.unwrap_or_default();
         let Ok(account) = layer.basic(from);
         let account = account.unwrap_or_default();
@@ -108,7 +112,7 @@ impl<'a> Call<'a> {
             caller: from,
             gas_limit,
             gas_price: price,
-            gas_priority_fee: tip.filter(|_| price > 0),
+            gas_priority_fee: tip,
             kind: request.to.unwrap_or(TxKind::Create),
             value,
             data: request.input.into_input().unwrap_or_default(),
@@ -117,8 +121,7 @@ impl<'a> Call<'a> {
             access_list: request.access_list.unwrap_or_default(),
             ..TxEnv::default()
         };
-        // It has no authorizations and no blobs, the only ones that need something more.
-        let _ = tx.derive_tx_type();
+        tx.derive_tx_type().map_err(|_| Refusal::TransactionType)?;
         Ok(Self {
             layer,
             block,

@@ -111,12 +111,13 @@ impl Chain {
 
     // ---- Inside ----
 
-    /// Makes a block if a transaction can be in it.
-    pub(super) fn mine_if_any(&mut self, now_s: u64) {
-        let draft = self.draft_on_state(now_s);
-        if draft.is_empty() {
-            self.pool.remove(&draft.unpayable);
-        } else {
+    /// Makes blocks as long as a transaction can be in one.
+    pub(super) fn mine_all(&mut self, now_s: u64) {
+        loop {
+            let draft = self.draft_on_state(now_s);
+            if draft.is_empty() {
+                return self.pool.remove(&draft.unpayable);
+            }
             self.seal(draft);
         }
     }

@@ -16,7 +16,7 @@ impl Chain {
         let hash = *tx.tx_hash();
         self.pool.insert(tx)?;
         if self.mining == Mining::AtOnce {
-            self.mine_if_any(now_s);
+            self.mine_all(now_s);
         }
         Ok(hash)
     }
