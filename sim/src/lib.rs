@@ -1,6 +1,12 @@
-//! A world to run a network in: what stands around it, as values that one thread owns and a seed repeats.
+//! A network in one process, on a clock that doesn't wait: the same seed gives the same course.
 //!
-//! There is no node, client, control plane or contract of its own here: the world starts the ones that the binary
-//! starts, and is the rest. Nothing depends on this crate.
+//! There is no node, client, control plane, verifier or contract of its own here: the [`world`] starts the ones that
+//! the binary starts and hands them their host; [`players`] use them; [`checks`] look at what came of it. Nothing
+//! depends on this crate.
 
+pub mod checks;
+pub mod players;
+mod run;
 pub mod world;
+
+pub use run::{Course, run};

@@ -109,7 +109,9 @@ impl State {
         let next = self.next_port.entry(ip).or_insert(FIRST_PORT);
         let port = *next;
         // A world that runs out has a leak.
-        *next = next.checked_add(1).expect("a host has 16,384 ports to give");
+        *next = next
+            .checked_add(1)
+            .expect("a host has 16,384 ports to give");
         port
     }
 }
@@ -176,11 +178,13 @@ impl Accept for Listening {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<(Box<dyn Stream>, SocketAddr)>> {
-        self.incoming.poll_recv(context).map(|accepted| match accepted {
-            Some((wire, from)) => Ok((Box::new(wire) as Box<dyn Stream>, from)),
-            // The network has the other end for as long as this is.
-            None => Err(io::ErrorKind::NotConnected.into()),
-        })
+        self.incoming
+            .poll_recv(context)
+            .map(|accepted| match accepted {
+                Some((wire, from)) => Ok((Box::new(wire) as Box<dyn Stream>, from)),
+                // The network has the other end for as long as this is.
+                None => Err(io::ErrorKind::NotConnected.into()),
+            })
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -41,12 +41,19 @@ impl Trace {
     /// How many events, and the hash of all.
     pub fn digest(&self) -> (u64, String) {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.events, state.hasher.finalize().to_hex()[..16].to_owned())
+        (
+            state.events,
+            state.hasher.finalize().to_hex()[..16].to_owned(),
+        )
     }
 
     /// The events as text, one a line, if they were to be told.
     pub fn told(&self) -> String {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.told.as_ref().map(|lines| lines.concat()).unwrap_or_default()
+        state
+            .told
+            .as_ref()
+            .map(|lines| lines.concat())
+            .unwrap_or_default()
     }
 }

@@ -68,9 +68,12 @@ impl Net {
         let jitter = Duration::from_micros(state.dice.below(jitter_us));
         let due = Instant::now() + state.links.delay + jitter;
         let length = bytes.len();
-        state
-            .trace
-            .note(|| format!("datagram {from} {to} {length} {}", if lost { "lost" } else { "" }));
+        state.trace.note(|| {
+            format!(
+                "datagram {from} {to} {length} {}",
+                if lost { "lost" } else { "" }
+            )
+        });
         // Nobody hears of one that is lost, nor of one to where nobody is.
         let Some(inbox) = state.inboxes.get(&to).filter(|_| !lost) else {
             return;
@@ -80,7 +83,9 @@ impl Net {
             return;
         }
         let bytes = bytes.to_vec();
-        waiting.datagrams.insert((due, number), Datagram { from, bytes });
+        waiting
+            .datagrams
+            .insert((due, number), Datagram { from, bytes });
         if let Some(reader) = waiting.reader.take() {
             reader.wake();
         }
@@ -94,7 +99,10 @@ impl AsyncUdpSocket for Udp {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let whole = transmit.contents.len().max(1);
-        for bytes in transmit.contents.chunks(transmit.segment_size.unwrap_or(whole)) {
+        for bytes in transmit
+            .contents
+            .chunks(transmit.segment_size.unwrap_or(whole))
+        {
             self.net.send(self.at, transmit.destination, bytes);
         }
         Ok(())
@@ -112,7 +120,9 @@ impl AsyncUdpSocket for Udp {
             let now = Instant::now();
             let mut taken = 0;
             while taken < buffers.len().min(meta.len()) {
-                let Some(first) = waiting.datagrams.first_entry() else { break };
+                let Some(first) = waiting.datagrams.first_entry() else {
+                    break;
+                };
                 if first.key().0 > now {
                     break;
                 }

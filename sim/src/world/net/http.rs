@@ -2,7 +2,7 @@
 
 use super::Net;
 use host::{Carried, Carrier, Guard, HttpError};
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
@@ -94,7 +94,11 @@ async fn exchange(
     *request.uri_mut() = path;
     let authority = HeaderValue::try_from(to.to_string()).expect("an address is ASCII");
     request.headers_mut().insert(HOST, authority);
-    let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+    let (head, body) = sender
+        .send_request(request)
+        .await
+        .map_err(broken)?
+        .into_parts();
     let mut answer = hyper::Response::builder().status(head.status).url(url);
     if let Some(headers) = answer.headers_mut() {
         *headers = head.headers;

@@ -135,7 +135,9 @@ impl AsyncWrite for Wire {
             return Poll::Pending;
         }
         let (from, to) = self.writes.between;
-        self.writes.trace.note(|| format!("bytes {from} {to} {room}"));
+        self.writes
+            .trace
+            .note(|| format!("bytes {from} {to} {room}"));
         let due = Instant::now() + self.writes.delay;
         state.pieces.push_back((due, bytes[..room].to_vec()));
         state.bytes += room;

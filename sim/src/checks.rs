@@ -1,0 +1,45 @@
+//! Whether what came of it is what had to: the only place here that counts receipts and money.
+
+use crate::world::Network;
+use anyhow::{Result, ensure};
+use client::Summary;
+use std::sync::Arc;
+use verifier::{EvidenceSource, NoProgress, Progress, Verdict, audit_epoch};
+
+/// What a viewer has is what was published, and all of it is acknowledged.
+///
+/// # Errors
+/// What isn't so.
+pub fn delivered(network: &Network, got: &[u8], summary: &Summary) -> Result<u64> {
+    ensure!(got == network.file, "other bytes came than were published");
+    let acknowledged: u64 = summary.nodes.values().map(|node| node.bytes_acked).sum();
+    ensure!(
+        acknowledged == summary.bytes && acknowledged == got.len() as u64,
+        "{} bytes came, {acknowledged} are acknowledged",
+        got.len()
+    );
+    Ok(acknowledged)
+}
+
+/// An epoch's attestation is true, and counts exactly the bytes that were acknowledged in it.
+///
+/// # Errors
+/// What isn't so.
+pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result<()> {
+    let source = EvidenceSource::Directory(network.evidence.join(epoch.to_string()));
+    let progress: Arc<dyn Progress> = Arc::new(NoProgress);
+    let report = audit_epoch(&network.chain, &[source], epoch, &progress).await;
+    ensure!(
+        report.verdict == Verdict::True,
+        "epoch {epoch} is {:?}: {:?} {:?}",
+        report.verdict,
+        report.reasons,
+        report.lies
+    );
+    let counted: u64 = report.nodes.iter().map(|node| node.bytes).sum();
+    ensure!(
+        counted == acknowledged,
+        "{counted} bytes count, {acknowledged} are acknowledged"
+    );
+    Ok(())
+}
