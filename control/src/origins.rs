@@ -11,7 +11,7 @@ use crate::origin_address::{Allowed, OriginRefused};
 use crate::seal_keys::SealKeys;
 use bytes::{Bytes, BytesMut};
 use content::{Outline, OutlineError, outboard_bytes, slices};
-use disk::{Disk, DiskError, failed};
+use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{ContentHash, OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use reqwest::{Response, StatusCode};
@@ -124,17 +124,30 @@ pub(crate) struct Origins {
 
 /// Where an outboard is put that isn't whole yet; gone when this is, unless it was renamed.
 #[derive(Debug)]
-pub(crate) struct Coming(PathBuf);
+pub(crate) struct Coming {
+    disk: Disk,
+    path: PathBuf,
+    file: DiskFile,
+    bytes: u64,
+}
 
 impl Coming {
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Appends.
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), DiskError> {
+        let (file, at) = (self.file.clone(), self.bytes);
+        self.bytes += bytes.len() as u64;
+        disk::run(move || file.write_all_at(&bytes, at)).await
     }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        // What stays is removed at the next start.
+        let _ = self.disk.remove(&self.path);
     }
 }
 
@@ -194,9 +207,20 @@ impl Origins {
     }
 
     /// Where an outboard may be put before [`Origins::add`].
-    pub(crate) fn coming(&self) -> Coming {
+    pub(crate) async fn coming(&self) -> Result<Coming, DiskError> {
         let number = self.coming.fetch_add(1, Ordering::Relaxed);
-        Coming(self.dir.join(COMING).join(number.to_string()))
+        let path = self.dir.join(COMING).join(number.to_string());
+        let disk = self.disk.clone();
+        disk::run(move || {
+            let file = disk.create(&path)?;
+            Ok(Coming {
+                disk,
+                path,
+                file,
+                bytes: 0,
+            })
+        })
+        .await
     }
 
     /// Whether a content may stay there, with an outboard of so many bytes.
@@ -254,6 +278,8 @@ impl Origins {
         let added = disk::run(move || {
             disk.open(&from)?.sync_all()?;
             disk.rename(&from, &here)?;
+            // First, and for good: one that is named without its outboard would keep the next start from opening.
+            disk.sync_dir(disk::folder_of(&here))?;
             let json = serde_json::to_vec(&origin).expect("text and numbers are JSON");
             // It may name a secret in its URL.
             disk.replace_secret(&here.with_extension("json"), &json)?;

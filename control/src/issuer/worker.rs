@@ -58,7 +58,7 @@ impl Worker {
             clock,
             cover,
             logs: BTreeMap::new(),
-            reasons: Reasons::new(dir),
+            reasons: Reasons::new(disk, dir),
             usage: TokenUsage::open(disk, dir, through)?,
             closed,
         };
