@@ -253,7 +253,6 @@ impl Origins {
         outboard: &Path,
         others: impl FnOnce() -> bool,
     ) -> Result<(), OriginError> {
-        let here = self.dir.join(format!("{}.bao", &hash.to_string()[2..]));
         let size = source.size;
         let origin = {
             let (from, source) = (outboard.to_owned(), source.clone());
@@ -273,19 +272,8 @@ impl Origins {
         if self.find(&hash).is_some_and(fills) && others() {
             return Ok(());
         }
-        let (from, origin) = (outboard.to_owned(), source);
-        let disk = self.disk.clone();
-        let added = disk::run(move || {
-            disk.open(&from)?.sync_all()?;
-            disk.rename(&from, &here)?;
-            // First, and for good: one that is named without its outboard would keep the next start from opening.
-            disk.sync_dir(disk::folder_of(&here))?;
-            let json = serde_json::to_vec(&origin).expect("text and numbers are JSON");
-            // It may name a secret in its URL.
-            disk.replace_secret(&here.with_extension("json"), &json)?;
-            self::origin(hash, origin, &here).map_err(OriginError::from)
-        })
-        .await?;
+        let (from, disk, dir) = (outboard.to_owned(), self.disk.clone(), self.dir.clone());
+        let added = disk::run(move || keep(&disk, &dir, hash, source, &from)).await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(hash, Arc::new(added));
         Ok(())
@@ -431,6 +419,25 @@ impl Filling {
             }),
         }
     }
+}
+
+/// Makes an origin durable, with the outboard that is in a file. Blocking.
+pub(crate) fn keep(
+    disk: &Disk,
+    dir: &Path,
+    hash: ContentHash,
+    source: OriginSource,
+    outboard: &Path,
+) -> Result<Origin, OriginError> {
+    let here = dir.join(format!("{}.bao", &hash.to_string()[2..]));
+    disk.open(outboard)?.sync_all()?;
+    disk.rename(outboard, &here)?;
+    // First, and for good: one that is named without its outboard would keep the next start from opening.
+    disk.sync_dir(dir)?;
+    let json = serde_json::to_vec(&source).expect("text and numbers are JSON");
+    // It may name a secret in its URL.
+    disk.replace_secret(&here.with_extension("json"), &json)?;
+    origin(hash, source, &here).map_err(OriginError::from)
 }
 
 fn origin(hash: ContentHash, source: OriginSource, outboard: &Path) -> std::io::Result<Origin> {

@@ -4,14 +4,17 @@ use crate::admin_tokens::{Role, TokenFile};
 use crate::catalogue::Catalogue;
 use crate::handed_in::HandedIn;
 use crate::orders::Orders;
+use crate::origin_address::Allowed;
+use crate::origins::{self, Origins};
 use crate::seal_keys::SealKeys;
 use crate::testing::TestClock;
 use crate::ticket_log::OpenLog;
 use crate::ticket_log::fixture::{HEAD, first_version, ticket};
 use disk::faults::{Fault, Recorder};
 use disk::{Disk, DiskError};
-use protocol::{Address, ContentHash, Entry, Manifest, NodeId, Order};
+use protocol::{Address, ContentHash, Entry, Manifest, NodeId, Order, OriginSource};
 use std::collections::BTreeSet;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -222,5 +225,46 @@ fn an_order_that_was_given_is_there_after_power_cuts() {
         let due = orders.outstanding(&node, 0).into_iter();
         let due: Vec<_> = due.map(|(id, _)| id).collect();
         assert!(due.starts_with(&given[..least]), "{due:?} of {least}");
+    });
+}
+
+#[test]
+fn content_that_stays_at_an_origin_is_known_after_power_cuts() {
+    const SIZE: usize = 50_000;
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::new(dir.path()).unwrap();
+    let disk = disk::Disk::recorded(&recorder);
+    let open = |disk: &Disk, dir: &Path| {
+        let keys = Arc::new(SealKeys::open(disk, dir).unwrap());
+        Origins::open(disk, &dir.join("origins"), Allowed::default(), keys)
+    };
+    open(&disk, dir.path()).unwrap();
+    let (mut after, mut hashes) = (Vec::new(), Vec::new());
+    for number in 0..8u8 {
+        let coming = dir.path().join("origins/coming").join(number.to_string());
+        let mut outboard = tempfile::tempfile().unwrap();
+        let content = [number; SIZE];
+        let hash = content::write_outboard(&mut &content[..], SIZE as u64, &mut outboard).unwrap();
+        let mut bytes = Vec::new();
+        outboard.seek(SeekFrom::Start(0)).unwrap();
+        outboard.read_to_end(&mut bytes).unwrap();
+        disk.create(&coming)
+            .and_then(|file| file.write_all_at(&bytes, 0))
+            .unwrap();
+        let source = OriginSource {
+            url: "https://origin.test/film".into(),
+            size: SIZE as u64,
+            validator: None,
+            seal: None,
+        };
+        origins::keep(&disk, &dir.path().join("origins"), hash, source, &coming).unwrap();
+        hashes.push(hash);
+        after.push(recorder.operations());
+    }
+    cuts(&recorder, &after, |image, least| {
+        let origins = open(&Disk::system(), image).unwrap();
+        for hash in &hashes[..least] {
+            assert!(origins.find(hash).is_some(), "{hash} of {least}");
+        }
     });
 }
