@@ -10,7 +10,7 @@ use host::{Host, Random};
 use protocol::{Address, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -242,13 +242,8 @@ impl TokenFile {
         change: impl FnOnce(&mut Vec<AdminToken>) -> Result<(), TokensError>,
     ) -> Result<(), TokensError> {
         let path = self.dir.join(LOCK_FILE);
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed("open", &path))?;
-        lock.lock().map_err(failed("lock", &path))?;
+        let lock = self.disk.open(&path)?;
+        lock.file().lock().map_err(failed("lock", &path))?;
         let mut tokens = self.list()?;
         change(&mut tokens)?;
         let file = Tokens {

@@ -11,7 +11,7 @@ use crate::origin_address::{Allowed, OriginRefused};
 use crate::seal_keys::SealKeys;
 use bytes::{Bytes, BytesMut};
 use content::{Outline, OutlineError, outboard_bytes, slices};
-use disk::{Disk, DiskError, failed};
+use disk::{Disk, DiskError, DiskFile, failed};
 use host::{Host, Http, HttpError, piece};
 use protocol::{ContentHash, OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
@@ -125,17 +125,30 @@ pub(crate) struct Origins {
 
 /// Where an outboard is put that isn't whole yet; gone when this is, unless it was renamed.
 #[derive(Debug)]
-pub(crate) struct Coming(PathBuf);
+pub(crate) struct Coming {
+    disk: Disk,
+    path: PathBuf,
+    file: DiskFile,
+    bytes: u64,
+}
 
 impl Coming {
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Appends.
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), DiskError> {
+        let (file, at) = (self.file.clone(), self.bytes);
+        self.bytes += bytes.len() as u64;
+        disk::run(move || file.write_all_at(&bytes, at)).await
     }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        // What stays is removed at the next start.
+        let _ = self.disk.remove(&self.path);
     }
 }
 
@@ -194,9 +207,20 @@ impl Origins {
     }
 
     /// Where an outboard may be put before [`Origins::add`].
-    pub(crate) fn coming(&self) -> Coming {
+    pub(crate) async fn coming(&self) -> Result<Coming, DiskError> {
         let number = self.coming.fetch_add(1, Ordering::Relaxed);
-        Coming(self.dir.join(COMING).join(number.to_string()))
+        let path = self.dir.join(COMING).join(number.to_string());
+        let disk = self.disk.clone();
+        disk::run(move || {
+            let file = disk.create(&path)?;
+            Ok(Coming {
+                disk,
+                path,
+                file,
+                bytes: 0,
+            })
+        })
+        .await
     }
 
     /// Whether a content may stay there, with an outboard of so many bytes.
@@ -229,7 +253,6 @@ impl Origins {
         outboard: &Path,
         others: impl FnOnce() -> bool,
     ) -> Result<(), OriginError> {
-        let here = self.dir.join(format!("{}.bao", &hash.to_string()[2..]));
         let size = source.size;
         let origin = {
             let (from, source) = (outboard.to_owned(), source.clone());
@@ -249,17 +272,8 @@ impl Origins {
         if self.find(&hash).is_some_and(fills) && others() {
             return Ok(());
         }
-        let (from, origin) = (outboard.to_owned(), source);
-        let disk = self.disk.clone();
-        let added = disk::run(move || {
-            disk.open(&from)?.sync_all()?;
-            disk.rename(&from, &here)?;
-            let json = serde_json::to_vec(&origin).expect("text and numbers are JSON");
-            // It may name a secret in its URL.
-            disk.replace_secret(&here.with_extension("json"), &json)?;
-            self::origin(hash, origin, &here).map_err(OriginError::from)
-        })
-        .await?;
+        let (from, disk, dir) = (outboard.to_owned(), self.disk.clone(), self.dir.clone());
+        let added = disk::run(move || keep(&disk, &dir, hash, source, &from)).await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(hash, Arc::new(added));
         Ok(())
@@ -407,6 +421,25 @@ impl Filling {
             }),
         }
     }
+}
+
+/// Makes an origin durable, with the outboard that is in a file. Blocking.
+pub(crate) fn keep(
+    disk: &Disk,
+    dir: &Path,
+    hash: ContentHash,
+    source: OriginSource,
+    outboard: &Path,
+) -> Result<Origin, OriginError> {
+    let here = dir.join(format!("{}.bao", &hash.to_string()[2..]));
+    disk.open(outboard)?.sync_all()?;
+    disk.rename(outboard, &here)?;
+    // First, and for good: one that is named without its outboard would keep the next start from opening.
+    disk.sync_dir(dir)?;
+    let json = serde_json::to_vec(&source).expect("text and numbers are JSON");
+    // It may name a secret in its URL.
+    disk.replace_secret(&here.with_extension("json"), &json)?;
+    origin(hash, source, &here).map_err(OriginError::from)
 }
 
 fn origin(hash: ContentHash, source: OriginSource, outboard: &Path) -> std::io::Result<Origin> {

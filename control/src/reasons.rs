@@ -1,11 +1,11 @@
 //! Why each ticket was issued for the node it names: `epoch-N.why` beside the ticket log, a line of JSON a
 //! ticket. It explains and proves nothing: it isn't committed, and isn't flushed before a ticket leaves.
 
-use disk::{DiskError, failed};
+use disk::{Disk, DiskError, DiskFile};
 use protocol::{Epoch, TicketId};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,8 +23,10 @@ pub(crate) type Reason = Arc<str>;
 /// The files, as the ticket log's task writes them.
 #[derive(Debug)]
 pub(crate) struct Reasons {
+    disk: Disk,
     dir: PathBuf,
-    open: BTreeMap<Epoch, File>,
+    /// Each with its bytes. What is behind them, if a write failed, is written over.
+    open: BTreeMap<Epoch, (DiskFile, u64)>,
 }
 
 fn path(dir: &Path, epoch: Epoch) -> PathBuf {
@@ -32,8 +34,9 @@ fn path(dir: &Path, epoch: Epoch) -> PathBuf {
 }
 
 impl Reasons {
-    pub(crate) fn new(dir: &Path) -> Self {
+    pub(crate) fn new(disk: &Disk, dir: &Path) -> Self {
         Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             open: BTreeMap::new(),
         }
@@ -67,14 +70,16 @@ impl Reasons {
             }
             if let Some(old) = epoch.checked_sub(EPOCHS_KEPT) {
                 // Nothing refers to it; that it may be gone already is fine.
-                let _ = fs::remove_file(self::path(&self.dir, old));
+                let _ = self.disk.remove(&self::path(&self.dir, old));
             }
-            let file = File::options().append(true).create(true).open(&path);
-            self.open
-                .insert(epoch, file.map_err(failed("open", &path))?);
+            let file = self.disk.open(&path)?;
+            let bytes = file.length()?;
+            self.open.insert(epoch, (file, bytes));
         }
-        let file = self.open.get_mut(&epoch).expect("just opened");
-        file.write_all(lines).map_err(failed("append to", &path))
+        let (file, bytes) = self.open.get_mut(&epoch).expect("just opened");
+        file.write_all_at(lines, *bytes)?;
+        *bytes += lines.len() as u64;
+        Ok(())
     }
 }
 
@@ -125,13 +130,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let reason: Reason = r#"{"zone":"a"}"#.into();
         let nothing: Reason = "".into();
-        let mut reasons = Reasons::new(dir.path());
+        let mut reasons = Reasons::new(&Disk::system(), dir.path());
         reasons.append(5, [(0, &reason), (1, &nothing)].into_iter());
         reasons.append(5, [(2, &reason)].into_iter());
         drop(reasons);
         let half = File::options().append(true).open(path(dir.path(), 5));
         half.unwrap().write_all(b"{\"index\":3,\"wh").unwrap();
-        let mut reasons = Reasons::new(dir.path());
+        let mut reasons = Reasons::new(&Disk::system(), dir.path());
         reasons.append(6, [(0, &reason)].into_iter());
         let found = |ticket| {
             find(dir.path(), ticket)

@@ -1,49 +1,19 @@
 //! Crash images: what a power cut or a kill can leave of a log is opened and cut; what none can leave is
 //! refused and kept.
 
+use super::fixture::{HEAD, first_version, ticket, tickets};
+use super::form::{ENTRY_BYTES, FACTS_BYTES, FIRST_ENTRY_BYTES, HEAD_BYTES, SECTOR};
 use super::*;
-use protocol::{Address, ClientKey, CollectionId, NO_VIEWER_TOKEN, NodeId};
 
-const HEAD: Head = Head {
-    network: Network {
-        chain_id: 31_337,
-        settlement: Address::repeat_byte(7),
-    },
-    epoch: 5,
-    issuer: 2,
-};
-
-fn ticket(index: u32) -> Ticket {
-    Ticket {
-        network: HEAD.network,
-        id: TicketId {
-            epoch: HEAD.epoch,
-            issuer: HEAD.issuer,
-            index,
-        },
-        node: NodeId::from([1; 32]),
-        client: ClientKey::from([index as u8 | 1; 32]),
-        collection: CollectionId::from([3; 32]),
-        payer: Address::repeat_byte(4),
-        viewer_token: NO_VIEWER_TOKEN,
-        bytes_max: 1000 + u64::from(index),
-        issued_at: 1_000_000 + u64::from(index),
-        expires_at: 1_060_000,
-    }
-}
-
-fn tickets(count: u32) -> Vec<Ticket> {
-    (0..count).map(ticket).collect()
-}
-
-/// A log of so many tickets, and its bytes.
-fn image(count: u32) -> Vec<u8> {
+/// The bytes of a log of so many tickets; whether it says that they have left.
+fn image(count: u32, marked: bool) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    OpenLog::open(&disk::Disk::system(), &path, HEAD)
-        .unwrap()
-        .append(&tickets(count))
-        .unwrap();
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
+    log.append(&tickets(count)).unwrap();
+    if marked {
+        log.mark();
+    }
     std::fs::read(&path).unwrap()
 }
 
@@ -73,45 +43,78 @@ fn expected_seal(count: u32) -> Seal {
 }
 
 #[test]
-fn a_log_cut_at_any_byte_keeps_every_whole_entry_and_goes_on() {
-    let full = image(4);
+fn a_log_cut_within_a_group_that_never_left_keeps_every_whole_entry_and_goes_on() {
+    let full = image(4, false);
     for cut in 0..=full.len() {
-        let whole = cut.saturating_sub(HEADER_BYTES) / ENTRY_BYTES;
+        let whole = cut.saturating_sub(HEAD_BYTES) / ENTRY_BYTES;
+        if cut < HEAD_BYTES {
+            // Head and mark were there before any ticket. What ends before the version is a log that wasn't begun.
+            let begins_as_a_log = cut >= 6;
+            assert_eq!(open(&full[..cut]).is_err(), begins_as_a_log, "cut at {cut}");
+            continue;
+        }
         let (count, seal, left) = open(&full[..cut]).unwrap();
         assert_eq!(count as usize, whole, "cut at {cut}");
         assert_eq!(seal, expected_seal(count), "cut at {cut}");
-        assert_eq!(left, full[..HEADER_BYTES + whole * ENTRY_BYTES]);
+        assert_eq!(left, full[..HEAD_BYTES + whole * ENTRY_BYTES]);
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     std::fs::write(&path, &full[..full.len() - 1]).unwrap();
     let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
     log.append(&[ticket(3)]).unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), full);
+    assert_eq!(log.seal().unwrap(), expected_seal(4));
 }
 
 #[test]
-fn blocks_that_were_never_written_are_cut() {
-    let full = image(6);
-    // The file had grown to its length, but from some sector on the disk holds zeros.
-    for from in (0..full.len()).step_by(SECTOR_BYTES) {
-        let mut torn = full.clone();
-        torn[from..].fill(0);
-        let (count, ..) = open(&torn).unwrap();
-        let whole = from.saturating_sub(HEADER_BYTES) / ENTRY_BYTES;
-        assert_eq!(count as usize, whole, "zeros from {from}");
+fn of_a_log_whose_tickets_left_nothing_may_be_missing() {
+    let full = image(4, true);
+    for cut in 8..full.len() {
+        let (error, untouched) = open(&full[..cut]).unwrap_err();
+        assert!(untouched, "cut at {cut}: {error}");
     }
 }
 
 #[test]
-fn a_flipped_bit_anywhere_is_refused_and_nothing_is_deleted() {
-    let full = image(3);
+fn a_group_that_never_left_is_cut_however_it_is_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
+    log.append(&tickets(3)).unwrap();
+    log.mark();
+    log.append(&[3, 4, 5, 6].map(ticket)).unwrap();
+    let full = std::fs::read(&path).unwrap();
+    let begins = HEAD_BYTES + 3 * ENTRY_BYTES;
+    // Each sector of the group was written or wasn't, each for itself.
+    let sectors: Vec<_> = (begins / SECTOR..full.len().div_ceil(SECTOR)).collect();
+    for kept in 0..1u32 << sectors.len() {
+        let mut torn = full.clone();
+        for (place, sector) in sectors.iter().enumerate() {
+            if kept & (1 << place) == 0 {
+                let end = torn.len().min((sector + 1) * SECTOR);
+                torn[begins.max(sector * SECTOR)..end].fill(0);
+            }
+        }
+        let (count, seal, _) = open(&torn).unwrap();
+        assert!((3..=7).contains(&count), "{kept:b}");
+        assert_eq!(seal, expected_seal(count), "{kept:b}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_what_left_is_refused_and_nothing_is_deleted() {
+    let full = image(3, true);
     for byte in 0..full.len() {
         let mut flipped = full.clone();
         flipped[byte] ^= 1 << (byte % 8);
+        if (SECTOR..HEAD_BYTES).contains(&byte) {
+            // A mark that doesn't check says nothing.
+            assert_eq!(open(&flipped).unwrap().0, 3, "byte {byte}");
+            continue;
+        }
         let (error, untouched) = open(&flipped).unwrap_err();
         assert!(untouched, "byte {byte}");
-        let entry = byte.checked_sub(HEADER_BYTES).map(|at| at / ENTRY_BYTES);
+        let entry = byte.checked_sub(HEAD_BYTES).map(|at| at / ENTRY_BYTES);
         match (error, entry) {
             (LogError::Foreign { .. }, None) => {}
             (LogError::Damaged { entry: named, .. }, Some(entry)) => {
@@ -123,12 +126,60 @@ fn a_flipped_bit_anywhere_is_refused_and_nothing_is_deleted() {
 }
 
 #[test]
-fn zeros_before_a_good_entry_are_damage() {
-    let mut image = image(3);
-    image[HEADER_BYTES + ENTRY_BYTES..][..ENTRY_BYTES].fill(0);
+fn an_entry_says_what_had_left_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
+    log.append(&tickets(2)).unwrap();
+    log.append(&[ticket(2)]).unwrap();
+    let mut image = std::fs::read(&path).unwrap();
+    image[HEAD_BYTES + ENTRY_BYTES..][..ENTRY_BYTES].fill(0);
     let (error, untouched) = open(&image).unwrap_err();
     assert!(matches!(error, LogError::Damaged { entry: 1, .. }) && untouched);
     assert!(error.to_string().contains("damaged at entry 1"), "{error}");
+}
+
+#[test]
+fn a_log_of_version_1_is_written_anew_and_one_that_is_closed_is_read_as_it_is() {
+    let old = first_version(4);
+    for cut in 0..=old.len() {
+        let whole = cut.saturating_sub(FACTS_BYTES) / FIRST_ENTRY_BYTES;
+        let (count, seal, _) = open(&old[..cut]).unwrap();
+        assert_eq!(
+            (count as usize, seal),
+            (whole, expected_seal(count)),
+            "{cut}"
+        );
+    }
+    for from in (0..old.len()).step_by(SECTOR) {
+        let mut torn = old.clone();
+        torn[from..].fill(0);
+        let whole = from.saturating_sub(FACTS_BYTES) / FIRST_ENTRY_BYTES;
+        assert_eq!(open(&torn).unwrap().0 as usize, whole, "zeros from {from}");
+    }
+    for byte in 0..old.len() {
+        let mut flipped = old.clone();
+        flipped[byte] ^= 1 << (byte % 8);
+        let (error, untouched) = open(&flipped).unwrap_err();
+        assert!(untouched, "byte {byte}: {error}");
+    }
+    // What a conversion left half done is in nobody's way.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    std::fs::write(&path, &old).unwrap();
+    std::fs::write(disk::unfinished(&path), "half").unwrap();
+    let mut closed = ClosedLog::open(&path, HEAD, &expected_seal(4)).unwrap();
+    let read: Vec<_> = std::iter::from_fn(|| closed.next_ticket().unwrap()).collect();
+    assert_eq!(read, tickets(4));
+    for index in 0..4 {
+        assert_eq!(read_one(&path, HEAD, index).unwrap(), Some(ticket(index)));
+    }
+    assert_eq!(read_one(&path, HEAD, 4).unwrap(), None);
+    let mut log = OpenLog::open(&disk::Disk::system(), &path, HEAD).unwrap();
+    log.append(&[ticket(4)]).unwrap();
+    assert_eq!(log.seal().unwrap(), expected_seal(5));
+    assert_eq!(read_one(&path, HEAD, 4).unwrap(), Some(ticket(4)));
+    assert_eq!(read_one(&path, HEAD, 5).unwrap(), None);
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Node {
             refused,
             standing,
         } = stores;
-        let cache = Arc::new(Cache::new(content, manifests));
+        let cache = Arc::new(Cache::new(&config.disk, content, manifests));
         let fills = Arc::new(Fills::new(cache, control_link, peers));
         let (segments, standing) = (Arc::new(segments), Arc::new(standing));
         let admission = Arc::new(Admission::new(config.sessions_max));

@@ -43,6 +43,13 @@ pub(crate) fn gas() -> Result<()> {
     run(built("examples/gas")?, &[], &root())
 }
 
+/// Runs `node/examples/journal.rs`.
+pub(crate) fn journal() -> Result<()> {
+    // Alone: what it needs of tests is nothing for the binary that others measure.
+    let run = ["run", "--release", "-p", "quittance-node", "--example"];
+    cargo(&[&run[..], &["journal"]].concat())
+}
+
 /// Runs `routing/examples/decisions.rs`, then `testnet/examples/routing.rs` on release builds.
 pub(crate) fn routing() -> Result<()> {
     let examples = released(&["decisions", "routing"])?;

@@ -61,6 +61,8 @@ enum Bench {
     },
     /// Gas of real transactions on anvil: signatures, attestations, claims and challenges.
     Gas,
+    /// Receipts made durable in groups of 512: the journal against sled, in one run.
+    Journal,
     /// What a routing decision takes among 10,000 and among 100,000 nodes; a route with its ticket against a
     /// bare handler that signs.
     Routing,
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         Task::Vectors => test::write_vectors(),
         Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
         Task::Bench(Bench::Gas) => bench::gas(),
+        Task::Bench(Bench::Journal) => bench::journal(),
         Task::Bench(Bench::Routing) => bench::routing(),
         Task::Sim(Sim::Routing { seed }) => bench::sim_routing(seed),
     };

@@ -8,10 +8,8 @@ use crate::admin_tokens::Caller;
 use crate::origins::OriginError;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use disk::failed;
+use disk::DiskError;
 use protocol::OriginSource;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
 
 /// In which header an origin is described, as JSON: the body is the outboard.
 const ORIGIN: &str = "quittance-origin";
@@ -51,15 +49,12 @@ pub(super) async fn put(
         .map_err(|error| refusal(&error))?;
     let _slot = web.publishing.slot()?;
     // The server holds a body to its length.
-    let coming = origins.coming();
-    let unwritten = |error| refusal(&failed("write", coming.path())(error).into());
-    let mut file = File::create(coming.path()).await.map_err(unwritten)?;
+    let unwritten = |error: DiskError| refusal(&error.into());
+    let mut coming = origins.coming().await.map_err(unwritten)?;
     let mut body = body.into_data_stream();
     while let Some(bytes) = piece(&mut body).await? {
-        file.write_all(&bytes).await.map_err(unwritten)?;
+        coming.write(bytes).await.map_err(unwritten)?;
     }
-    file.flush().await.map_err(unwritten)?;
-    drop(file);
     let added = origins.add(hash, source, coming.path(), || {
         // What others left at an origin is left there.
         let account = caller.account;

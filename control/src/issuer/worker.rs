@@ -58,7 +58,7 @@ impl Worker {
             clock,
             cover,
             logs: BTreeMap::new(),
-            reasons: Reasons::new(dir),
+            reasons: Reasons::new(disk, dir),
             usage: TokenUsage::open(disk, dir, through)?,
             closed,
         };
@@ -80,11 +80,14 @@ impl Worker {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(first) = queue.recv().await {
             let (batch, other) = gather(first, &mut queue);
-            let stop = matches!(other, Some(Command::Stop));
+            let (stop, idle) = (matches!(other, Some(Command::Stop)), queue.is_empty());
             self = disk::run(move || {
                 self.issue(batch);
                 if let Some(Command::Close(through, reply)) = other {
                     let _ = reply.send(self.close(through));
+                }
+                if idle {
+                    self.logs.values_mut().for_each(OpenLog::mark);
                 }
                 self
             })

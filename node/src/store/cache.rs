@@ -5,6 +5,7 @@
 
 use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
+use disk::Disk;
 use protocol::{CollectionId, ContentHash, Manifest, Paths};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -80,6 +81,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Cache {
     store: Store,
+    disk: Disk,
     manifests_dir: PathBuf,
     manifests: Mutex<HashMap<CollectionId, Arc<Manifest>>>,
     fills: Mutex<HashMap<ContentHash, Source>>,
@@ -97,9 +99,10 @@ fn read_manifest(path: &Path) -> Option<Manifest> {
 }
 
 impl Cache {
-    pub(crate) fn new(store: Store, manifests_dir: PathBuf) -> Self {
+    pub(crate) fn new(disk: &Disk, store: Store, manifests_dir: PathBuf) -> Self {
         Self {
             store,
+            disk: disk.clone(),
             manifests_dir,
             manifests: Mutex::default(),
             fills: Mutex::default(),
@@ -132,8 +135,10 @@ impl Cache {
     /// Keeps a manifest. A lost or torn copy is fetched again, so it needn't be durable.
     pub(crate) fn keep(&self, manifest: Manifest) -> Arc<Manifest> {
         let path = self.manifest_path(&manifest.id());
-        if let Err(error) = fs::write(&path, manifest.to_bytes()) {
-            tracing::warn!(%error, path = %path.display(), "manifest not kept");
+        let written = self.disk.create(&path);
+        let written = written.and_then(|file| file.write_all_at(&manifest.to_bytes(), 0));
+        if let Err(error) = written {
+            tracing::warn!(%error, "manifest not kept");
         }
         self.remember(manifest)
     }
@@ -178,12 +183,8 @@ impl Cache {
         if *paths == Paths::All {
             // Last: a purge that was cut short finds by it what is left.
             lock(&self.manifests).remove(&id);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(CacheError::Manifests(error));
-                }
-                _ => {}
-            }
+            let removed = self.disk.remove(&path);
+            removed.map_err(|error| CacheError::Manifests(error.into_io()))?;
         }
         Ok(gone)
     }
@@ -264,7 +265,7 @@ mod tests {
             .iter()
             .map(|files| Manifest::new(files.iter().map(entry).collect()).unwrap())
             .collect();
-        let cache = Cache::new(store, manifests_dir);
+        let cache = Cache::new(&Disk::system(), store, manifests_dir);
         for manifest in &manifests {
             let manifest: &Manifest = manifest;
             fs::write(cache.manifest_path(&manifest.id()), manifest.to_bytes()).unwrap();

@@ -29,10 +29,16 @@ impl EvidenceStore {
         disk.create_dir(&root)?;
         for entry in fs::read_dir(&root).map_err(failed("read", &root))? {
             let entry = entry.map_err(failed("read", &root))?;
-            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                disk.remove_all(&entry.path())?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let place = name.strip_prefix(REPLACED).map(|epoch| root.join(epoch));
+            match place.filter(|place| !place.exists()) {
+                // What should have taken its place didn't.
+                Some(place) => disk.rename(&entry.path(), &place)?,
+                None if name.starts_with(PARTIAL) => drop(disk.remove_all(&entry.path())?),
+                None => {}
             }
         }
+        disk.sync_dir(&root)?;
         let disk = disk.clone();
         Ok(Self { disk, root })
     }
@@ -69,10 +75,17 @@ impl EvidenceStore {
         }
         self.write_new(&partial.join(BUNDLE_FILE), &bundle)?;
         self.disk.sync_dir(&partial)?;
-        self.discard(epoch)?;
         let directory = self.directory(epoch);
+        let replaced = self.root.join(format!("{REPLACED}{epoch}"));
+        self.disk.remove_all(&replaced)?;
+        if directory.exists() {
+            self.disk.rename(&directory, &replaced)?;
+            self.disk.sync_dir(&self.root)?;
+        }
         self.disk.rename(&partial, &directory)?;
         self.disk.sync_dir(&self.root)?;
+        // Only now: until then it is all that is known to be there.
+        self.disk.remove_all(&replaced)?;
         Ok(hash(&bundle))
     }
 
@@ -106,3 +119,5 @@ impl EvidenceStore {
 
 /// Begins the name of what isn't whole.
 const PARTIAL: &str = ".partial-";
+/// Begins the name of what is being replaced; it ends in the epoch.
+const REPLACED: &str = ".partial-replaced-";

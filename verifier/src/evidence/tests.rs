@@ -329,3 +329,43 @@ fn the_example_of_the_spec_is_the_golden_epochs() {
     let spec = include_str!("../../../protocol/SPEC.md");
     assert!(spec.contains(&shown), "{shown}");
 }
+
+/// 100 cuts: evidence that was written stays, what wasn't whole isn't there.
+#[tokio::test]
+async fn evidence_outlasts_power_cuts_and_is_whole_or_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("evidence");
+    let recorder = disk::faults::Recorder::new(dir.path()).unwrap();
+    let store = EvidenceStore::open(&disk::Disk::recorded(&recorder), &root).unwrap();
+    let evidence = world().evidence();
+    let hash = store.write(&evidence).unwrap();
+    let written_at = recorder.operations();
+    let all = {
+        // Its own judgement once more, as after a start: the same bytes.
+        assert_eq!(store.write(&evidence).unwrap(), hash);
+        recorder.operations()
+    };
+    let (mut whole, mut none) = (0, 0);
+    for seed in 0..100u64 {
+        let operations = (seed as usize * 7919) % (all + 1);
+        let image = tempfile::tempdir().unwrap();
+        recorder.power_cut(operations, seed, image.path()).unwrap();
+        let store = EvidenceStore::open(&disk::Disk::system(), image.path().join("evidence"));
+        let store = store.unwrap();
+        match store.contains(EPOCH) {
+            true => {
+                let found = read(&store.source(EPOCH), hash).await;
+                assert_eq!(found.unwrap(), evidence, "{operations} of {all}");
+                whole += 1;
+            }
+            false => {
+                assert!(
+                    operations < written_at,
+                    "{operations} of {all}, seed {seed}"
+                );
+                none += 1;
+            }
+        }
+    }
+    assert!(whole > 10 && none > 10, "{whole} and {none}");
+}
