@@ -1,7 +1,7 @@
 //! Reading evidence from where it is, without trusting it.
 
-use super::bundle::EVIDENCE_BYTES_MAX;
 use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
+use bundle::EVIDENCE_BYTES_MAX;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fmt;
