@@ -234,7 +234,7 @@ fn init(args: InitArgs) -> Result<()> {
     let key = signing_key_or_new(&data_dir.join("issuer.key"))?;
     let admin_token_file = data_dir.join("admin.token");
     if !admin_token_file.exists() {
-        write_secret(&admin_token_file, &random_hex()?)?;
+        write_secret(&admin_token_file, &random_hex())?;
     }
     let issuer = IssuerKey::from(key.verifying_key().to_bytes());
     output::print(

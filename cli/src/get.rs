@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{CollectionId, ContentHash, Entry, NodeId};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use tokio::time::Instant;
 
 settings! {
     /// Where to ask.

@@ -14,10 +14,8 @@ const TOKEN_FILE_BYTES_MAX: u64 = VIEWER_TOKEN_BYTES_MAX as u64 + 1024;
 const ETH_KEY_VARIABLE: &str = "QUITTANCE_ETH_KEY";
 
 /// 32 random bytes in hexadecimal.
-pub(crate) fn random_hex() -> Result<String> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).context("the system gives no randomness")?;
-    Ok(hex(&seed))
+pub(crate) fn random_hex() -> String {
+    hex(&host::Random::system().bytes::<32>())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -96,7 +94,7 @@ pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
 /// The ed25519 key in a file, made if there is none.
 pub(crate) fn signing_key_or_new(path: &Path) -> Result<SigningKey> {
     if !path.exists() {
-        write_secret(path, &random_hex()?)?;
+        write_secret(path, &random_hex())?;
     }
     signing_key(path)
 }

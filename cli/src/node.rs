@@ -147,7 +147,7 @@ async fn serve(args: RunArgs) -> Result<()> {
     }
     let mib = |setting: Option<u64>, default: u64| setting.unwrap_or(default).saturating_mul(MIB);
     let config = ::node::Config {
-        disk: disk::Disk::system(),
+        host: host::Host::system(),
         key: signing_key(&key_path)?,
         data_dir,
         listen: settings

@@ -1,7 +1,8 @@
 //! The epoch that the vault pays by, and what it says of whom: from the chain and a verifier's evidence.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use contracts::{Chain, Settled, Status};
+use host::Http;
 use protocol::{Epoch, EpochLeaf, EpochTree};
 
 /// Has the vault pay by the newest epoch that is past its challenge window, unless it does already. `None` if
@@ -57,14 +58,8 @@ pub(crate) async fn fetch_tree<L: EpochLeaf>(
         verifier.trim_end_matches('/')
     );
     let unreachable = || format!("cannot fetch {url}");
-    let answer = reqwest::get(&url).await.with_context(unreachable)?;
-    let mut answer = answer.error_for_status().with_context(unreachable)?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.with_context(unreachable)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > EpochTree::<L>::BYTES_MAX {
-            bail!("{url} is larger than any such tree");
-        }
-    }
+    let http = Http::system();
+    let read = http.read(http.get(&url), EpochTree::<L>::BYTES_MAX).await;
+    let bytes = read.with_context(unreachable)?;
     EpochTree::from_bytes(&bytes).with_context(|| format!("{url} is not what its name says"))
 }

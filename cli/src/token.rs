@@ -13,7 +13,6 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A collection whose policy has viewer keys goes to those only who show a token that one of them signed. The
 /// owner keeps the private key and signs a token for each viewer; the control plane has the public one. Tokens
@@ -120,10 +119,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn now_s() -> Result<u64> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(since
-        .context("this machine's clock is before 1970")?
-        .as_secs())
+    match host::Clock::system().now_ms() / 1000 {
+        0 => bail!("this machine's clock is before 1970"),
+        now => Ok(now),
+    }
 }
 
 fn key(args: KeyArgs) -> Result<()> {
@@ -177,8 +176,7 @@ fn make(args: MakeArgs) -> Result<()> {
     let key = OwnerKey::from_json(&text)
         .with_context(|| format!("cannot sign with {}", args.key.display()))?;
     let now = now_s()?;
-    let mut id = [0; 12];
-    getrandom::fill(&mut id).context("the system gives no randomness")?;
+    let id: [u8; 12] = host::Random::system().bytes();
     let container = match (args.container, args.collection) {
         (Some(container), _) => container,
         (None, Some(name)) => {

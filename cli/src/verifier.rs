@@ -61,7 +61,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let chain = settings.chain()?;
     let config = ::verifier::Config {
-        disk: disk::Disk::system(),
+        host: host::Host::system(),
         rpc: chain.rpc,
         settlement: chain.settlement,
         chain_id: chain.chain_id,

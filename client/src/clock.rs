@@ -6,15 +6,8 @@
 //! issued. From there on time is monotonic.
 
 use protocol::{Ticket, UnixMillis};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
-
-/// Milliseconds by this machine's wall clock; 0 if it stands before 1970.
-pub(crate) fn wall_ms() -> UnixMillis {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
-}
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TicketClock {

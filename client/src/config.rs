@@ -1,6 +1,6 @@
 //! What a client can be told.
 
-use disk::Disk;
+use host::Host;
 use protocol::{NodeId, SigningKey, ViewerToken};
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Settings of a [`Client`](crate::Client).
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// Where files are fetched to.
-    pub disk: Disk,
+    /// The machine that it runs on.
+    pub host: Host,
     /// Base URL of the control plane, `http://host:port` or with `https` and a path.
     pub control: String,
     /// Signs receipts. A fresh one tells nobody who the client is.
@@ -37,17 +37,23 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Ordinary settings and a fresh key.
+    /// Ordinary settings and a fresh key, on the machine as it is.
     ///
     /// # Panics
     /// If the system has no randomness to give: no key could be made then.
     pub fn new(control: impl Into<String>) -> Self {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).expect("the system gives randomness");
+        Self::on(Host::system(), control)
+    }
+
+    /// The same on this host; the key is of its randomness.
+    ///
+    /// # Panics
+    /// If there is no randomness to be had.
+    pub fn on(host: Host, control: impl Into<String>) -> Self {
         Self {
-            disk: Disk::system(),
             control: control.into(),
-            key: SigningKey::from_bytes(&seed),
+            key: SigningKey::from_bytes(&host.random.bytes()),
+            host,
             stall_timeout: STALL_TIMEOUT,
             expiry_margin: EXPIRY_MARGIN,
             connect_timeout: CONNECT_TIMEOUT,

@@ -3,7 +3,10 @@
 mod status;
 
 use crate::opening::applied;
-use futures::StreamExt;
+use bytes::Bytes;
+use disk::Pieces;
+use futures::{Stream, StreamExt, stream};
+use host::{Http, HttpError};
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
     NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, OriginSource, Policy,
@@ -19,10 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio_util::io::ReaderStream;
 
-/// Being connected takes no longer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Small requests are answered within this.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Ticket logs, up to 900 MB, are answered within this.
@@ -39,6 +39,17 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Longest ticket log.
 const LOG_BYTES_MAX: usize = LOG_HEADER_BYTES + RECORDS_MAX as usize * TICKET_BYTES;
 
+/// A file's length, and its bytes as they are read.
+async fn upload(file: &Path) -> io::Result<(u64, impl Stream<Item = io::Result<Bytes>> + use<>)> {
+    let pieces = Pieces::open(file, UPLOAD_PIECE_BYTES).await?;
+    let length = pieces.length();
+    let next = async |mut pieces: Pieces| {
+        let piece = pieces.next().await?;
+        Ok(piece.map(|piece| (piece.into(), pieces)))
+    };
+    Ok((length, stream::try_unfold(pieces, next)))
+}
+
 /// Why the control plane gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -50,9 +61,6 @@ pub enum ApiError {
         /// What is wrong with it.
         reason: String,
     },
-    /// HTTPS can't be spoken here.
-    #[error("cannot speak HTTPS: {0}")]
-    Tls(#[source] reqwest::Error),
     /// No connection, or it broke.
     #[error("the control plane at {url} cannot be reached: {reason}")]
     Unreachable {
@@ -124,16 +132,24 @@ impl ApiError {
 /// All calls are cancel safe: a dropped one is as if its answer had been lost.
 #[derive(Debug, Clone)]
 pub struct ControlApi {
-    http: reqwest::Client,
+    http: Http,
     base: Url,
 }
 
 impl ControlApi {
-    /// Nothing is sent yet.
+    /// Asked over the machine's network; nothing is sent yet.
     ///
     /// # Errors
-    /// If the URL is none, or HTTPS is asked for and the system has no trusted roots.
+    /// If the URL is none.
     pub fn new(base_url: &str) -> Result<Self, ApiError> {
+        Self::over(&Http::system(), base_url)
+    }
+
+    /// Asked over this network.
+    ///
+    /// # Errors
+    /// If the URL is none.
+    pub fn over(http: &Http, base_url: &str) -> Result<Self, ApiError> {
         let refused = |reason: String| ApiError::Url {
             url: base_url.to_owned(),
             reason,
@@ -148,18 +164,8 @@ impl ControlApi {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        // Fails if somebody else was first, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT);
-        let http = match builder().build() {
-            // Systems without trusted roots can still speak plain HTTP.
-            Err(_) if base.scheme() == "http" => builder().tls_certs_only([]).build(),
-            built => built,
-        };
-        Ok(Self {
-            http: http.map_err(ApiError::Tls)?,
-            base,
-        })
+        let http = http.clone();
+        Ok(Self { http, base })
     }
 
     /// Its base URL.
@@ -323,11 +329,10 @@ impl ControlApi {
             path: file.to_owned(),
             source,
         };
-        let open = tokio::fs::File::open(file).await.map_err(unreadable)?;
-        let size = open.metadata().await.map_err(unreadable)?.len();
+        let (size, pieces) = upload(file).await.map_err(unreadable)?;
         let sent = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&sent);
-        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES).map(move |piece| {
+        let pieces = pieces.map(move |piece| {
             let piece = piece?;
             let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
             progress(before + piece.len() as u64);
@@ -373,10 +378,8 @@ impl ControlApi {
             path: outboard.to_owned(),
             source,
         };
-        let open = tokio::fs::File::open(outboard).await.map_err(unreadable)?;
-        let size = open.metadata().await.map_err(unreadable)?.len();
+        let (size, pieces) = upload(outboard).await.map_err(unreadable)?;
         let described = serde_json::to_string(source).expect("text and numbers are JSON");
-        let pieces = ReaderStream::with_capacity(open, UPLOAD_PIECE_BYTES);
         let request = self
             .request(Method::PUT, &["origins", &hash.to_string()])
             .timeout(LOG_TIMEOUT)
@@ -473,7 +476,12 @@ impl ControlApi {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| self.unreachable(self.url(), error.into()))?;
+        let url = request.url().to_string();
+        let request = RequestBuilder::from_parts(client, request);
+        let sent = self.http.send(request).await;
+        let response = sent.map_err(|error| self.unreachable(&url, error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -496,7 +504,11 @@ impl ControlApi {
 
     async fn read(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, ApiError> {
         let mut bytes = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|error| self.unreachable(response.url().as_str(), error.into()))?
+        {
             if bytes.len() + piece.len() > limit {
                 return Err(ApiError::Unexpected {
                     url: response.url().to_string(),
@@ -508,19 +520,10 @@ impl ControlApi {
         Ok(bytes)
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
-        let mut innermost: &dyn std::error::Error = error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        let reason = if error.is_timeout() {
-            "it does not answer in time".into()
-        } else {
-            innermost.to_string()
-        };
+    fn unreachable(&self, url: &str, error: HttpError) -> ApiError {
         ApiError::Unreachable {
-            url: error.url().unwrap_or(&self.base).to_string(),
-            reason,
+            url: url.to_owned(),
+            reason: error.to_string(),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
 use crate::transfer::{Ending, Order, transfer};
-use disk::Disk;
+use host::{Disk, Host};
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -152,7 +152,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    disk: Disk,
+    host: Host,
     stall_timeout: Duration,
     viewer_token: Option<ViewerToken>,
     control: ControlApi,
@@ -174,11 +174,11 @@ impl Client {
     /// # Errors
     /// If the control plane's URL is none or the system gives no socket.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
-        let control = ControlApi::new(&config.control)?;
-        let endpoint = transport::client_endpoint()?;
+        let control = ControlApi::over(&config.host.http, &config.control)?;
+        let endpoint = transport::client_endpoint(&config.host)?;
         let statistics = Arc::new(Statistics::default());
         let inner = Inner {
-            disk: config.disk.clone(),
+            host: config.host.clone(),
             stall_timeout: config.stall_timeout,
             viewer_token: config.viewer_token.clone(),
             control: control.clone(),
@@ -194,7 +194,7 @@ impl Client {
 
     /// Where files are fetched to.
     pub(crate) fn disk(&self) -> &Disk {
-        &self.inner.disk
+        &self.inner.host.disk
     }
 
     pub(crate) fn pool(&self) -> &Pool {

@@ -5,7 +5,7 @@
 //! beginning was damaged and the file is fetched once more from the start. A file fetched from its first
 //! byte is not hashed again: every group of it was verified against the manifest's hash as it came.
 //!
-//! Sealed content is opened by the thread that writes. `<out>.part` is open, so that nothing is written twice;
+//! Sealed content is opened where it is written. `<out>.part` is open, so that nothing is written twice;
 //! what the hash is over is sealed again to be hashed.
 
 use crate::fetch::{Client, FetchError, Fetched};
@@ -96,6 +96,8 @@ struct Part {
     /// Over these as nodes hold them, if there are any.
     hasher: Option<blake3::Hasher>,
     seal: Option<FileSeal>,
+    /// What is opened is gathered here.
+    opened: Vec<u8>,
 }
 
 impl Part {
@@ -129,7 +131,31 @@ impl Part {
             length,
             hasher,
             seal,
+            opened: Vec::new(),
         })
+    }
+
+    /// Writes what came after what is there. Blocking.
+    fn write(&mut self, batch: &[Bytes]) -> Result<(), DiskError> {
+        match &self.seal {
+            None => write_batch(&self.file, batch, self.length)?,
+            Some(seal) => {
+                self.opened.clear();
+                let opened = &mut self.opened;
+                batch
+                    .iter()
+                    .for_each(|bytes| opened.extend_from_slice(bytes));
+                seal.apply(self.length, opened);
+                self.file.write_all_at(opened, self.length)?;
+            }
+        }
+        for bytes in batch {
+            self.length += bytes.len() as u64;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(bytes);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -166,7 +192,7 @@ fn write_batch(file: &DiskFile, batch: &[Bytes], at: u64) -> Result<(), DiskErro
     file.write_pieces_at(&mut pieces, at)
 }
 
-/// Gathers groups and hands them to a thread that writes (and, if a beginning was there, hashes).
+/// Gathers groups and hands them to a task that has them written (and, if a beginning was there, hashed).
 struct FileSink<P> {
     batch: Vec<Bytes>,
     batched: usize,
@@ -183,24 +209,10 @@ impl<P: FnMut(Progress) + Send> FileSink<P> {
             size,
         };
         let mut part = part;
-        let writer = tokio::task::spawn_blocking(move || {
-            let mut open = Vec::new();
-            while let Some(batch) = coming.blocking_recv() {
-                match &part.seal {
-                    None => write_batch(&part.file, &batch, part.length)?,
-                    Some(seal) => {
-                        open.clear();
-                        batch.iter().for_each(|bytes| open.extend_from_slice(bytes));
-                        seal.apply(part.length, &mut open);
-                        part.file.write_all_at(&open, part.length)?;
-                    }
-                }
-                for bytes in &batch {
-                    part.length += bytes.len() as u64;
-                    if let Some(hasher) = &mut part.hasher {
-                        hasher.update(bytes);
-                    }
-                }
+        // Goes on after a call that was dropped: what came stays.
+        let writer = tokio::spawn(async move {
+            while let Some(batch) = coming.recv().await {
+                part = disk::run(move || part.write(&batch).map(|()| part)).await?;
             }
             Ok(part)
         });

@@ -31,6 +31,7 @@ use crate::summary::Summary;
 use axum::Router;
 use cache::Cache;
 use cors::Origins;
+use host::{Host, Listener};
 use listener::Bounds;
 use metrics::Metrics;
 use playlist::Orders;
@@ -39,7 +40,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +83,12 @@ pub struct GatewayConfig {
 impl GatewayConfig {
     /// Ordinary settings and a fresh key.
     pub fn new(control: impl Into<String>) -> Self {
-        let mut client = ClientConfig::new(control);
+        Self::on(Host::system(), control)
+    }
+
+    /// The same on this host.
+    pub fn on(host: Host, control: impl Into<String>) -> Self {
+        let mut client = ClientConfig::on(host, control);
         client.stall_timeout = STALL_TIMEOUT;
         client.connect_timeout = CONNECT_TIMEOUT;
         Self {
@@ -115,7 +120,7 @@ pub enum GatewayError {
 /// A gateway that listens.
 #[derive(Debug)]
 pub struct Gateway {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -126,10 +131,11 @@ impl Gateway {
     /// # Errors
     /// If the control plane's URL is none, or the system gives no socket.
     pub async fn bind(config: GatewayConfig) -> Result<Self, GatewayError> {
+        let sockets = config.client.host.sockets.clone();
         let client = Client::new(config.client)?;
         let address = config.listen;
         let failed = |source| GatewayError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = sockets.listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Shared {
             client,

@@ -5,7 +5,7 @@
 //! node fails, the next on the list, and a new route at the list's end. Nodes that failed are left out for a
 //! while.
 
-use crate::clock::{TicketClock, wall_ms};
+use crate::clock::TicketClock;
 use crate::config::ClientConfig;
 use crate::control_api::{ApiError, ControlApi};
 use crate::fault::{Attempt, Blame, Fault};
@@ -167,7 +167,8 @@ impl Pool {
             if self.is_excluded(&candidate.node) {
                 continue;
             }
-            let clock = TicketClock::new(&candidate.ticket.peek(), came, wall_ms());
+            let wall_ms = self.config.host.clock.now_ms();
+            let clock = TicketClock::new(&candidate.ticket.peek(), came, wall_ms);
             let deadline = clock.deadline(self.config.expiry_margin);
             if Instant::now() >= deadline {
                 continue;

@@ -35,9 +35,16 @@ fn open(dir: &Path) -> Store {
 async fn pair() -> (Connection, Connection) {
     let key = SigningKey::from_bytes(&[1; 32]);
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = server_endpoint(bind, &key, &[ALPN_NODE], PeerAuth::Anonymous).unwrap();
+    let server = server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key,
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    )
+    .unwrap();
     let address = server.local_addr().unwrap().to_string();
-    let client = client_endpoint().unwrap();
+    let client = client_endpoint(&host::Host::system()).unwrap();
     let public = key.verifying_key().to_bytes();
     let (accepted, connected) = tokio::join!(
         async { server.accept().await.unwrap().await.unwrap() },

@@ -1,11 +1,11 @@
 //! Who may have a collection: its owner's policy against a viewer.
 
 use crate::catalogue::{Catalogue, Collection};
-use crate::clock::Clock;
 use crate::orders::Orders;
 use crate::overlay::Overlay;
 use crate::token_usage::Viewer;
 use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use host::Clock;
 use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -95,7 +95,7 @@ impl Access {
             return Ok(None);
         }
         let token = token.ok_or(ViewerRefused::Missing)?;
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let keys = &collection.policy.viewer_keys;
         let verified = UnverifiedToken::read(token.clone())
             .and_then(|token| token.verify(keys, now / 1000, Some(from)))
@@ -139,7 +139,7 @@ impl Access {
     ) -> Result<(), ViewerRefused> {
         let (catalogue, collection) = (self.catalogue.clone(), collection.clone());
         // The manifest may have to be read, and may be long.
-        let checked = tokio::task::spawn_blocking(move || {
+        let checked = disk::run(move || {
             let manifest = catalogue.manifest(&collection.id).map_err(|error| {
                 tracing::error!(%error, "cannot read a manifest");
                 ViewerRefused::Manifest
@@ -148,7 +148,7 @@ impl Access {
             let paths = manifest.entries().iter().map(|entry| &*entry.path);
             Ok(token.check_paths(&[&collection.name, &id], paths)?)
         });
-        checked.await.unwrap_or(Err(ViewerRefused::Manifest))
+        checked.await
     }
 }
 

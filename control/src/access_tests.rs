@@ -10,7 +10,7 @@ use protocol::{
 };
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 const NOW_MS: u64 = 1_000_500;
 

@@ -6,6 +6,7 @@
 //! that was removed is refused from the next request on.
 
 use disk::{Disk, DiskError, failed};
+use host::{Host, Random};
 use protocol::{Address, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -119,9 +120,6 @@ pub enum TokensError {
     /// No room.
     #[error("there are {TOKENS_MAX} tokens, and no more fit")]
     Full,
-    /// The system gives no randomness.
-    #[error("the system gives no randomness: {0}")]
-    Random(getrandom::Error),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -135,14 +133,16 @@ struct Tokens {
 #[derive(Debug, Clone)]
 pub struct TokenFile {
     disk: Disk,
+    random: Random,
     dir: PathBuf,
 }
 
 impl TokenFile {
     /// Of a control plane's data directory; nothing is read yet.
-    pub fn of(disk: &Disk, data_dir: &Path) -> Self {
+    pub fn of(host: &Host, data_dir: &Path) -> Self {
         Self {
-            disk: disk.clone(),
+            disk: host.disk.clone(),
+            random: host.random.clone(),
             dir: data_dir.to_owned(),
         }
     }
@@ -203,8 +203,7 @@ impl TokenFile {
         if account.is_some() != (role == Role::Owner) {
             return Err(TokensError::Account);
         }
-        let mut bytes = [0; TOKEN_BYTES];
-        getrandom::fill(&mut bytes).map_err(TokensError::Random)?;
+        let bytes: [u8; TOKEN_BYTES] = self.random.bytes();
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         self.change(|tokens| {
             if tokens.iter().any(|token| token.name == name) {
@@ -313,9 +312,9 @@ impl Gate {
     ///
     /// # Errors
     /// If there is a file and it is damaged.
-    pub(crate) fn open(disk: &Disk, data_dir: &Path, first: &str) -> Result<Self, TokensError> {
+    pub(crate) fn open(host: &Host, data_dir: &Path, first: &str) -> Result<Self, TokensError> {
         let gate = Self {
-            file: TokenFile::of(disk, data_dir),
+            file: TokenFile::of(host, data_dir),
             first: Caller {
                 hash: blake3::hash(first.as_bytes()),
                 name: FIRST.into(),
@@ -352,7 +351,8 @@ impl Gate {
 
     /// What the file says now. Whoever damages it locks out all but the first token.
     async fn named(&self) -> Arc<[Caller]> {
-        let stamp = tokio::fs::metadata(self.file.path()).await.ok();
+        let path = self.file.path().to_owned();
+        let stamp = disk::run(move || fs::metadata(path).ok()).await;
         let stamp = stamp.map(|meta| Stamp {
             inode: meta.ino(),
             length: meta.len(),
@@ -366,15 +366,11 @@ impl Gate {
             }
         }
         let file = self.file.clone();
-        let listed = tokio::task::spawn_blocking(move || file.list()).await;
-        let listed = match listed {
-            Ok(Ok(tokens)) => tokens,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "named admin tokens are refused until their file is right");
-                Vec::new()
-            }
-            Err(_) => Vec::new(),
-        };
+        let listed = disk::run(move || file.list()).await;
+        let listed = listed.unwrap_or_else(|error| {
+            tracing::error!(%error, "named admin tokens are refused until their file is right");
+            Vec::new()
+        });
         let known = listed.into_iter().filter_map(|token| {
             Some(Caller {
                 hash: blake3::Hash::from_hex(&token.blake3).ok()?,
@@ -399,8 +395,8 @@ mod tests {
     #[tokio::test]
     async fn tokens_come_and_go_while_the_gate_stands() {
         let dir = tempfile::tempdir().unwrap();
-        let gate = Gate::open(&disk::Disk::system(), dir.path(), "the first token").unwrap();
-        let file = TokenFile::of(&disk::Disk::system(), dir.path());
+        let gate = Gate::open(&Host::system(), dir.path(), "the first token").unwrap();
+        let file = TokenFile::of(&Host::system(), dir.path());
         let first = gate.find(b"the first token").await.unwrap();
         assert_eq!((&*first.name, first.role), (FIRST, Role::Operator));
         assert!(gate.find(b"").await.is_none());
@@ -419,7 +415,7 @@ mod tests {
         fs::write(dir.path().join(FILE), b"{}").unwrap();
         assert!(gate.find(studio.as_bytes()).await.is_none(), "damaged");
         assert!(gate.find(b"the first token").await.is_some());
-        assert!(Gate::open(&disk::Disk::system(), dir.path(), "the first token").is_err());
+        assert!(Gate::open(&Host::system(), dir.path(), "the first token").is_err());
         fs::remove_file(dir.path().join(FILE)).unwrap();
         assert!(gate.find(studio.as_bytes()).await.is_none());
     }
@@ -427,7 +423,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let file = TokenFile::of(&disk::Disk::system(), dir.path());
+        let file = TokenFile::of(&Host::system(), dir.path());
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for name in ["", "a b", "a/b", "ä", FIRST, &long] {
             let refused = file.add(name, Role::Read, None, 0);

@@ -6,7 +6,7 @@
 
 use crate::ledger::Ledger;
 use contracts::ChainError;
-use futures::TryStreamExt;
+use host::Http;
 use protocol::{Address, BillTree, Epoch};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -45,26 +45,16 @@ impl Billed<'_> {
 pub(crate) struct Bills {
     /// Verifiers' URLs, in the order in which they are asked.
     verifiers: Vec<String>,
-    http: Option<reqwest::Client>,
+    http: Http,
     known: Known,
 }
 
 impl Bills {
     /// To be asked of these verifiers; of none, only the chain is.
-    pub(crate) fn new(verifiers: Vec<String>) -> Self {
-        // Fails if somebody else was first, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
-        // Systems without trusted roots can still speak plain HTTP.
-        let built = builder()
-            .build()
-            .or_else(|_| builder().tls_certs_only([]).build());
-        if let Err(error) = &built {
-            tracing::error!(%error, "verifiers can't be asked for bills");
-        }
+    pub(crate) fn new(http: Http, verifiers: Vec<String>) -> Self {
         Self {
             verifiers,
-            http: built.ok(),
+            http,
             known: Known::default(),
         }
     }
@@ -136,21 +126,10 @@ impl Bills {
     }
 
     async fn fetch(&self, verifier: &str, epoch: Epoch) -> Result<Vec<u8>, String> {
-        let http = self.http.as_ref().ok_or("HTTP can't be spoken")?;
         let base = verifier.trim_end_matches('/');
         let url = format!("{base}/v1/evidence/{epoch}/bills.qbil");
-        let answer = http.get(url).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status);
-        // The URL may hold a password.
-        let answer = answer.map_err(|error| error.without_url().to_string())?;
-        let mut bytes = Vec::new();
-        let mut body = answer.bytes_stream();
-        while let Some(piece) = body.try_next().await.map_err(|error| error.to_string())? {
-            if bytes.len() + piece.len() > BILLS_BYTES_MAX {
-                return Err(format!("more than {BILLS_BYTES_MAX} bytes came"));
-            }
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes)
+        let request = self.http.get(url).timeout(ANSWER_TIMEOUT);
+        let read = self.http.read(request, BILLS_BYTES_MAX).await;
+        read.map_err(|error| error.to_string())
     }
 }

@@ -5,13 +5,13 @@
 //! has, and commits the others, so repeating, crashing and reorganised chains all end the same way. A log
 //! that the chain holds is asked for again until it is [`SETTLED_AFTER`] old.
 
-use crate::clock::Clock;
 use crate::issuer::{CloseError, Issuer};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::ticket_log::Seal;
 use contracts::Agreed;
 use contracts::ChainError;
+use host::Clock;
 use protocol::{B256, Epoch, MassOverflow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,7 +143,7 @@ impl<L: Ledger> Committer<L> {
 
     /// Time until there may be something to do.
     fn pause(&self) -> Duration {
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let timeline = self.agreed.timeline();
         let end = match timeline.epoch_at_ms(now) {
             // The epoch that has just ended by the clock may not have by the chain.
@@ -165,7 +165,7 @@ impl<L: Ledger> Committer<L> {
     /// Closes and commits what is over. Not cancel safe, but harmless to repeat.
     pub(crate) async fn round(&mut self) -> Result<(), CommitError> {
         let chain_now = self.ledger.now().await?;
-        let now = chain_now.min((self.clock)() / 1000);
+        let now = chain_now.min(self.clock.now_ms() / 1000);
         let Some(last) = self.last_over(now) else {
             return Ok(());
         };

@@ -4,7 +4,7 @@ use crate::dns::{DnsConfig, DnsConfigError, Zone};
 use crate::origin_address::Allowed;
 use crate::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
-use disk::Disk;
+use host::Host;
 use ipnet::IpNet;
 use protocol::{Address, SigningKey};
 use std::fmt;
@@ -15,8 +15,8 @@ use std::time::Duration;
 /// Settings of a control plane. [`Config::new`] fills in what has a default.
 #[derive(Clone)]
 pub struct Config {
-    /// What is written durably goes through it.
-    pub disk: Disk,
+    /// The machine that it runs on. Default the machine as it is.
+    pub host: Host,
     /// URL of an EVM node's JSON-RPC, http or https.
     pub rpc: String,
     /// The settlement contract.
@@ -106,7 +106,7 @@ impl Config {
         payer: Address,
     ) -> Self {
         Self {
-            disk: Disk::system(),
+            host: Host::system(),
             rpc: rpc.into(),
             settlement,
             chain_id: None,

@@ -4,7 +4,6 @@ use crate::access::Access;
 use crate::admin_tokens::Gate;
 use crate::bills::Bills;
 use crate::catalogue::{Catalogue, CatalogueError};
-use crate::clock;
 use crate::commit::{Committer, Seat};
 use crate::config::{Config, ConfigError};
 use crate::core::Core;
@@ -27,15 +26,16 @@ use crate::status::Board;
 use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store};
 use contracts::{Chain, ChainConfig};
-use disk::{Disk, Lock, LockError};
+use disk::{Lock, LockError};
+use host::{Host, Listener};
 use listener::Connections;
-use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX};
+use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX, UnixMillis};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::{BindError, PeerAuth, server_endpoint};
@@ -125,10 +125,11 @@ impl Control {
     /// [`StartError`], in one sentence that says what to do.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
+        let host = config.host.clone();
         let chain = ChainConfig {
             chain_id: config.chain_id,
             key: Some(config.key.clone()),
-            ..ChainConfig::new(config.rpc.clone(), config.settlement)
+            ..ChainConfig::new(config.rpc.clone(), config.settlement).over(&host.http)
         };
         let chain = Chain::connect(&chain).await?;
         let (chain_id, settlement) = chain.network();
@@ -137,7 +138,13 @@ impl Control {
             settlement,
         };
         let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
-        let seat = find_seat(&chain, issuer_key, config.key.address()).await?;
+        let seat = find_seat(
+            &chain,
+            host.clock.now_ms(),
+            issuer_key,
+            config.key.address(),
+        )
+        .await?;
         let registry = Arc::new(Registry::new());
         registry.load(&chain).await?;
         let payers = Arc::new(Registry::new());
@@ -155,7 +162,7 @@ impl Control {
             dial_back: config.dial_back,
             idle_sessions: config.idle_sessions,
         };
-        let clock = clock::system();
+        let clock = host.clock.clone();
         let issuer_config = IssuerConfig {
             network,
             issuer: seat.index,
@@ -164,7 +171,6 @@ impl Control {
             tickets_max: RECORDS_MAX,
         };
         let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
-        let issuer_clock = clock.clone();
         let funds = Arc::new(Funds::new(config.payer_quota, config.cover_percent()));
         let issuer_funds = funds.clone();
         let files = MapFiles {
@@ -172,23 +178,15 @@ impl Control {
             locations: config.location_file.clone(),
         };
         let map = files.clone();
-        let (disk, first_token) = (config.disk, config.admin_token);
+        let (opening, first_token) = (host.clone(), config.admin_token);
         let allowed = Allowed::new(&config.origins, config.private_origins);
         let allowed = allowed.map_err(ConfigError::Origin)?;
         let open = move || {
             // Before reading: what is changed meanwhile is read again.
             let marks = map.marks();
             let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
-            let opened = Opened::open(
-                &disk,
-                &dir,
-                issuer_config,
-                key,
-                issuer_clock,
-                issuer_funds,
-                allowed,
-            )?;
-            let gate = Gate::open(&disk, &dir, &first_token)?;
+            let opened = Opened::open(&opening, &dir, issuer_config, key, issuer_funds, allowed)?;
+            let gate = Gate::open(&opening, &dir, &first_token)?;
             Ok::<_, StartError>((opened, overlay, marks, gate))
         };
         let (opened, overlay, marks, gate) = disk::run(open).await?;
@@ -196,7 +194,7 @@ impl Control {
         let mut source = Source::new(
             chain.clone(),
             opened.issuer.clone(),
-            Bills::new(config.bills_from),
+            Bills::new(host.http.clone(), config.bills_from),
             chain.agreed().clone(),
             clock.clone(),
         );
@@ -205,12 +203,13 @@ impl Control {
         funds.watch([config.payer]);
         funds.read(&mut source).await?;
 
-        let (listener, http_addr) = listen(config.listen).await?;
-        let (admin_listener, admin_addr) = listen(config.admin_listen).await?;
+        let (listener, http_addr) = listen(&host, config.listen)?;
+        let (admin_listener, admin_addr) = listen(&host, config.admin_listen)?;
         if !admin_addr.ip().is_loopback() {
             tracing::warn!(%admin_addr, "the admin API can be reached from other machines: put a TLS proxy in front, tokens travel in the clear");
         }
         let endpoint = server_endpoint(
+            &host,
             config.join_listen,
             &config.issuer_key,
             &[ALPN_CONTROL],
@@ -252,7 +251,7 @@ impl Control {
             payer: config.payer,
             tickets_per_route: config.tickets_per_route,
             replicas: config.replicas,
-            clock: clock.clone(),
+            host: host.clone(),
             catalogue: opened.catalogue,
             store: opened.store,
             seal_keys: opened.seal_keys,
@@ -303,7 +302,14 @@ impl Control {
             orders: Task::spawn(|stop| opened.orders.run(stop)),
             gateways: Task::spawn({
                 let core = core.clone();
-                |stop| gateways::run(core.gateways.clone(), move || core.members.overlay(), stop)
+                |stop| {
+                    gateways::run(
+                        core.gateways.clone(),
+                        core.host.http.clone(),
+                        move || core.members.overlay(),
+                        stop,
+                    )
+                }
             }),
             map: Task::spawn({
                 let core = core.clone();
@@ -362,7 +368,7 @@ impl Control {
     ///    What they confirmed is written.
     /// 3. Commitments: one under way is finished, no new one begins.
     /// 4. The mirrors of registry, payers, their funds and parameters.
-    /// 5. The ticket log: what is queued becomes durable, the thread ends.
+    /// 5. The ticket log: what is queued becomes durable, the task ends.
     /// 6. The data directory is free.
     pub async fn run_until(mut self, shutdown: CancellationToken) {
         let tasks = &mut self.tasks;
@@ -399,17 +405,13 @@ impl Control {
         tasks.payers.end("payers", JOIN_GRACE).await;
         tasks.funds.end("funds", JOIN_GRACE).await;
         tasks.agreed.end("agreed", JOIN_GRACE).await;
-        let issuer = self.issuer.clone();
-        let stopping = tokio::task::spawn_blocking(move || issuer.stop());
-        if stopping.await.is_err() {
-            tracing::error!("the ticket log's thread did not end");
-        }
+        self.issuer.stop().await;
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(host: &Host, address: SocketAddr) -> Result<(Listener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = host.sockets.listen(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }
@@ -426,9 +428,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
 
 /// The issuer whose tickets are signed with that key now. One that rotates its key has the old one until the epoch
 /// of the new one begins.
-async fn find_seat(chain: &Chain, key: IssuerKey, account: Address) -> Result<Seat, StartError> {
-    // By the clock that tickets are issued by.
-    let now = clock::system()();
+async fn find_seat(
+    chain: &Chain,
+    now: UnixMillis,
+    key: IssuerKey,
+    account: Address,
+) -> Result<Seat, StartError> {
+    // `now` is of the clock that tickets are issued by.
     let epoch = chain.timeline().epoch_at_ms(now).unwrap_or_default();
     let mut seat = None;
     for issuer in chain.issuers().await? {
@@ -480,14 +486,14 @@ struct Opened {
 impl Opened {
     /// Blocking.
     fn open(
-        disk: &Disk,
+        host: &Host,
         dir: &Path,
         issuer: IssuerConfig,
         key: protocol::SigningKey,
-        clock: clock::Clock,
         funds: Arc<Funds>,
         allowed: Allowed,
     ) -> Result<Self, StartError> {
+        let (disk, clock) = (&host.disk, host.clock.clone());
         let lock = disk.lock(dir).map_err(|error| match error {
             LockError::InUse(dir) => StartError::InUse(dir),
             LockError::Disk(error) => error.into(),
@@ -495,8 +501,8 @@ impl Opened {
         // Nothing may be evicted, and nothing damaged dropped: this is where everything comes from.
         let store = Store::open(disk, &dir.join("store"), u64::MAX, OnDamage::Refuse)?;
         let catalogue = Catalogue::open(disk, &dir.join("catalogue"))?;
-        let seal_keys = Arc::new(SealKeys::open(disk, dir)?);
-        let origins = Origins::open(disk, &dir.join("origins"), allowed, seal_keys.clone())?;
+        let seal_keys = Arc::new(SealKeys::open(host, dir)?);
+        let origins = Origins::open(host, &dir.join("origins"), allowed, seal_keys.clone())?;
         warn_of_missing(&catalogue, &store, &origins)?;
         for id in catalogue.ids() {
             if let Some(found) = catalogue.find_id(&id)

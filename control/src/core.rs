@@ -3,7 +3,6 @@
 
 use crate::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
 use crate::catalogue::{Catalogue, Collection};
-use crate::clock::Clock;
 use crate::explain::{explain, reasons};
 use crate::funds::Funds;
 use crate::gateways::Gateways;
@@ -22,6 +21,7 @@ use crate::token_usage::Viewer;
 use content::Store;
 use contracts::Agreed;
 use formats::rewriting::Pathway;
+use host::Host;
 use listener::Connections;
 use protocol::{
     Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
@@ -32,7 +32,7 @@ use protocol::{
 use routing::{Why, ZoneIndex, Zones};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// The control plane's state; one per process.
 pub(crate) struct Core {
@@ -44,7 +44,7 @@ pub(crate) struct Core {
     pub(crate) payer: Address,
     pub(crate) tickets_per_route: usize,
     pub(crate) replicas: usize,
-    pub(crate) clock: Clock,
+    pub(crate) host: Host,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) seal_keys: Arc<SealKeys>,
@@ -246,7 +246,7 @@ impl Core {
 
     /// The epoch by the clock; `None` before the genesis.
     pub(crate) fn epoch_now(&self) -> Option<Epoch> {
-        self.agreed.timeline().epoch_at_ms((self.clock)())
+        self.agreed.timeline().epoch_at_ms(self.host.clock.now_ms())
     }
 
     /// The service level of the epoch now.
@@ -413,7 +413,7 @@ impl Core {
             let found = self.catalogue.find(wanted).ok_or_else(unknown)?;
             Ok::<_, OrderError>(found.id)
         };
-        let now = (self.clock)();
+        let now = self.host.clock.now_ms();
         let order = match &request.order {
             OrderAsk::Push { collection } => Order::Push {
                 collection: find(collection)?,

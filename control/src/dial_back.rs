@@ -18,8 +18,9 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use transport::{client_endpoint, connect, exporter, read_frame, write_frame};
@@ -36,7 +37,7 @@ const CANDIDATES: usize = 16;
 
 /// Looks at nodes until told to stop.
 pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
-    let endpoint = match client_endpoint() {
+    let endpoint = match client_endpoint(&core.host) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             tracing::error!(%error, "no socket to dial nodes back from");
@@ -119,7 +120,7 @@ async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
             Some((collection, entry))
         })
     };
-    tokio::task::spawn_blocking(find).await.ok()?
+    disk::run(find).await
 }
 
 async fn deliver(
@@ -129,11 +130,7 @@ async fn deliver(
     collection: &Collection,
     entry: &Entry,
 ) -> Result<Option<()>, String> {
-    let mut seed = [0; 32];
-    if getrandom::fill(&mut seed).is_err() {
-        return Ok(None);
-    }
-    let key = SigningKey::from_bytes(&seed);
+    let key = SigningKey::from_bytes(&core.host.random.bytes());
     let grant = Grant {
         node: look.node,
         client: ClientKey::from(key.verifying_key().to_bytes()),

@@ -1,11 +1,10 @@
 //! What payers have left, read from the chain now and then, and what is promised on it.
 //!
-//! The ticket log's thread asks [`Cover::promise`] before it numbers anything, so that what is promised is what the
-//! logs hold: they are read again after a restart, those that are open by the thread, those that are closed and
+//! The ticket log's task asks [`Cover::promise`] before it numbers anything, so that what is promised is what the
+//! logs hold: they are read again after a restart, those that are open by the task, those that are closed and
 //! not attested yet by [`Funds::read`].
 
 use crate::bills::Bills;
-use crate::clock::Clock;
 use crate::issuer::{Cover, Issuer};
 use crate::ledger::Ledger;
 use crate::promises::{ByPayer, PromiseError, Promised, Promises, Reading};
@@ -13,6 +12,7 @@ use crate::quota::PayerQuota;
 use crate::ticket_log::LogError;
 use contracts::Agreed;
 use contracts::ChainError;
+use host::Clock;
 use protocol::{Address, Epoch};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,8 +36,6 @@ pub(crate) enum FundsError {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Log(#[from] LogError),
-    #[error("the control plane is shutting down")]
-    Stopped,
 }
 
 /// Shared by who issues and who reads the chain.
@@ -111,7 +109,7 @@ impl Funds {
         let now = source
             .agreed
             .timeline()
-            .epoch_at_ms((source.clock)())
+            .epoch_at_ms(source.clock.now_ms())
             .unwrap_or(0);
         let mut prices = BTreeMap::new();
         let oldest = self.promises().oldest().unwrap_or(now);
@@ -162,8 +160,7 @@ impl Funds {
                 }
                 Ok(sums)
             };
-            let sums = tokio::task::spawn_blocking(sum).await;
-            self.hold(epoch, sums.map_err(|_| FundsError::Stopped)??);
+            self.hold(epoch, disk::run(sum).await?);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::issuer::{Grant, IssueError};
 use crate::testing::{FakeLedger, TestClock, issuer_config, issuer_key};
+use host::Http;
 use protocol::{BillLeaf, BillTree, ClientKey, CollectionId, GIB, NodeId};
 use std::path::Path;
 
@@ -60,8 +61,8 @@ impl Fixture {
         self.funds.read(&mut self.source).await.unwrap();
     }
 
-    fn stop(self) {
-        tokio::task::block_in_place(|| self.issuer.stop());
+    async fn stop(self) {
+        self.issuer.stop().await;
     }
 }
 
@@ -79,13 +80,13 @@ async fn what_is_promised_outlasts_the_process_and_ends_with_the_attestation() {
     let clock = TestClock::at(1_001_000);
     let ledger = FakeLedger::default();
     deposits(&ledger, PAYER, 30);
-    let none = || Bills::new(Vec::new());
+    let none = || Bills::new(Http::system(), Vec::new());
     let first = start(dir.path(), &clock, &ledger, none()).await;
     first.issue(PAYER).await.unwrap();
     clock.set(1_011_000);
     first.issue(PAYER).await.unwrap();
     first.issuer.close(0).await.unwrap();
-    first.stop();
+    first.stop().await;
 
     // One ticket is in a closed log, one in an open one.
     let mut second = start(dir.path(), &clock, &ledger, none()).await;
@@ -115,7 +116,7 @@ async fn what_is_promised_outlasts_the_process_and_ends_with_the_attestation() {
     deposits(&ledger, PAYER, 59);
     second.read().await;
     assert!(is_short(second.issue(PAYER).await));
-    second.stop();
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,7 +124,13 @@ async fn a_payer_that_deposits_is_looked_up_when_it_asks() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1_001_000);
     let ledger = FakeLedger::default();
-    let fixture = start(dir.path(), &clock, &ledger, Bills::new(Vec::new())).await;
+    let fixture = start(
+        dir.path(),
+        &clock,
+        &ledger,
+        Bills::new(Http::system(), Vec::new()),
+    )
+    .await;
     let Fixture {
         funds,
         issuer,
@@ -144,7 +151,7 @@ async fn a_payer_that_deposits_is_looked_up_when_it_asks() {
     issuer.issue(vec![grant(late)]).await.unwrap();
     stop.cancel();
     following.await.unwrap();
-    tokio::task::block_in_place(|| issuer.stop());
+    issuer.stop().await;
 }
 
 /// Serves a file to whoever asks, as a verifier does.
@@ -190,12 +197,18 @@ async fn bills_are_each_payers_own_where_the_evidence_is_attested() {
     let honest = verifier(tree.to_bytes()).await;
 
     let nothing = ["http://127.0.0.1:1".to_owned(), forged.clone()];
-    let alone = start(dir.path(), &clock, &ledger, Bills::new(nothing.into())).await;
+    let alone = start(
+        dir.path(),
+        &clock,
+        &ledger,
+        Bills::new(Http::system(), nothing.into()),
+    )
+    .await;
     assert!(is_short(alone.issue(PAYER).await), "all may be its bill");
     assert!(is_short(alone.issue(OTHER).await));
-    alone.stop();
+    alone.stop().await;
 
-    let bills = Bills::new(vec![forged, honest]);
+    let bills = Bills::new(Http::system(), vec![forged, honest]);
     let mut told = start(dir.path(), &clock, &ledger, bills).await;
     assert!(is_short(told.issue(OTHER).await));
     told.issue(PAYER).await.unwrap();
@@ -210,5 +223,5 @@ async fn bills_are_each_payers_own_where_the_evidence_is_attested() {
     deposits(&ledger, PAYER, 45);
     told.read().await;
     told.issue(PAYER).await.unwrap();
-    told.stop();
+    told.stop().await;
 }

@@ -1,6 +1,7 @@
 //! The HTTP gateways that the zone file lists, and which of them answer.
 
 use crate::overlay::Overlay;
+use host::Http;
 use routing::{ZoneIndex, Zones};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,23 +84,10 @@ impl Gateways {
 /// Asks all that the map of the moment lists, again and again, until told to stop.
 pub(crate) async fn run(
     gateways: Arc<Gateways>,
+    http: Http,
     map: impl Fn() -> Arc<Overlay>,
     stop: CancellationToken,
 ) {
-    // Fails if somebody else was first, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || reqwest::Client::builder().timeout(ANSWER_TIMEOUT);
-    // Systems without trusted roots can still speak plain HTTP.
-    let built = builder()
-        .build()
-        .or_else(|_| builder().tls_certs_only([]).build());
-    let http = match built {
-        Ok(http) => http,
-        Err(error) => {
-            tracing::error!(%error, "gateways can't be asked");
-            return stop.cancelled().await;
-        }
-    };
     let mut ticks = interval(ASK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -120,7 +108,8 @@ pub(crate) async fn run(
             let (gateways, http) = (gateways.clone(), http.clone());
             asked.spawn(async move {
                 let health = format!("{}/healthz", url.trim_end_matches('/'));
-                let answer = http.get(health).send().await;
+                let request = http.get(health).timeout(ANSWER_TIMEOUT);
+                let answer = http.send(request).await;
                 let well = answer.is_ok_and(|answer| answer.status().is_success());
                 gateways.heard(&url, well);
             });

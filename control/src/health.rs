@@ -10,7 +10,8 @@
 
 use crate::client_network::ClientNetwork;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Between two looks at a node that is well.
 const LOOK_INTERVAL: Duration = Duration::from_secs(300);

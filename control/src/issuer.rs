@@ -1,8 +1,8 @@
-//! Issuing tickets: one thread owns the logs, gives every ticket its number, and lets none leave before
+//! Issuing tickets: one task owns the logs, gives every ticket its number, and lets none leave before
 //! it is on disk.
 //!
-//! Requests wait in a bounded queue. The thread takes what has gathered, stamps it with one time and
-//! hence one epoch, appends it with one `sync_data`, and only then answers; the asker signs. Closing an
+//! Requests wait in a bounded queue. The task takes what has gathered; that is stamped with one time and
+//! hence one epoch, appended with one `sync_data`, and only then answered; the asker signs. Closing an
 //! epoch is a command in the same queue, so a ticket is either in the log that is committed or refused.
 //!
 //! In the folder: `epoch-N.log` (see [`crate::ticket_log`]), `epoch-N.seal` with count and sum when it is closed,
@@ -15,36 +15,36 @@ mod worker;
 
 pub(crate) use asked::{CloseError, Cover, Grant, IssueError, IssuerConfig};
 
-use crate::clock::Clock;
 use crate::reasons;
 use crate::ticket_log::{self, ClosedLog, Head, LogError, Seal};
 use asked::Command;
-use disk::{Disk, failed};
+use disk::Disk;
 use folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name, parse_name, read_json};
+use host::Clock;
 use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use worker::Worker;
 
 /// Requests that may wait; above it the control plane is overloaded.
 const QUEUE_REQUESTS_MAX: usize = 4096;
 
-/// Asks the log's thread.
+/// Asks the log's task.
 pub(crate) struct Issuer {
     commands: mpsc::Sender<Command>,
     closed: Arc<Mutex<Closed>>,
     config: IssuerConfig,
     dir: PathBuf,
     key: SigningKey,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Issuer {
-    /// Reads the folder, checks every log that isn't closed, and starts the thread. Blocking.
+    /// Reads the folder, checks every log that isn't closed, and starts the task. Blocking, on a thread of the runtime.
     ///
     /// # Errors
     /// If a file is damaged or can't be read, naming it.
@@ -90,17 +90,14 @@ impl Issuer {
             logs,
         )?;
         let (commands, queue) = mpsc::channel(QUEUE_REQUESTS_MAX);
-        let thread = thread::Builder::new()
-            .name("ticket-log".into())
-            .spawn(move || worker.run(queue))
-            .map_err(failed("start a thread for", dir))?;
+        let task = tokio::spawn(worker.run(queue));
         Ok(Self {
             commands,
             closed,
             config,
             dir: dir.to_owned(),
             key,
-            thread: Mutex::new(Some(thread)),
+            task: Mutex::new(Some(task)),
         })
     }
 
@@ -187,15 +184,16 @@ impl Issuer {
         head(&self.config, epoch)
     }
 
-    /// Answers what is queued, then ends the thread. Blocking. Later calls are refused.
-    pub(crate) fn stop(&self) {
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            // If the queue is closed already, the thread is gone already.
-            let _ = self.commands.blocking_send(Command::Stop);
-            if thread.join().is_err() {
+    /// Answers what is queued, then ends the task. Later calls are refused. **Not** cancel safe: another call then
+    /// doesn't wait.
+    pub(crate) async fn stop(&self) {
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            // If the queue is closed already, the task is gone already.
+            let _ = self.commands.send(Command::Stop).await;
+            if task.await.is_err() {
                 tracing::error!(
-                    "the ticket log's thread had panicked; start the control plane again"
+                    "the ticket log's task had panicked; start the control plane again"
                 );
             }
         }

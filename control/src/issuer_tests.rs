@@ -37,7 +37,7 @@ fn grant(bytes_max: u64) -> Grant {
 fn clock(at: u64) -> (Arc<AtomicU64>, Clock) {
     let time = Arc::new(AtomicU64::new(at));
     let shared = time.clone();
-    (time, Arc::new(move || shared.load(Ordering::SeqCst)))
+    (time, Clock::new(move || shared.load(Ordering::SeqCst)))
 }
 
 fn key() -> SigningKey {
@@ -52,8 +52,8 @@ fn open(dir: &Path, config: IssuerConfig, clock: Clock) -> Issuer {
     Issuer::open(&disk::Disk::system(), dir, config, key(), clock, funds()).unwrap()
 }
 
-fn stop(issuer: Issuer) {
-    tokio::task::block_in_place(|| issuer.stop());
+async fn stop(issuer: Issuer) {
+    issuer.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,12 +84,12 @@ async fn many_askers_get_every_number_once_and_a_restart_goes_on() {
         }
     }
     assert!(indices.iter().copied().eq(0..200));
-    stop(Arc::into_inner(issuer).unwrap());
+    stop(Arc::into_inner(issuer).unwrap()).await;
 
     let issuer = open(dir.path(), config(), clock);
     let next = issuer.issue(vec![grant(1)]).await.unwrap();
     assert_eq!(next[0].peek().id.index, 200);
-    stop(issuer);
+    stop(issuer).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +114,7 @@ async fn a_closed_epoch_stays_closed() {
     time.store(1_015_000, Ordering::SeqCst);
     let refused = issuer.issue(vec![grant(1)]).await;
     assert_eq!(refused, Err(IssueError::Closed(1)));
-    stop(issuer);
+    stop(issuer).await;
 
     let issuer = open(dir.path(), config(), clock);
     let refused = issuer.issue(vec![grant(1)]).await;
@@ -128,14 +128,14 @@ async fn a_closed_epoch_stays_closed() {
     time.store(999_999, Ordering::SeqCst);
     let refused = issuer.issue(vec![grant(1)]).await;
     assert_eq!(refused, Err(IssueError::BeforeGenesis));
-    stop(issuer);
+    stop(issuer).await;
 
     // A seal that is gone is made again; the epoch is never taken for an empty one.
     fs::remove_file(dir.path().join("epoch-0.seal")).unwrap();
     let (_, clock) = self::clock(1_025_000);
     let issuer = open(dir.path(), config(), clock);
     assert_eq!(issuer.seal(0), Some(seal));
-    stop(issuer);
+    stop(issuer).await;
 
     // Nobody restores less than was closed without being told.
     let log = dir.path().join("epoch-0.log");
@@ -181,5 +181,5 @@ async fn what_an_epoch_cannot_hold_is_refused_whole() {
     );
     let last = issuer.issue(vec![grant(1)]).await.unwrap();
     assert_eq!(last[0].peek().id.index, 4);
-    stop(issuer);
+    stop(issuer).await;
 }

@@ -17,9 +17,10 @@ use protocol::{
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transport::{StreamError, peer_key, read_frame, write_frame};
@@ -315,7 +316,7 @@ async fn told(
                 }
             }
             MemberFrame::Counts(counts) => {
-                let epoch = core.agreed.timeline().epoch_at_ms((core.clock)());
+                let epoch = core.agreed.timeline().epoch_at_ms(core.host.clock.now_ms());
                 core.members
                     .counted(membership, &counts, epoch, Instant::now());
             }
@@ -327,7 +328,7 @@ async fn told(
             MemberFrame::Failed { order, detail } => {
                 let core = core.clone();
                 let kept = move || core.order_failed(&node, order, &detail);
-                let _ = tokio::task::spawn_blocking(kept).await;
+                disk::run(kept).await;
             }
         }
     }
@@ -372,14 +373,14 @@ async fn manifest(
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
     }
     let catalogue = core.catalogue.clone();
-    let read = tokio::task::spawn_blocking(move || catalogue.manifest_bytes(&collection)).await;
+    let read = disk::run(move || catalogue.manifest_bytes(&collection)).await;
     let bytes = match read {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => {
+        Ok(bytes) => bytes,
+        Err(error) => {
             tracing::error!(%error, "cannot read a manifest");
-            return unreadable(send).await;
+            let detail = "the control plane can't read it; its operator has been told";
+            return reply(send, &FetchReply::refused(Code::Internal, detail)).await;
         }
-        Err(_) => return unreadable(send).await,
     };
     let size = bytes.len() as u64;
     reply(send, &FetchReply::Ok { size }).await?;
@@ -388,11 +389,6 @@ async fn manifest(
         .map_err(|_| StreamEnd::TooSlow)?
         .map_err(StreamError::from)?;
     Ok(())
-}
-
-async fn unreadable(send: &mut SendStream) -> Result<(), StreamEnd> {
-    let detail = "the control plane can't read it; its operator has been told";
-    reply(send, &FetchReply::refused(Code::Internal, detail)).await
 }
 
 fn body_timeout(bytes: u64) -> Duration {
@@ -411,8 +407,7 @@ async fn fill(
         return reply(send, &FetchReply::refused(Code::TooMany, detail)).await;
     };
     let store = shared.core.store.clone();
-    let blob = tokio::task::spawn_blocking(move || store.get(&content)).await;
-    let Some(blob) = blob.ok().flatten() else {
+    let Some(blob) = disk::run(move || store.get(&content)).await else {
         if let Some(origin) = shared.core.origins.find(&content) {
             return fill_from(origin, offset, length, send, &shared.core).await;
         }

@@ -23,8 +23,14 @@ impl Server {
         let ledger = FakeLedger::default();
         let registry = Arc::new(Registry::new());
         let any = (Ipv4Addr::LOCALHOST, 0).into();
-        let endpoint =
-            server_endpoint(any, &issuer_key(), &[ALPN_CONTROL], PeerAuth::Required).unwrap();
+        let endpoint = server_endpoint(
+            &host::Host::system(),
+            any,
+            &issuer_key(),
+            &[ALPN_CONTROL],
+            PeerAuth::Required,
+        )
+        .unwrap();
         let address = endpoint.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -49,7 +55,7 @@ impl Server {
 
     async fn connect(&self, key: &SigningKey) -> Connection {
         let server = issuer_key().verifying_key().to_bytes();
-        let endpoint = client_endpoint().unwrap();
+        let endpoint = client_endpoint(&host::Host::system()).unwrap();
         connect(&endpoint, &self.address, server, ALPN_CONTROL, Some(key))
             .await
             .unwrap()

@@ -27,7 +27,7 @@
 //! | `dns` | authoritative DNS |
 //! | `overlay`, `reload`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
 //! | `status` | how the network is, for whoever may see it |
-//! | `issuer`, `ticket_log`, `reasons` | tickets: one thread, one file per epoch, and why each names its node |
+//! | `issuer`, `ticket_log`, `reasons` | tickets: one task, one file per epoch, and why each names its node |
 //! | `commit`, `ledger` | ticket logs on chain |
 //! | `quota`, `rate` | how much clients of one network may ask for |
 //! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
@@ -42,7 +42,6 @@ mod bills;
 mod by_token;
 mod catalogue;
 mod client_network;
-mod clock;
 mod commit;
 mod config;
 mod control;

@@ -19,8 +19,9 @@ use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 pub(crate) use traffic::INTERVAL;
 use traffic::Traffic;
 

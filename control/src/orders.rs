@@ -4,8 +4,8 @@
 //! it. A confirmation may be lost with the process: then the node is told once more, which does no harm,
 //! since everything that is ordered may be done twice.
 
-use crate::clock::Clock;
 use disk::{Disk, DiskError, failed};
+use host::Clock;
 use protocol::{
     Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
     OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
@@ -335,7 +335,7 @@ impl Orders {
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable();
         nodes.dedup();
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Confirmations may come while it is written, so it is done to a copy first.
         let mut next = self.state().clone();
@@ -349,7 +349,7 @@ impl Orders {
 
     /// What a node has yet to do, in order, from after `after` on.
     pub(crate) fn outstanding(&self, node: &NodeId, after: OrderId) -> Vec<(OrderId, Order)> {
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let mut state = self.state();
         let mine = state.outstanding.get(node).into_iter().flatten();
         let mine = mine.filter_map(|id| Some((*id, state.find(*id)?.order.clone())));
@@ -364,7 +364,7 @@ impl Orders {
 
     /// A node says that an order is done.
     pub(crate) fn confirm(&self, node: &NodeId, id: OrderId) {
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         if self.state().settle(node, id, OrderState::Confirmed, now) {
             tracing::info!(%node, order = id, "an order is confirmed");
             self.unwritten.notify_one();
@@ -467,13 +467,13 @@ impl Orders {
                 () = stop.cancelled() => true,
             };
             let orders = self.clone();
-            let written = tokio::task::spawn_blocking(move || {
+            let written = disk::run(move || {
                 let _writer = orders.writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let state = orders.state().clone();
                 orders.write(&state)
             })
             .await;
-            if let Ok(Err(error)) = written {
+            if let Err(error) = written {
                 tracing::error!(%error, "confirmations of orders can't be kept; nodes will be told again");
             }
             if stopping {

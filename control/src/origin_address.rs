@@ -1,15 +1,9 @@
 //! Which origins may be asked: those that the operator lists, at addresses that are public.
 
+use host::Guard;
 use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
-
-/// Redirects of one request that are followed.
-const REDIRECTS_MAX: usize = 3;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why an origin isn't asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,56 +75,18 @@ impl Allowed {
     fn takes(&self, ip: IpAddr) -> bool {
         self.private || is_public(ip)
     }
-
-    /// A client that goes nowhere else.
-    pub(crate) fn client(
-        self: Arc<Self>,
-        connect: Duration,
-        read: Duration,
-    ) -> reqwest::Result<reqwest::Client> {
-        let builder = || {
-            reqwest::Client::builder()
-                .connect_timeout(connect)
-                .read_timeout(read)
-                // One would look names up itself.
-                .no_proxy()
-                .redirect(self.clone().redirects())
-                .dns_resolver(Arc::new(Resolver(self.clone())))
-        };
-        // Systems without trusted roots can still speak plain HTTP.
-        builder()
-            .build()
-            .or_else(|_| builder().tls_certs_only([]).build())
-    }
-
-    fn redirects(self: Arc<Self>) -> Policy {
-        Policy::custom(move |attempt| {
-            if attempt.previous().len() > REDIRECTS_MAX {
-                return attempt.error("it redirects too often");
-            }
-            match self.check_url(attempt.url()) {
-                Ok(()) => attempt.follow(),
-                Err(refused) => attempt.error(format!("it redirects: {refused}")),
-            }
-        })
-    }
 }
 
-/// Resolves names to public addresses only.
-struct Resolver(Arc<Allowed>);
+impl Guard for Allowed {
+    fn takes_url(&self, url: &Url) -> Result<(), String> {
+        self.check_url(url).map_err(|refused| refused.to_string())
+    }
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = self.0.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let kept: Vec<SocketAddr> = found.filter(|at| allowed.takes(at.ip())).collect();
-            if kept.is_empty() {
-                let refused = OriginRefused::Private(name.as_str().to_owned());
-                return Err(refused.into());
-            }
-            Ok(Box::new(kept.into_iter()) as Addrs)
-        })
+    fn takes_address(&self, host: &str, ip: IpAddr) -> Result<(), String> {
+        match self.takes(ip) {
+            true => Ok(()),
+            false => Err(OriginRefused::Private(host.to_owned()).to_string()),
+        }
     }
 }
 

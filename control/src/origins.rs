@@ -12,6 +12,7 @@ use crate::seal_keys::SealKeys;
 use bytes::{Bytes, BytesMut};
 use content::{Outline, OutlineError, outboard_bytes, slices};
 use disk::{Disk, DiskError, failed};
+use host::{Host, Http, HttpError, piece};
 use protocol::{ContentHash, OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use reqwest::{Response, StatusCode};
@@ -25,10 +26,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// An origin is connected within this.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest silence of an origin.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// An origin begins to answer within this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence of an origin in the middle of its answer.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The first slice is here within this.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Contents that stay elsewhere.
@@ -116,7 +117,7 @@ pub(crate) struct Origins {
     disk: Disk,
     dir: PathBuf,
     allowed: Arc<Allowed>,
-    http: reqwest::Client,
+    http: Http,
     known: RwLock<HashMap<ContentHash, Arc<Origin>>>,
     seal_keys: Arc<SealKeys>,
     coming: AtomicU64,
@@ -141,18 +142,17 @@ impl Drop for Coming {
 impl Origins {
     /// Reads the folder; what isn't allowed any more stays known, and fills nothing. Blocking.
     pub(crate) fn open(
-        disk: &Disk,
+        host: &Host,
         dir: &Path,
         allowed: Allowed,
         seal_keys: Arc<SealKeys>,
     ) -> Result<Self, OriginsError> {
+        let disk = &host.disk;
         let coming = dir.join(COMING);
         disk.create_dir(&coming)?;
         for left in disk.list(&coming)? {
             disk.remove(&left)?;
         }
-        // Fails if somebody else was first, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed = Arc::new(allowed);
         let mut known = HashMap::new();
         for path in disk.list(dir)? {
@@ -171,9 +171,9 @@ impl Origins {
             known.insert(hash, Arc::new(origin));
         }
         Ok(Self {
-            disk: disk.clone(),
+            disk: host.disk.clone(),
             dir: dir.to_owned(),
-            http: allowed.clone().client(CONNECT_TIMEOUT, READ_TIMEOUT)?,
+            http: host.http.guarded(allowed.clone()),
             allowed,
             known: RwLock::new(known),
             seal_keys,
@@ -311,7 +311,8 @@ impl Origins {
                 }
                 None => request,
             };
-            let answer = request.send().await;
+            let answer = timeout(ANSWER_TIMEOUT, self.http.send(request)).await;
+            let answer = answer.unwrap_or(Err(HttpError::TimedOut));
             let answer = answer.map_err(|error| unreachable(&host, &error))?;
             let size = source.size;
             let stated = format!("bytes {}-{}/{size}", range.start, range.end - 1);
@@ -376,7 +377,8 @@ impl Filling {
             return Ok(None);
         };
         while self.gathered.len() < length {
-            let piece = response.chunk().await;
+            let piece = timeout(SILENCE_MAX, piece(response)).await;
+            let piece = piece.unwrap_or(Err(HttpError::TimedOut));
             match piece.map_err(|error| unreachable(host, &error))? {
                 Some(piece) => self.gathered.extend_from_slice(&piece),
                 None => {
@@ -419,18 +421,10 @@ fn origin(hash: ContentHash, source: OriginSource, outboard: &Path) -> std::io::
     })
 }
 
-fn unreachable(host: &str, error: &reqwest::Error) -> OriginError {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let reason = match error.is_timeout() {
-        true => "it does not answer in time".to_owned(),
-        false => innermost.to_string(),
-    };
+fn unreachable(host: &str, error: &HttpError) -> OriginError {
     OriginError::Unreachable {
         host: host.to_owned(),
-        reason,
+        reason: error.to_string(),
     }
 }
 
@@ -443,7 +437,4 @@ pub enum OriginsError {
     /// A file that can't be right.
     #[error("{} or its outboard is damaged: restore both from a copy, or remove both and publish again", .0.display())]
     Damaged(PathBuf),
-    /// No HTTP client.
-    #[error("cannot speak HTTPS: {0}")]
-    Tls(#[from] reqwest::Error),
 }

@@ -56,6 +56,13 @@ fn cuts(recorder: &Arc<Recorder>, after: &[usize], mut check: impl FnMut(&Path, 
     }
 }
 
+fn host_of(disk: &Disk) -> host::Host {
+    host::Host {
+        disk: disk.clone(),
+        ..host::Host::system()
+    }
+}
+
 #[test]
 fn a_ticket_that_left_is_in_its_log_after_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
@@ -126,7 +133,7 @@ fn seal_keys_and_the_catalogue_open_after_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
     let disk = disk::Disk::recorded(&recorder);
-    let keys = SealKeys::open(&disk, dir.path()).unwrap();
+    let keys = SealKeys::open(&host_of(&disk), dir.path()).unwrap();
     Catalogue::open(&disk, &dir.path().join("catalogue")).unwrap();
     let mut after = Vec::new();
     let mut made = Vec::new();
@@ -136,7 +143,7 @@ fn seal_keys_and_the_catalogue_open_after_power_cuts() {
         after.push(recorder.operations());
     }
     cuts(&recorder, &after, |image, least| {
-        let keys = SealKeys::open(&Disk::system(), image).unwrap();
+        let keys = SealKeys::open(&host::Host::system(), image).unwrap();
         for key in &made[..least] {
             assert!(keys.find(&key.id()).is_some(), "{least}");
         }

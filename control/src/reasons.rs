@@ -20,7 +20,7 @@ const OPEN_MAX: usize = 2;
 /// One reason, as JSON.
 pub(crate) type Reason = Arc<str>;
 
-/// The files, as the ticket log's thread writes them.
+/// The files, as the ticket log's task writes them.
 #[derive(Debug)]
 pub(crate) struct Reasons {
     dir: PathBuf,

@@ -9,8 +9,9 @@ use crate::overlay::Overlay;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -89,12 +90,10 @@ pub(crate) async fn run(
             () = hangup(&mut hangups) => true,
             _ = ticks.tick() => false,
         };
-        let looked = {
+        let marks = {
             let files = files.clone();
-            tokio::task::spawn_blocking(move || files.marks()).await
+            disk::run(move || files.marks()).await
         };
-        // The process is about to end.
-        let Ok(marks) = looked else { return };
         if asked {
             watch = Watch::new(marks);
         } else if !watch.look(marks) {
@@ -103,23 +102,22 @@ pub(crate) async fn run(
         let read = {
             let files = files.clone();
             let read = move || Overlay::read(files.zones.as_deref(), files.locations.as_deref());
-            tokio::task::spawn_blocking(read).await
+            disk::run(read).await
         };
         match read {
-            Ok(Ok(overlay)) => {
+            Ok(overlay) => {
                 let zones = overlay.zones.len();
                 core.members.remap(overlay, Instant::now());
                 core.metrics.maps.add(1);
                 tracing::info!(zones, "zone file and location database were read anew");
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 core.metrics.maps_refused.add(1);
                 tracing::error!(
                     %error,
                     "the zone file or location database was changed and can't be used; what was there before stays in force"
                 );
             }
-            Err(_) => return,
         }
     }
 }

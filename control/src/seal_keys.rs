@@ -7,6 +7,7 @@
 
 use crate::catalogue::name_is_allowed;
 use disk::{Disk, DiskError, failed};
+use host::{Host, Random};
 use protocol::{Address, SealKey, SealKeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -57,9 +58,6 @@ pub enum SealKeysError {
     /// Not a name.
     #[error("that is no name for a collection")]
     Name,
-    /// The system has no randomness.
-    #[error("the system gives no random bytes: {0}")]
-    Random(getrandom::Error),
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -95,6 +93,7 @@ struct Read {
 /// All keys; what it gives is on disk first.
 pub(crate) struct SealKeys {
     disk: Disk,
+    random: Random,
     path: PathBuf,
     kept: Mutex<State>,
     turn: Mutex<()>,
@@ -124,7 +123,7 @@ impl fmt::Debug for SealKeys {
 
 impl SealKeys {
     /// Reads the file in the data directory. Blocking.
-    pub(crate) fn open(disk: &Disk, dir: &Path) -> Result<Self, SealKeysError> {
+    pub(crate) fn open(host: &Host, dir: &Path) -> Result<Self, SealKeysError> {
         let path = dir.join(KEYS_FILE);
         let all = match fs::read(&path).map(Zeroizing::new) {
             Ok(bytes) => {
@@ -143,7 +142,8 @@ impl SealKeys {
             Err(error) => return Err(failed("read", &path)(error).into()),
         };
         Ok(Self {
-            disk: disk.clone(),
+            disk: host.disk.clone(),
+            random: host.random.clone(),
             path,
             kept: Mutex::new(State::of(all)),
             turn: Mutex::default(),
@@ -216,8 +216,7 @@ impl SealKeys {
         if kept.all.len() >= KEYS_MAX {
             return Err(SealKeysError::Full);
         }
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *bytes).map_err(SealKeysError::Random)?;
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(self.random.bytes());
         let key = SealKey::from_bytes(*bytes);
         let mut all = kept.all.clone();
         all.push(Kept {
@@ -267,7 +266,7 @@ mod tests {
     #[test]
     fn a_name_keeps_its_key_until_a_fresh_one_is_wanted() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
+        let keys = SealKeys::open(&Host::system(), dir.path()).unwrap();
         let never = |_: &SealKeyId| false;
         let first = keys.for_name("film", None, false, never, 1).unwrap();
         assert_eq!(keys.for_name("film", None, false, never, 2).unwrap(), first);
@@ -295,7 +294,7 @@ mod tests {
         }
         keys.destroy("own", never).unwrap();
 
-        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
+        let keys = SealKeys::open(&Host::system(), dir.path()).unwrap();
         assert_eq!(keys.find(&first.id()), Some(first.clone()));
         assert_eq!(
             keys.for_name("film", None, false, never, 5).unwrap(),
@@ -304,7 +303,7 @@ mod tests {
         keys.destroy("film", used).unwrap();
         assert_eq!(keys.find(&second.id()), None);
         keys.destroy("film", never).unwrap();
-        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
+        let keys = SealKeys::open(&Host::system(), dir.path()).unwrap();
         assert_eq!(keys.find(&first.id()), None);
         assert!(keys.kept().all.iter().all(|one| one.name == "show"));
         let refused = keys.for_name("../x", None, false, never, 6);
@@ -315,7 +314,7 @@ mod tests {
     fn the_file_is_for_its_owner_and_says_nothing_when_it_is_damaged() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(KEYS_FILE);
-        let keys = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap();
+        let keys = SealKeys::open(&Host::system(), dir.path()).unwrap();
         let key = keys.for_name("film", None, false, |_| false, 1).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -324,7 +323,7 @@ mod tests {
         let digits = text.split("0x").nth(1).unwrap()[..64].to_owned();
         assert_eq!(key.as_bytes()[..], hex(&digits));
         fs::write(&path, text.replace(&digits, &digits[..63])).unwrap();
-        let error = SealKeys::open(&disk::Disk::system(), dir.path()).unwrap_err();
+        let error = SealKeys::open(&Host::system(), dir.path()).unwrap_err();
         assert!(matches!(error, SealKeysError::Damaged { .. }));
         assert!(!format!("{error} {error:?}").contains(&digits[..8]));
     }

@@ -5,7 +5,7 @@ use crate::core::Core;
 use protocol::{CollectionId, FillGrant, FillSource, NodeId, keccak256};
 use routing::Standing;
 use std::sync::PoisonError;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Nodes named to one that fills. One that can give nothing costs it a few seconds.
 const SOURCES_MAX: usize = 3;
@@ -55,7 +55,7 @@ impl Core {
             .collect();
         found.sort_unstable();
         found.truncate(SOURCES_MAX);
-        let now = (self.clock)();
+        let now = self.host.clock.now_ms();
         let sources = found.into_iter().map(|(_, source, address)| {
             let grant = FillGrant {
                 network: self.network,

@@ -87,5 +87,5 @@ async fn the_nearest_of_those_that_began_before() {
     );
     core.unheld(&film);
     assert_eq!(sources(5), []);
-    tokio::task::block_in_place(|| core.issuer.stop());
+    core.issuer.stop().await;
 }

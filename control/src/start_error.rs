@@ -126,9 +126,6 @@ pub enum StartError {
     /// The QUIC address can't be had.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The runtime is shutting down.
-    #[error("stopped while starting")]
-    Stopped,
 }
 
 impl From<FundsError> for StartError {
@@ -136,7 +133,6 @@ impl From<FundsError> for StartError {
         match error {
             FundsError::Chain(error) => error.into(),
             FundsError::Log(error) => error.into(),
-            FundsError::Stopped => Self::Stopped,
         }
     }
 }

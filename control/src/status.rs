@@ -8,8 +8,9 @@ use bytes::Bytes;
 use protocol::{Address, EpochStatus, NetworkStatus, PayerStatus, TicketStatus, UnixMillis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +91,7 @@ impl Board {
                 () = stop.cancelled() => return,
                 _ = marks.tick() => {
                     let core = &self.core;
-                    core.members.mark((core.clock)(), core.metrics.tickets.value(), Instant::now());
+                    core.members.mark(core.host.clock.now_ms(), core.metrics.tickets.value(), Instant::now());
                 }
                 _ = seconds.tick(), if listened => drop(self.snapshot().await),
                 // So that the next round looks whether somebody listens.
@@ -108,8 +109,7 @@ impl Board {
             return snapshot.clone();
         }
         let board = self.clone();
-        let made = tokio::task::spawn_blocking(move || Snapshot::of(&board.status())).await;
-        let snapshot = made.expect("nothing in it panics");
+        let snapshot = disk::run(move || Snapshot::of(&board.status())).await;
         self.latest
             .send_replace(Some((Instant::now(), snapshot.clone())));
         snapshot
@@ -128,7 +128,7 @@ impl Board {
 
     fn status(&self) -> NetworkStatus {
         let core = &self.core;
-        let at = (core.clock)();
+        let at = core.host.clock.now_ms();
         let (owed, orders_outstanding, orders) = core.orders.overview(ORDERS_MAX);
         let members = core.members.status(&owed, Instant::now());
         let (payers, collections) = self.payers();

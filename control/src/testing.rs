@@ -6,7 +6,6 @@
 
 use crate::access::Access;
 use crate::catalogue::Catalogue;
-use crate::clock::Clock;
 use crate::core::Core;
 use crate::funds::Funds;
 use crate::handed_in::HandedIn;
@@ -25,6 +24,7 @@ use crate::ticket_log::Seal;
 use content::{OnDamage, Store};
 use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use disk::DiskError;
+use host::{Clock, Host};
 use protocol::{
     AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
 };
@@ -32,7 +32,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const WINDOWS: Windows = Windows {
     epoch_length: 10,
@@ -68,7 +69,7 @@ impl TestClock {
 
     pub(crate) fn clock(&self) -> Clock {
         let time = self.0.clone();
-        Arc::new(move || time.load(Ordering::SeqCst))
+        Clock::new(move || time.load(Ordering::SeqCst))
     }
 }
 
@@ -125,19 +126,23 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
 /// A core with that map.
 pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<Core> {
     let funds = rich(PAYER);
+    let host = Host {
+        clock: clock.clock(),
+        ..Host::system()
+    };
     let issuer = Issuer::open(
-        &disk::Disk::system(),
+        &host.disk,
         &dir.join("tickets"),
         issuer_config(),
         issuer_key(),
         clock.clock(),
         funds.clone(),
     );
-    let seal_keys = Arc::new(SealKeys::open(&disk::Disk::system(), dir).unwrap());
-    let catalogue =
-        Arc::new(Catalogue::open(&disk::Disk::system(), &dir.join("catalogue")).unwrap());
-    let orders = Arc::new(Orders::open(&disk::Disk::system(), dir, clock.clock()).unwrap());
-    Arc::new(Core {
+    let seal_keys = Arc::new(SealKeys::open(&host, dir).unwrap());
+    let catalogue = Arc::new(Catalogue::open(&host.disk, &dir.join("catalogue")).unwrap());
+    let orders = Arc::new(Orders::open(&host.disk, dir, clock.clock()).unwrap());
+    let core = Core {
+        host: host.clone(),
         network: NETWORK,
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
         issuer_index: 4,
@@ -146,18 +151,11 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         payer: PAYER,
         tickets_per_route: 3,
         replicas: 2,
-        clock: clock.clock(),
         access: Access::new(clock.clock(), catalogue.clone(), orders.clone()),
         catalogue,
-        store: Store::open(
-            &disk::Disk::system(),
-            &dir.join("store"),
-            u64::MAX,
-            OnDamage::Refuse,
-        )
-        .unwrap(),
+        store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
         origins: Origins::open(
-            &disk::Disk::system(),
+            &host,
             &dir.join("origins"),
             Allowed::default(),
             seal_keys.clone(),
@@ -165,7 +163,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         .unwrap(),
         seal_keys,
         handed_in: HandedIn::open(
-            &disk::Disk::system(),
+            &host.disk,
             dir,
             |_| true,
             || Ok::<_, DiskError>(BTreeSet::new()),
@@ -193,7 +191,8 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         issuer: Arc::new(issuer.unwrap()),
         metrics: Arc::default(),
         connections: Arc::default(),
-    })
+    };
+    Arc::new(core)
 }
 
 #[derive(Debug, Default)]

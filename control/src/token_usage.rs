@@ -67,7 +67,7 @@ struct SealedFile {
     tokens: Vec<Sealed>,
 }
 
-/// Of closed epochs; the ticket log's thread has it.
+/// Of closed epochs; the ticket log's task has it.
 #[derive(Debug)]
 pub(crate) struct TokenUsage {
     disk: Disk,

@@ -1,4 +1,4 @@
-//! Caps of tokens, through the ticket log's thread: over epochs, restarts and crashes.
+//! Caps of tokens, through the ticket log's task: over epochs, restarts and crashes.
 
 use super::*;
 use crate::issuer::{Grant, IssueError, Issuer};

@@ -124,7 +124,7 @@ async fn start(config: Config) -> Running {
 /// A registered node that beats once; drop it and it is gone.
 async fn node(join: &str, key: &SigningKey) -> (quinn::Connection, quinn::SendStream) {
     let server = issuer_key().verifying_key().to_bytes();
-    let endpoint = client_endpoint().unwrap();
+    let endpoint = client_endpoint(&host::Host::system()).unwrap();
     let connection = connect(&endpoint, join, server, protocol::ALPN_CONTROL, Some(key))
         .await
         .unwrap();

@@ -16,13 +16,15 @@ pub mod faults;
 mod file;
 mod lock;
 mod operations;
+mod pieces;
 mod run;
 mod step;
 
 pub use error::{DiskError, failed};
 pub use file::{DiskFile, Writer};
 pub use lock::{Lock, LockError};
-pub use run::run;
+pub use pieces::Pieces;
+pub use run::{InPlace, Panicked, in_place, run, try_run};
 
 use faults::Recorder;
 use operations::Operations;

@@ -4,6 +4,7 @@ use crate::guard::Guarded;
 use crate::metrics::Counter;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use host::{Listener, Stream};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -75,7 +75,7 @@ impl Drop for Open<'_> {
 /// Serves until told to stop; open responses then have [`Bounds::drain`] to end. Each request has the
 /// `ConnectInfo<SocketAddr>` of its connection's other end.
 pub async fn serve(
-    listener: TcpListener,
+    mut listener: Listener,
     app: Router,
     bounds: Bounds,
     connections: Arc<Connections>,
@@ -96,8 +96,6 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, remote)) => {
-                // Waiting to fill a packet only delays what somebody waits for.
-                let _ = stream.set_nodelay(true);
                 let (app, connections) = (app.clone(), Arc::clone(&connections));
                 let stop = stop.clone();
                 serving.spawn(async move {
@@ -120,7 +118,7 @@ pub async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     remote: SocketAddr,
     app: Router,
     bounds: Bounds,
@@ -180,6 +178,7 @@ mod tests {
     use super::*;
     use axum::routing::get;
     use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::mpsc;
     use tokio::task::JoinHandle;
 
@@ -204,7 +203,13 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let connections = Arc::new(Connections::default());
             let stop = CancellationToken::new();
-            let served = serve(listener, app, BOUNDS, connections.clone(), stop.clone());
+            let served = serve(
+                listener.into(),
+                app,
+                BOUNDS,
+                connections.clone(),
+                stop.clone(),
+            );
             Self {
                 address,
                 connections,

@@ -3,7 +3,7 @@
 use crate::store::receipt_log::LogError;
 use content::StoreError;
 use contracts::{ChainConfig, ChainError};
-use disk::Disk;
+use host::Host;
 use protocol::{NodeId, SigningKey};
 use std::io;
 use std::net::SocketAddr;
@@ -13,8 +13,8 @@ use transport::BindError;
 /// How a node runs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What is written durably goes through it.
-    pub disk: Disk,
+    /// The machine that it runs on.
+    pub host: Host,
     /// Where cache, journal and segments stand.
     pub data_dir: PathBuf,
     /// The node's key: its id and its TLS identity.

@@ -10,7 +10,6 @@
 //!
 //! Shutdown, in order: accept no more, end sessions, flush receipts, close.
 
-mod clock;
 mod config;
 mod rules;
 mod server;

@@ -68,7 +68,7 @@ impl Node {
         if config.public_address.is_none() && config.listen.ip().is_unspecified() {
             return Err(StartError::PublicAddress(config.listen));
         }
-        let lock = open::lock(&config.disk, &config.data_dir)?;
+        let lock = open::lock(&config.host.disk, &config.data_dir)?;
         let (window, interval) = (config.window, config.receipt_interval);
         if window < interval || window < SLICE_BYTES {
             return Err(StartError::Window { window, interval });
@@ -80,23 +80,24 @@ impl Node {
         }
         let network = chain.network_id();
         let endpoint = server_endpoint(
+            &config.host,
             config.listen,
             &config.key,
             &[ALPN_NODE],
             PeerAuth::Anonymous,
         )?;
-        let (disk, data_dir) = (config.disk.clone(), config.data_dir.clone());
+        let (host, data_dir) = (config.host.clone(), config.data_dir.clone());
         let (cache_bytes, agreed) = (config.cache_bytes, chain.agreed().clone());
-        let stores = move || Stores::open(&disk, &data_dir, cache_bytes, network, id, agreed);
+        let stores = move || Stores::open(&host, &data_dir, cache_bytes, network, id, agreed);
         let stores = disk::run(stores).await?;
         let public_address = match config.public_address {
             Some(address) => address,
             None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
         };
-        let control = ControlApi::new(&config.control)
+        let control = ControlApi::over(&config.host.http, &config.control)
             .map_err(|error| StartError::Control(error.to_string()))?;
         let me = Identity { network, node: id };
-        let issuers = Arc::new(Issuers::ask(chain.clone()).await?);
+        let issuers = Arc::new(Issuers::ask(chain.clone(), config.host.clock.clone()).await?);
         let (link, control_link) = ControlLink::new();
         let peers = Peers::new(endpoint.clone(), config.key.clone());
         let Stores {
@@ -122,6 +123,7 @@ impl Node {
             log: log.clone(),
             tally: tally.clone(),
             orders: Ordered {
+                clock: config.host.clock.clone(),
                 fills: fills.clone(),
                 standing: standing.clone(),
                 tickets: tickets.clone(),
@@ -129,6 +131,7 @@ impl Node {
         };
         let giver = Giver::new(
             me,
+            config.host.clock.clone(),
             issuers.clone(),
             fills.clone(),
             admission.clone(),
@@ -136,6 +139,7 @@ impl Node {
         );
         let door = Door {
             me,
+            clock: config.host.clock,
             terms: Terms {
                 window,
                 receipt_interval: interval,
@@ -258,12 +262,14 @@ impl Node {
         serving.shutdown().await;
         while tasks.join_next().await.is_some() {}
         endpoint.wait_idle().await;
+        let sealed = sealing.await.unwrap_or(Err(LogError::Stopped));
+        desk.door.receipts.log.close().await;
         drop(lock);
         tracing::info!(
             receipts = desk.door.receipts.taken.load(Ordering::Relaxed),
             "node stopped"
         );
-        sealing.await.unwrap_or(Err(LogError::Stopped))
+        sealed
     }
 }
 

@@ -79,7 +79,7 @@ impl Network {
     /// If a part doesn't come up; its log's last lines are in the error.
     pub async fn start(config: NetworkConfig, progress: &dyn Fn(&str)) -> Result<Self> {
         let tools = tokio::task::spawn_blocking(Toolchain::ensure).await??;
-        contracts::install_crypto_provider();
+        host::install_crypto_provider();
         let http = reqwest::Client::new();
         for dir in ["keys", "logs"] {
             let dir = config.dir.join(dir);

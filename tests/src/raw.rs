@@ -54,7 +54,7 @@ impl Raw {
     pub fn new(control: &str) -> Self {
         Self {
             key: fresh_key(),
-            endpoint: client_endpoint().expect("a socket"),
+            endpoint: client_endpoint(&host::Host::system()).expect("a socket"),
             control: ControlApi::new(control).expect("a URL"),
         }
     }

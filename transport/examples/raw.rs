@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn serve(bytes: usize) -> Result<(), Box<dyn std::error::Error>> {
     let key = SigningKey::from_bytes(&[7; 32]);
     let endpoint = server_endpoint(
+        &host::Host::system(),
         "127.0.0.1:0".parse()?,
         &key,
         &[ALPN_NODE],
@@ -52,7 +53,7 @@ async fn serve(bytes: usize) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn fetch(address: &str, key: protocol::NodeId) -> Result<(), Box<dyn std::error::Error>> {
-    let endpoint = client_endpoint()?;
+    let endpoint = client_endpoint(&host::Host::system())?;
     let began = Instant::now();
     let connection = connect(&endpoint, address, *key.as_bytes(), ALPN_NODE, None).await?;
     let (mut send, mut recv) = connection.open_bi().await?;

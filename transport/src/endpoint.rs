@@ -1,21 +1,18 @@
 //! Endpoints and connections: sockets, TLS and every transport setting.
 
 use crate::identity::{AnyKey, Expect, certified, provider};
+use host::Host;
 use protocol::{PublicKey, SigningKey};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{Endpoint, EndpointConfig, TokioRuntime, TransportConfig, VarInt};
 use rustls::client::AlwaysResolvesClientRawPublicKeys;
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::version::TLS13;
-use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// UDP socket buffers, both ways. The usual 208 KiB lose packets while a receiver verifies; the
-/// system may grant less than this.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// Flow control of one stream: 1 Gbit/s over 64 ms.
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 /// Flow control of a connection: two streams at full speed.
@@ -125,39 +122,20 @@ fn transport() -> TransportConfig {
     config
 }
 
-fn socket(address: SocketAddr) -> Result<UdpSocket, BindError> {
-    let open = || {
-        let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            // A dual-stack socket where the system allows one.
-            let _ = socket.set_only_v6(false);
-        }
-        // Best effort: the system caps both by its own limits.
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-        let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        Ok(UdpSocket::from(socket))
-    };
-    open().map_err(|source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => BindError::InUse(address),
-        _ => BindError::Io { address, source },
-    })
-}
-
 fn endpoint(
+    host: &Host,
     address: SocketAddr,
     server: Option<quinn::ServerConfig>,
 ) -> Result<Endpoint, BindError> {
-    let socket = socket(address)?;
-    Endpoint::new(
-        EndpointConfig::default(),
-        server,
-        socket,
-        Arc::new(TokioRuntime),
-    )
-    .map_err(|source| BindError::Io { address, source })
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(address),
+        _ => BindError::Io { address, source },
+    };
+    let socket = host.sockets.udp(address).map_err(failed)?;
+    let mut config = EndpointConfig::default();
+    config.rng_seed(Some(host.random.bytes()));
+    Endpoint::new_with_abstract_socket(config, server, socket, Arc::new(TokioRuntime))
+        .map_err(failed)
 }
 
 /// An endpoint that accepts connections for these application protocols under this key.
@@ -167,6 +145,7 @@ fn endpoint(
 /// # Errors
 /// If the address is taken or not ours.
 pub fn server_endpoint(
+    host: &Host,
     bind: SocketAddr,
     key: &SigningKey,
     alpns: &[&[u8]],
@@ -185,7 +164,7 @@ pub fn server_endpoint(
     let crypto = QuicServerConfig::try_from(tls).expect("AES-128-GCM is among the suites");
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     config.transport_config(server_transport());
-    endpoint(bind, Some(config))
+    endpoint(host, bind, Some(config))
 }
 
 /// An endpoint that only dials out, on any port, both IP versions where the system has them.
@@ -194,9 +173,9 @@ pub fn server_endpoint(
 ///
 /// # Errors
 /// If the system gives no socket.
-pub fn client_endpoint() -> Result<Endpoint, BindError> {
-    endpoint((Ipv6Addr::UNSPECIFIED, 0).into(), None)
-        .or_else(|_| endpoint((Ipv4Addr::UNSPECIFIED, 0).into(), None))
+pub fn client_endpoint(host: &Host) -> Result<Endpoint, BindError> {
+    endpoint(host, (Ipv6Addr::UNSPECIFIED, 0).into(), None)
+        .or_else(|_| endpoint(host, (Ipv4Addr::UNSPECIFIED, 0).into(), None))
 }
 
 /// Connects to the server with this key; with `identity`, proves ours where asked.

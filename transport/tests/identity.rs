@@ -18,7 +18,14 @@ fn public(seed: u8) -> [u8; 32] {
 #[tokio::test]
 async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = server_endpoint(bind, &key(1), &[ALPN_CONTROL], PeerAuth::Required).unwrap();
+    let server = server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key(1),
+        &[ALPN_CONTROL],
+        PeerAuth::Required,
+    )
+    .unwrap();
     let address = server.local_addr().unwrap().to_string();
     let serving = tokio::spawn(async move {
         let connection = server.accept().await.unwrap().await.unwrap();
@@ -32,7 +39,7 @@ async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
         connection.close(0u8.into(), b"");
         seen
     });
-    let client = client_endpoint().unwrap();
+    let client = client_endpoint(&host::Host::system()).unwrap();
     let connection = connect(&client, &address, public(1), ALPN_CONTROL, Some(&key(2)))
         .await
         .unwrap();
@@ -56,14 +63,21 @@ async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
 #[tokio::test]
 async fn another_key_or_protocol_is_refused() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = server_endpoint(bind, &key(1), &[ALPN_NODE], PeerAuth::Anonymous).unwrap();
+    let server = server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key(1),
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    )
+    .unwrap();
     let address = server.local_addr().unwrap().to_string();
     let serving = tokio::spawn(async move {
         while let Some(incoming) = server.accept().await {
             let _ = incoming.await;
         }
     });
-    let client = client_endpoint().unwrap();
+    let client = client_endpoint(&host::Host::system()).unwrap();
     for (key, alpn) in [(public(3), ALPN_NODE), (public(1), ALPN_CONTROL)] {
         let refused = connect(&client, &address, key, alpn, None).await;
         assert!(
@@ -82,8 +96,22 @@ async fn another_key_or_protocol_is_refused() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let first = server_endpoint(bind, &key(1), &[ALPN_NODE], PeerAuth::Anonymous).unwrap();
+    let first = server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key(1),
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    )
+    .unwrap();
     let taken = first.local_addr().unwrap();
-    let error = server_endpoint(taken, &key(1), &[ALPN_NODE], PeerAuth::Anonymous).unwrap_err();
+    let error = server_endpoint(
+        &host::Host::system(),
+        taken,
+        &key(1),
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("is in use"), "{error}");
 }

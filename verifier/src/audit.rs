@@ -253,7 +253,7 @@ async fn judge_by(
         None => Before::default(),
     };
     let told = Arc::clone(progress);
-    let examined = tokio::task::spawn_blocking(move || {
+    let examined = disk::try_run(move || {
         let had = match (&files, refused) {
             (Some(files), _) => Had::Files(files),
             (None, Some(why)) => Had::Refused(why),
@@ -283,8 +283,7 @@ async fn trees_before(
     };
     let open = async |files: &Arc<EvidenceFiles>, names| {
         let (facts, files) = (Arc::clone(facts), Arc::clone(files));
-        let opened =
-            tokio::task::spawn_blocking(move || opening::open_before(&facts, &files, names));
+        let opened = disk::try_run(move || opening::open_before(&facts, &files, names));
         let opened = opened.await;
         opened.unwrap_or_else(|error| Err(Fault::Unread(error.to_string())))
     };

@@ -1,7 +1,7 @@
 //! What a verifier needs to know. Where it comes from (file, environment, flags) is the CLI's business.
 
 use contracts::{Address, PrivateKeySigner};
-use disk::Disk;
+use host::Host;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Configuration of a verifier.
 #[derive(Clone)]
 pub struct Config {
-    /// What is written durably goes through it.
-    pub disk: Disk,
+    /// The machine that it runs on.
+    pub host: Host,
     /// URL of an EVM node's JSON-RPC, http or https.
     pub rpc: String,
     /// The settlement contract.

@@ -4,9 +4,10 @@
 //! its segment is judged record by record.
 
 use crate::chain::EpochFacts;
-use crate::http::{client, get_bounded};
+use crate::http::{Asker, get_bounded};
 use crate::judge::{segment_bytes_max, tickets_by_node};
 use futures::{StreamExt, stream};
+use host::Host;
 use protocol::{
     ALPN_NODE, Code, Epoch, FetchReply, LOG_HEADER_BYTES, NodeId, NodeInfo, RECORDS_MAX, Request,
     TICKET_BYTES, TicketLog,
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
-use transport::{ConnectError, StreamError, read_frame, write_frame};
+use transport::{BindError, ConnectError, StreamError, client_endpoint, read_frame, write_frame};
 
 /// Segments that are fetched at a time.
 const SEGMENTS_AT_ONCE: usize = 16;
@@ -89,14 +90,19 @@ pub(crate) struct Segments {
 
 /// Asks control planes and nodes.
 pub(crate) struct Gatherer {
-    http: reqwest::Client,
+    http: Asker,
     quic: quinn::Endpoint,
     controls: Vec<String>,
 }
 
 impl Gatherer {
-    pub(crate) fn new(quic: quinn::Endpoint, controls: Vec<String>) -> reqwest::Result<Self> {
-        let http = client(CONTROL_TIMEOUT)?;
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If the system gives no socket.
+    pub(crate) fn new(host: &Host, controls: Vec<String>) -> Result<Self, BindError> {
+        let http = Asker::new(&host.http, CONTROL_TIMEOUT);
+        let quic = client_endpoint(host)?;
         let controls = controls
             .into_iter()
             .map(|url| url.trim_end_matches('/').to_owned())
@@ -156,7 +162,7 @@ impl Gatherer {
             let root = log.root().map_err(|error| error.to_string())?;
             Ok::<_, String>((log, root.hash()))
         };
-        let read = tokio::task::spawn_blocking(read).await;
+        let read = disk::try_run(read).await;
         let (log, root) = read.map_err(|error| error.to_string())??;
         if (log.network(), log.epoch()) != (facts.network, facts.epoch) {
             return Err("its log is of another network or epoch".to_owned());

@@ -1,24 +1,37 @@
 //! HTTP as a client: bounded answers, bounded waits.
 
+use host::{Http, HttpError, piece, successful};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
+use tokio::time::timeout;
 
-/// Redirects and connections are over after this; reading has its own bound.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that doesn't begin to answer within this is gone.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server that says nothing for so long is gone.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Asks others; gives up on silent ones, and on any answer that isn't there after a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    http: Http,
+    timeout: Duration,
+}
 
-/// A client that gives up on silent servers, and on any answer that isn't there after `timeout`.
-pub(crate) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    contracts::install_crypto_provider();
-    reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .timeout(timeout)
-        .build()
+impl Asker {
+    pub(crate) fn new(http: &Http, timeout: Duration) -> Self {
+        Self {
+            http: http.clone(),
+            timeout,
+        }
+    }
+
+    async fn get(&self, url: &str) -> Result<reqwest::Response, HttpError> {
+        let request = self.http.get(url).timeout(self.timeout);
+        match timeout(ANSWER_TIMEOUT, self.http.send(request)).await {
+            Ok(answer) => successful(answer?),
+            Err(_) => Err(HttpError::TimedOut),
+        }
+    }
 }
 
 /// The body at a URL; `None` if it has more than `limit` bytes. Cancel safe.
@@ -26,16 +39,16 @@ pub(crate) fn client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
 /// # Errors
 /// If there is no answer, or one that isn't a success.
 pub(crate) async fn get_bounded(
-    client: &reqwest::Client,
+    asker: &Asker,
     url: &str,
     limit: u64,
-) -> reqwest::Result<Option<Vec<u8>>> {
-    let mut answer = client.get(url).send().await?.error_for_status()?;
+) -> Result<Option<Vec<u8>>, HttpError> {
+    let mut answer = asker.get(url).await?;
     if answer.content_length().is_some_and(|length| length > limit) {
         return Ok(None);
     }
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
+    while let Some(chunk) = piece(&mut answer).await? {
         if (body.len() + chunk.len()) as u64 > limit {
             return Ok(None);
         }
@@ -49,7 +62,7 @@ pub(crate) async fn get_bounded(
 pub(crate) enum DownloadError {
     /// No answer, or one that isn't a success.
     #[error(transparent)]
-    Http(#[from] reqwest::Error),
+    Http(#[from] HttpError),
     /// It can't be written.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -61,16 +74,16 @@ pub(crate) enum DownloadError {
 /// # Errors
 /// If there is no answer, or it can't be written.
 pub(crate) async fn download(
-    client: &reqwest::Client,
+    asker: &Asker,
     url: &str,
     limit: u64,
     path: &Path,
     each: &mut (dyn FnMut(&[u8]) + Send),
 ) -> Result<Option<u64>, DownloadError> {
-    let mut answer = client.get(url).send().await?.error_for_status()?;
+    let mut answer = asker.get(url).await?;
     let mut out = File::create(path)?;
     let mut size = 0;
-    while let Some(chunk) = answer.chunk().await? {
+    while let Some(chunk) = piece(&mut answer).await? {
         size += chunk.len() as u64;
         if size > limit {
             return Ok(None);

@@ -8,14 +8,18 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use disk::Pieces;
+use futures::stream;
+use host::Listener;
 use listener::Bounds;
 use protocol::Epoch;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
+
+/// Bytes of a file that are read at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The status as the service writes and HTTP reads it.
 #[derive(Clone, Default)]
@@ -52,7 +56,7 @@ const BOUNDS: Bounds = Bounds {
 
 /// Serves until shutdown; answers under way have a moment to end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     store: EvidenceStore,
     status: SharedStatus,
     shutdown: CancellationToken,
@@ -82,22 +86,21 @@ async fn evidence(
     let Some(path) = served.store.path(epoch, &file) else {
         return not_found();
     };
-    let open = async {
-        let file = tokio::fs::File::open(path).await?;
-        let length = file.metadata().await?.len();
-        io::Result::Ok((file, length))
-    };
-    match open.await {
-        Ok((open, length)) => {
+    match Pieces::open(&path, PIECE_BYTES).await {
+        Ok(pieces) => {
             let media_type = match file.ends_with(".json") {
                 true => "application/json",
                 false => "application/octet-stream",
             };
             let headers = [
                 (header::CONTENT_TYPE, media_type.to_owned()),
-                (header::CONTENT_LENGTH, length.to_string()),
+                (header::CONTENT_LENGTH, pieces.length().to_string()),
             ];
-            (headers, Body::from_stream(ReaderStream::new(open))).into_response()
+            let next = async |mut pieces: Pieces| {
+                let piece = pieces.next().await?;
+                io::Result::Ok(piece.map(|piece| (piece, pieces)))
+            };
+            (headers, Body::from_stream(stream::try_unfold(pieces, next))).into_response()
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => not_found(),
         Err(error) => {
@@ -120,7 +123,8 @@ mod tests {
         std::fs::write(directory.path().join("secret"), "secret").unwrap();
         std::fs::write(directory.path().join("evidence/5.txt"), "secret").unwrap();
         let hash = store.write(&World::honest(3, 9).evidence()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let any = ([127, 0, 0, 1], 0).into();
+        let listener = host::Sockets::system().listen(any).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let token = CancellationToken::new();
         let status = SharedStatus::default();
@@ -143,8 +147,13 @@ mod tests {
     #[tokio::test]
     async fn nothing_but_evidence_and_status_is_served() {
         let (_directory, base, _, token) = served().await;
-        let client = crate::http::client(std::time::Duration::from_secs(5)).unwrap();
-        let get = async |path: &str| client.get(format!("{base}{path}")).send().await.unwrap();
+        let client = host::Http::system();
+        let get = async |path: &str| {
+            client
+                .send(client.get(format!("{base}{path}")))
+                .await
+                .unwrap()
+        };
         assert_eq!(get("/healthz").await.status(), 200);
         let status: serde_json::Value =
             serde_json::from_slice(&get("/v1/status").await.bytes().await.unwrap()).unwrap();

@@ -32,7 +32,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -69,9 +68,6 @@ pub enum RunError {
     /// No QUIC socket.
     #[error(transparent)]
     Quic(#[from] transport::BindError),
-    /// No HTTP client.
-    #[error("the HTTP client can't start: {0}")]
-    Http(#[from] reqwest::Error),
     /// The chain isn't what the configuration says.
     #[error(transparent)]
     Chain(Box<ChainError>),
@@ -92,18 +88,22 @@ struct Prepared {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let data_dir = &config.data_dir;
     // One verifier for each data directory.
-    let _lock = config.disk.lock(data_dir).map_err(|error| match error {
-        LockError::InUse(path) => RunError::InUse(path),
-        LockError::Disk(error) => RunError::DataDir {
-            path: error.path,
-            source: error.source,
-        },
-    })?;
-    let store = EvidenceStore::open(&config.disk, data_dir.join("evidence"))?;
+    let _lock = config
+        .host
+        .disk
+        .lock(data_dir)
+        .map_err(|error| match error {
+            LockError::InUse(path) => RunError::InUse(path),
+            LockError::Disk(error) => RunError::DataDir {
+                path: error.path,
+                source: error.source,
+            },
+        })?;
+    let store = EvidenceStore::open(&config.host.disk, data_dir.join("evidence"))?;
     let address = config.listen;
     let listen = |source| RunError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(listen)?;
-    let gatherer = Gatherer::new(transport::client_endpoint()?, config.controls.clone())?;
+    let listener = config.host.sockets.listen(address).map_err(listen)?;
+    let gatherer = Gatherer::new(&config.host, config.controls.clone())?;
     let status = SharedStatus::default();
     // Also ends the server if this function fails or is dropped.
     let stop_serving = shutdown.child_token();
@@ -154,7 +154,9 @@ async fn connect(
     status: &SharedStatus,
     shutdown: &CancellationToken,
 ) -> Result<Option<Chain>, RunError> {
-    let mut chain = ChainConfig::new(&config.rpc, config.settlement).with_key(config.key.clone());
+    let mut chain = ChainConfig::new(&config.rpc, config.settlement)
+        .over(&config.host.http)
+        .with_key(config.key.clone());
     chain.chain_id = config.chain_id;
     let mut backoff = Backoff::new(config.poll_interval);
     loop {
@@ -305,10 +307,9 @@ impl Service {
         let deadline = self.segment_deadline(epoch).await?;
         let segments = self.gatherer.segments(&facts, &logs, deadline).await;
         let (store, judged) = (self.store.clone(), facts.clone());
-        let (roots, evidence, nodes) = tokio::task::spawn_blocking(move || {
-            judge_and_write(&store, &judged, logs, segments, previous)
-        })
-        .await??;
+        let (roots, evidence, nodes) =
+            disk::try_run(move || judge_and_write(&store, &judged, logs, segments, previous))
+                .await??;
         info!(epoch, nodes = %roots.nodes.hash(), %evidence, "judged");
         self.status.update(|status| {
             (status.judged_epoch, status.nodes) = (Some(epoch), nodes);
@@ -338,7 +339,7 @@ impl Service {
         let faults = match read {
             Ok((evidence, hash)) => {
                 let facts = facts.clone();
-                let checked = tokio::task::spawn_blocking(move || check(&facts, &evidence)).await?;
+                let checked = disk::try_run(move || check(&facts, &evidence)).await?;
                 match checked.judgement {
                     Some(judgement) if checked.faults.is_empty() => {
                         self.status.update(|status| {

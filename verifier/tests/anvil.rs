@@ -173,7 +173,13 @@ async fn control(log: Vec<u8>, nodes: Vec<NodeInfo>) -> String {
 fn node(file: Vec<u8>) -> NodeInfo {
     let bind = "127.0.0.1:0".parse().unwrap();
     let key = key(0);
-    let endpoint = transport::server_endpoint(bind, &key, &[ALPN_NODE], PeerAuth::Anonymous);
+    let endpoint = transport::server_endpoint(
+        &host::Host::system(),
+        bind,
+        &key,
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    );
     let endpoint = endpoint.unwrap();
     let address = endpoint.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -219,7 +225,7 @@ impl Running {
         drop(port);
         let (chain_id, settlement) = chain.network();
         let config = Config {
-            disk: disk::Disk::system(),
+            host: host::Host::system(),
             rpc: anvil.url().to_owned(),
             settlement,
             chain_id: Some(chain_id),
@@ -294,7 +300,7 @@ async fn audited(chain: &Chain, source: &EvidenceSource, epoch: Epoch) -> AuditR
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_a_restart_and_audits() {
-    contracts::install_crypto_provider();
+    host::install_crypto_provider();
     let anvil = Anvil::start(&[]).expect("anvil starts");
     let chain = network(&anvil).await;
     let genesis = chain.timeline().genesis();

@@ -10,7 +10,6 @@ use protocol::Address;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds to the genesis, for admitting verifiers at once.
 const GENESIS_IN: u64 = 3600;
@@ -91,10 +90,7 @@ pub(super) async fn deploy(args: DeployArgs) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let rpc = require(&settings.rpc, "rpc", "an Ethereum node's URL")?;
     let key = account(settings.eth_key_file.as_deref())?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock is wrong")?
-        .as_secs();
+    let now = host::Clock::system().now_ms() / 1000;
     let units = |given: Option<Units>, default| given.map_or(default, |Units(units)| units);
     let parameters = Parameters {
         epoch_length: settings.epoch_length.unwrap_or(3600),

@@ -7,7 +7,6 @@ use control::{AdminToken, Role, TokenFile};
 use protocol::Address;
 use serde::Serialize;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Tokens of the admin API. They are kept in the data folder as hashes; a control plane that runs takes every
 /// change at once.
@@ -63,7 +62,7 @@ impl Place {
             let shown = dir.display();
             format!("there is no folder {shown}: run `quittance control init` first")
         })?;
-        Ok(TokenFile::of(&disk::Disk::system(), &there))
+        Ok(TokenFile::of(&host::Host::system(), &there))
     }
 }
 
@@ -103,7 +102,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
             account,
             place,
         } => {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+            let now = host::Clock::system().now_ms();
             let token = place.file()?.add(&name, role, account, now)?;
             let added = Added {
                 name,

@@ -9,23 +9,24 @@ use super::files::media_type;
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use content::write_outboard;
+use host::{Http, HttpError, Random, piece};
 use protocol::{
     ContentHash, Entry, Manifest, OriginSeal, OriginSource, OriginValidator, SealKey, SealNonce,
 };
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED, RANGE,
 };
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use seal::FileSeal;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest silence.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// An origin begins to answer within this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts in a row of which nothing came.
 const ATTEMPTS_MAX: u32 = 8;
 /// Before the second of these; doubled for each further one.
@@ -119,7 +120,7 @@ pub(super) fn name_of(url: &Url) -> Result<String> {
 /// Reads a file once, sealed if there is a key.
 pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
     let name = name_of(url)?;
-    let http = client()?;
+    let http = Http::system();
     let shown = shown(url);
     let first = ask(&http, url, 0..1)
         .await
@@ -138,10 +139,7 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
         .map(str::to_owned);
     let mut seal = None;
     if let Some(key) = key {
-        let mut nonce = [0; SealNonce::BYTES];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| anyhow!("the system gives no random bytes: {error}"))?;
-        let nonce = SealNonce(nonce);
+        let nonce = SealNonce(Random::system().bytes());
         seal = Some((
             OriginSeal {
                 key: key.id(),
@@ -195,32 +193,22 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
     })
 }
 
-fn client() -> Result<Client> {
-    let builder = || {
-        Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-    };
-    // Systems without trusted roots can still speak plain HTTP.
-    let client = builder()
-        .build()
-        .or_else(|_| builder().tls_certs_only([]).build());
-    client.context("cannot speak HTTP")
-}
-
 /// Without the query, in which secrets stand.
 fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-async fn ask(http: &Client, url: &Url, range: std::ops::Range<u64>) -> reqwest::Result<Response> {
+async fn ask(http: &Http, url: &Url, range: std::ops::Range<u64>) -> Result<Response, HttpError> {
     let range = format!("bytes={}-{}", range.start, range.end - 1);
     let request = http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
-    request.header(RANGE, range).send().await
+    let sent = http.send(request.header(RANGE, range));
+    timeout(ANSWER_TIMEOUT, sent)
+        .await
+        .unwrap_or(Err(HttpError::TimedOut))
 }
 
 /// All of a file, in order.
-async fn stream(http: &Client, url: &Url, said: &Said, pieces: mpsc::Sender<Bytes>) -> Result<()> {
+async fn stream(http: &Http, url: &Url, said: &Said, pieces: mpsc::Sender<Bytes>) -> Result<()> {
     let template = "reading {bar:30} {bytes} of {total_bytes}  {binary_bytes_per_sec}";
     let bar = progress_bar(said.size, template);
     let (mut at, mut attempts) = (0, 0);
@@ -247,12 +235,12 @@ async fn stream(http: &Client, url: &Url, said: &Said, pieces: mpsc::Sender<Byte
 
 enum Broken {
     /// Asking again may help.
-    Off(reqwest::Error),
+    Off(HttpError),
     For(anyhow::Error),
 }
 
 async fn part(
-    http: &Client,
+    http: &Http,
     url: &Url,
     said: &Said,
     at: &mut u64,
@@ -260,10 +248,9 @@ async fn part(
     bar: &indicatif::ProgressBar,
 ) -> Result<(), Broken> {
     let mut response = ask(http, url, *at..said.size).await.map_err(Broken::Off)?;
-    let response = match response.error_for_status_ref() {
-        Err(error) if response.status().is_server_error() => return Err(Broken::Off(error)),
-        _ => &mut response,
-    };
+    if response.status().is_server_error() {
+        return Err(Broken::Off(HttpError::Status(response.status())));
+    }
     let same = response.status() == StatusCode::PARTIAL_CONTENT
         && Said::of(response.headers()).as_ref() == Some(said);
     if !same {
@@ -273,7 +260,7 @@ async fn part(
         );
         return Err(Broken::For(anyhow!(error)));
     }
-    while let Some(piece) = response.chunk().await.map_err(Broken::Off)? {
+    while let Some(piece) = piece(&mut response).await.map_err(Broken::Off)? {
         let left = said.size - *at;
         let piece = piece.slice(..piece.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
         *at += piece.len() as u64;

@@ -82,7 +82,7 @@ async fn next(
         };
         match piece
             .map_err(silent)?
-            .map_err(|error| api.unreachable(&error))?
+            .map_err(|error| api.unreachable(api.url(), error.into()))?
         {
             Some(piece) => read.extend_from_slice(&piece),
             None => return Ok(None),

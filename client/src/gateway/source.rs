@@ -353,16 +353,16 @@ impl Shared {
             text.extend_from_slice(&piece);
         }
         // A long one takes some milliseconds.
-        let read = tokio::task::spawn_blocking(move || {
+        let read = move || {
             let Ok(text) = String::from_utf8(text) else {
                 return;
             };
             let Collection { id, manifest } = &wanted.collection;
             self.orders.learn(*id, manifest, wanted.file, kind, &text);
             self.metrics.playlists.add(1);
-        });
-        if read.await.is_err() {
-            tracing::warn!("a playlist could not be read");
+        };
+        if let Err(error) = disk::try_run(read).await {
+            tracing::warn!(%error, "a playlist could not be read");
         }
     }
 }

@@ -106,7 +106,14 @@ impl Node {
     fn start(key: u8, store: Store, issuer: IssuerKey, behaviour: Behaviour) -> Arc<Self> {
         let key = SigningKey::from_bytes(&[key; 32]);
         let bind = "127.0.0.1:0".parse().unwrap();
-        let endpoint = server_endpoint(bind, &key, &[ALPN_NODE], PeerAuth::Anonymous).unwrap();
+        let endpoint = server_endpoint(
+            &host::Host::system(),
+            bind,
+            &key,
+            &[ALPN_NODE],
+            PeerAuth::Anonymous,
+        )
+        .unwrap();
         let node = Arc::new(Self {
             id: key.verifying_key().to_bytes().into(),
             address: endpoint.local_addr().unwrap().to_string(),

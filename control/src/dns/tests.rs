@@ -10,7 +10,8 @@ use hickory_proto::rr::{RData, RecordType};
 use proptest::prelude::*;
 use protocol::{CollectionId, Heartbeat, NodeId};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use url::Host;
 
 /// Collection `film` on two networks' nodes, `a.b.c`, which has no node, and what is between.
@@ -482,8 +483,9 @@ fn settings_that_cannot_be_are_refused() {
     }
 }
 
-#[test]
-fn nodes_are_those_the_decision_names() {
+// The issuer of the core needs a runtime.
+#[tokio::test]
+async fn nodes_are_those_the_decision_names() {
     let dir = tempfile::tempdir().unwrap();
     let core = testing::core(dir.path(), &testing::TestClock::at(1_005_000));
     let now = Instant::now();

@@ -43,8 +43,8 @@ async fn known_size(core: &Core, caller: &Caller, hash: ContentHash) -> Option<u
 
 async fn size_of(store: &Store, hash: ContentHash) -> Option<u64> {
     let store = store.clone();
-    let found = tokio::task::spawn_blocking(move || store.get(&hash)).await;
-    Some(found.ok()??.size())
+    let found = disk::run(move || store.get(&hash)).await;
+    Some(found?.size())
 }
 
 /// `PUT /v1/blobs/{hash}`: 201 when it is durable, 200 if the caller had handed it in already. What is here
@@ -104,11 +104,11 @@ async fn verify(expected: ContentHash, mut body: BodyDataStream) -> Result<(), R
         if part.is_empty() {
             break;
         }
-        let hashing = tokio::task::spawn_blocking(move || {
+        let hashing = disk::run(move || {
             hasher.update(&part);
             hasher
         });
-        hasher = hashing.await.map_err(|_| Refusal::internal())?;
+        hasher = hashing.await;
     }
     let actual = ContentHash::from(*hasher.finalize().as_bytes());
     match actual == expected {

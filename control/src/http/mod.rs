@@ -40,12 +40,12 @@ use access::{Route, Who, router};
 pub(crate) use admin::{AdminConfig, admin};
 use axum::Router;
 use axum::http::Method;
+use host::Listener;
 use ipnet::IpNet;
 use listener::{Bounds, Connections};
 use state::Web;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// What connections may take. A head has room for a viewer's token.
@@ -111,7 +111,7 @@ pub(crate) fn public(core: Arc<Core>, trusted_proxies: Vec<IpNet>) -> Router {
 
 /// Serves until told to stop; open requests then have a moment to end.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     app: Router,
     connections: Arc<Connections>,
     stop: CancellationToken,

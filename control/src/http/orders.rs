@@ -60,8 +60,7 @@ pub(super) async fn give(
         check_order(&web, &caller, &mut request).await?;
     }
     let given = move || web.core.give(&request, caller.account);
-    let given = tokio::task::spawn_blocking(given).await;
-    let status = given.map_err(|_| Refusal::internal())?;
+    let status = disk::run(given).await;
     let status = status.map_err(|error| refusal(&error))?;
     Ok((StatusCode::CREATED, Json(status)))
 }
@@ -143,7 +142,7 @@ pub(super) async fn unpublish(
     Path(name): Path<String>,
 ) -> Result<Json<Vec<OrderSummary>>, Refusal> {
     let core = web.core;
-    let done = tokio::task::spawn_blocking(move || {
+    let done = disk::run(move || {
         // By its name: an id may stand under several.
         let named = core.catalogue.find(&name).filter(|one| one.name == name);
         let Some(named) = named else {
@@ -169,6 +168,5 @@ pub(super) async fn unpublish(
         core.purge_gone(&gone, caller.account)
             .map_err(|error| refusal(&error))
     });
-    let orders = done.await.unwrap_or_else(|_| Err(Refusal::internal()));
-    Ok(Json(orders?))
+    done.await.map(Json)
 }

@@ -26,8 +26,7 @@ pub(super) async fn check_ticket(
         return Ok(());
     }
     let issuer = web.core.issuer.clone();
-    let found = tokio::task::spawn_blocking(move || issuer.ticket(ticket)).await;
-    let found = found.map_err(|_| Refusal::internal())?;
+    let found = disk::run(move || issuer.ticket(ticket)).await;
     let found = found.map_err(|error| {
         tracing::error!(%error, "cannot read a ticket");
         Refusal::internal()
@@ -46,8 +45,7 @@ pub(super) async fn keep(
     hash: ContentHash,
 ) -> Result<(), Refusal> {
     let core = core.clone();
-    let kept = tokio::task::spawn_blocking(move || core.handed_in.keep(account, [hash])).await;
-    let kept = kept.map_err(|_| Refusal::internal())?;
+    let kept = disk::run(move || core.handed_in.keep(account, [hash])).await;
     kept.map_err(|error| unkept(&error))
 }
 

@@ -23,7 +23,6 @@ use protocol::{
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::runtime::Handle;
 
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
 const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
@@ -41,18 +40,16 @@ pub(super) async fn ticket_reason(
         .map_err(|error: protocol::TicketIdError| Refusal::bad_request(error.to_string()))?;
     check_ticket(&web, &caller, ticket).await?;
     let issuer = web.core.issuer.clone();
-    let found = tokio::task::spawn_blocking(move || issuer.reason(ticket)).await;
-    match found {
-        Ok(Ok(Some(reason))) => Ok(Json(reason)),
-        Ok(Ok(None)) => {
+    match disk::run(move || issuer.reason(ticket)).await {
+        Ok(Some(reason)) => Ok(Json(reason)),
+        Ok(None) => {
             let error = format!("no reason of ticket {ticket} is kept here");
             Err(Refusal::not_found(error))
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             tracing::error!(%error, "cannot read the reasons of tickets");
             Err(Refusal::internal())
         }
-        Err(_) => Err(Refusal::internal()),
     }
 }
 
@@ -84,12 +81,12 @@ pub(super) async fn seal_key(
     // Of a name that is published its payer decides.
     let account = caller.account.filter(|_| current.is_none());
     let core = web.core.clone();
-    let made = tokio::task::spawn_blocking(move || {
+    let made = disk::run(move || {
         let used = |id: &_| core.catalogue.is_sealed_by(id);
         core.seal_keys
-            .for_name(&name, account, fresh, used, (core.clock)())
+            .for_name(&name, account, fresh, used, core.host.clock.now_ms())
     });
-    match made.await.map_err(|_| Refusal::internal())? {
+    match made.await {
         Ok(key) => Ok(([(CACHE_CONTROL, "no-store")], Json(key))),
         Err(SealKeysError::Another) => Err(not_yours(&yours)),
         Err(SealKeysError::Name) => Err(Refusal::bad_request(PublishError::Name.to_string())),
@@ -127,23 +124,33 @@ pub(super) async fn collection(
         }
         body.extend_from_slice(&bytes);
     }
+    let core = web.core.clone();
+    let (caller, checked) = disk::run(move || {
+        let checked = check(&core, &caller, &body);
+        (caller, checked)
+    })
+    .await;
+    let wanted = checked?;
+    // Nobody could be served before it has: the publisher is the one to know.
+    let has = web.core.check_payer(wanted.payer).await;
+    has.map_err(|error| Refusal::payer(&error))?;
     let (core, publishing) = (web.core.clone(), web.publishing.clone());
-    let published =
-        tokio::task::spawn_blocking(move || publish(&core, &publishing.naming, &caller, &body))
-            .await;
-    let collection = published.unwrap_or_else(|_| Err(Refusal::internal()))?;
+    let published = disk::run(move || publish(&core, &publishing.naming, &caller, wanted));
+    let collection = published.await?;
     web.core.metrics.publications.add(1);
     web.core.replicate(&collection);
     Ok((StatusCode::CREATED, Json(collection.summary())))
 }
 
-/// Checks and publishes. Blocking, on a thread of the runtime.
-fn publish(
-    core: &Core,
-    naming: &Mutex<()>,
-    caller: &Caller,
-    body: &[u8],
-) -> Result<Arc<Collection>, Refusal> {
+/// What is to be published, and at whose cost.
+struct Wanted {
+    request: PublishRequest,
+    manifest: Manifest,
+    payer: Address,
+}
+
+/// Whether a caller may ask for what it asks for. Blocking.
+fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
     let request: PublishRequest = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
@@ -159,10 +166,25 @@ fn publish(
         let error = format!("token {:?} can't have account {payer} pay", &*caller.name);
         return Err(Refusal::new(StatusCode::FORBIDDEN, error));
     }
-    // Nobody could be served before it has: the publisher is the one to know.
-    Handle::current()
-        .block_on(core.check_payer(payer))
-        .map_err(|error| Refusal::payer(&error))?;
+    Ok(Wanted {
+        request,
+        manifest,
+        payer,
+    })
+}
+
+/// Publishes what was checked. Blocking.
+fn publish(
+    core: &Core,
+    naming: &Mutex<()>,
+    caller: &Caller,
+    wanted: Wanted,
+) -> Result<Arc<Collection>, Refusal> {
+    let Wanted {
+        request,
+        manifest,
+        payer,
+    } = wanted;
     let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
     let current = core.catalogue.find(&request.name);
     if let Some(current) = &current
@@ -190,7 +212,7 @@ fn publish(
             payer,
             request.policy,
             request.kind,
-            (core.clock)(),
+            core.host.clock.now_ms(),
         )
         .map_err(|error| match &error {
             PublishError::Name => Refusal::bad_request(error.to_string()),
@@ -222,7 +244,7 @@ pub(super) async fn policy(
     let Json(policy) = policy.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
     check_policy(&web.core, &policy)?;
     let core = web.core;
-    let set = tokio::task::spawn_blocking(move || {
+    let set = disk::run(move || {
         let naming = &web.publishing.naming;
         let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
         let current = core.catalogue.find(&name);
@@ -237,7 +259,7 @@ pub(super) async fn policy(
         tracing::info!(name, policy = ?set.policy, "a policy is set");
         Ok(Json(set.summary()))
     });
-    set.await.unwrap_or_else(|_| Err(Refusal::internal()))
+    set.await
 }
 
 /// One package of a format at most.

@@ -20,8 +20,8 @@ use protocol::{
 use serde::Deserialize;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Most nodes that one request may exclude.
 const EXCLUDE_MAX: usize = 256;
@@ -87,7 +87,11 @@ pub(super) async fn route(
         }
         Err(error) => {
             core.metrics.routes_refused.add(1);
-            Err(refusal(&error, &core.agreed.timeline(), (core.clock)()))
+            Err(refusal(
+                &error,
+                &core.agreed.timeline(),
+                core.host.clock.now_ms(),
+            ))
         }
     }
 }
@@ -113,8 +117,8 @@ pub(super) async fn explain(
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
     let explained = core.explain(&asked.collection, from);
-    let explained =
-        explained.map_err(|error| refusal(&error, &core.agreed.timeline(), (core.clock)()))?;
+    let explained = explained
+        .map_err(|error| refusal(&error, &core.agreed.timeline(), core.host.clock.now_ms()))?;
     Ok(Json(explained))
 }
 
@@ -132,15 +136,11 @@ pub(super) async fn manifest(
         let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
         return Err(Refusal::not_found(error.to_string()));
     };
-    let read = tokio::task::spawn_blocking(move || catalogue.manifest_bytes(&collection.id)).await;
-    let bytes = match read {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "cannot read a manifest");
-            return Err(Refusal::internal());
-        }
-        Err(_) => return Err(Refusal::internal()),
-    };
+    let read = disk::run(move || catalogue.manifest_bytes(&collection.id)).await;
+    let bytes = read.map_err(|error| {
+        tracing::error!(%error, "cannot read a manifest");
+        Refusal::internal()
+    })?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
 
@@ -151,21 +151,15 @@ pub(super) async fn versions(
 ) -> Result<Json<Vec<Version>>, Refusal> {
     let core = web.core;
     let shown: String = wanted.chars().take(80).collect();
-    let found = tokio::task::spawn_blocking(move || {
+    let found = disk::run(move || {
         let collection = core.catalogue.find(&wanted)?;
         let mut versions = core.catalogue.versions(&collection.name);
         let current = versions.last_mut()?;
         current.origin = origin_of(&core, &current.summary);
         Some(versions)
     });
-    match found.await {
-        Ok(Some(versions)) => Ok(Json(versions)),
-        Ok(None) => {
-            let error = RouteError::UnknownCollection(shown);
-            Err(Refusal::not_found(error.to_string()))
-        }
-        Err(_) => Err(Refusal::internal()),
-    }
+    let unknown = || Refusal::not_found(RouteError::UnknownCollection(shown).to_string());
+    found.await.map(Json).ok_or_else(unknown)
 }
 
 /// Where the one file of a collection stays, if it isn't here. Blocking.
@@ -193,7 +187,7 @@ pub(super) async fn tickets(
     let Path(epoch) =
         epoch.map_err(|_| Refusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
     let Some(seal) = core.issuer.seal(epoch) else {
-        let left = seconds_until(core.agreed.timeline().end(epoch), (core.clock)());
+        let left = seconds_until(core.agreed.timeline().end(epoch), core.host.clock.now_ms());
         let error = match left {
             0 => format!("epoch {epoch} is over, and its log is about to be closed"),
             _ => format!("epoch {epoch} is not over; its log can still grow"),
@@ -203,16 +197,14 @@ pub(super) async fn tickets(
     let length = LOG_HEADER_BYTES as u64 + u64::from(seal.count) * TICKET_BYTES as u64;
     let header = core.issuer.head(epoch).public_header(seal.count);
     let issuer = core.issuer.clone();
-    let log = match tokio::task::spawn_blocking(move || issuer.read(epoch)).await {
-        Ok(Ok(log)) => log,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "cannot read a ticket log");
-            return Err(Refusal::internal());
-        }
-        Err(_) => return Err(Refusal::internal()),
-    };
+    let log = disk::run(move || issuer.read(epoch)).await;
+    let log = log.map_err(|error| {
+        tracing::error!(%error, "cannot read a ticket log");
+        Refusal::internal()
+    })?;
     let (chunks, mut queue) = mpsc::channel(LOG_CHUNKS_AHEAD);
-    tokio::task::spawn_blocking(move || send_log(header, log, &chunks));
+    // Ends when nobody reads on.
+    tokio::spawn(send_log(header, log, chunks));
     let body = Body::from_stream(stream::poll_fn(move |context| queue.poll_recv(context)));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
@@ -226,30 +218,45 @@ pub(super) async fn tickets(
     Ok((headers, body).into_response())
 }
 
-/// Sends a log in chunks until it ends or nobody reads on. Blocking.
-fn send_log(header: Vec<u8>, mut log: Option<ClosedLog>, chunks: &mpsc::Sender<io::Result<Bytes>>) {
+/// Sends a log in chunks until it ends or nobody reads on.
+async fn send_log(
+    header: Vec<u8>,
+    mut log: Option<ClosedLog>,
+    chunks: mpsc::Sender<io::Result<Bytes>>,
+) {
     let mut chunk = header;
     loop {
-        let next = log.as_mut().map_or(Ok(None), ClosedLog::next_ticket);
-        let (more, result) = match next {
-            Ok(Some(ticket)) => {
-                chunk.extend_from_slice(&ticket.to_bytes());
-                if chunk.len() < LOG_CHUNK_BYTES {
-                    continue;
-                }
-                (true, Ok(std::mem::take(&mut chunk).into()))
-            }
-            Ok(None) => (false, Ok(std::mem::take(&mut chunk).into())),
+        let (back, filled, full) = disk::run(move || {
+            let filled = fill(&mut chunk, log.as_mut());
+            (log, filled, chunk)
+        })
+        .await;
+        log = back;
+        let (more, piece) = match filled {
+            Ok(more) => (more, Ok(full.into())),
             Err(error) => {
                 // The length was promised: a body that breaks off can't be taken for a whole one.
                 tracing::error!(%error, "cannot read a ticket log");
                 (false, Err(broken(error)))
             }
         };
-        if chunks.blocking_send(result).is_err() || !more {
+        if chunks.send(piece).await.is_err() || !more {
             return;
         }
+        chunk = Vec::with_capacity(LOG_CHUNK_BYTES + TICKET_BYTES);
     }
+}
+
+/// Fills a chunk; whether there is more behind it. Blocking.
+fn fill(chunk: &mut Vec<u8>, log: Option<&mut ClosedLog>) -> Result<bool, LogError> {
+    let Some(log) = log else { return Ok(false) };
+    while chunk.len() < LOG_CHUNK_BYTES {
+        match log.next_ticket()? {
+            Some(ticket) => chunk.extend_from_slice(&ticket.to_bytes()),
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 fn broken(error: LogError) -> io::Error {

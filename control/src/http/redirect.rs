@@ -162,14 +162,10 @@ fn public_url(core: &Core, headers: &HeaderMap) -> String {
 async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Refusal> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "cannot read what a player asks for");
-            Err(Refusal::internal())
-        }
-        Err(_) => Err(Refusal::internal()),
-    }
+    disk::run(work).await.map_err(|error| {
+        tracing::error!(%error, "cannot read what a player asks for");
+        Refusal::internal()
+    })
 }
 
 /// The text of a playlist, opened if it is sealed.

@@ -7,6 +7,7 @@ use crate::bills::Bills;
 use crate::funds::Source;
 use crate::status::Board;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
+use host::{Http, Sockets};
 use protocol::{
     Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
     NodeId, NodeInfo, OrderFrame, PublishRequest, RouteAnswer, TicketLog,
@@ -14,7 +15,7 @@ use protocol::{
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::net::Ipv4Addr;
-use std::time::Instant;
+use tokio::time::Instant;
 
 #[path = "blobs_tests.rs"]
 mod blobs_of;
@@ -45,25 +46,26 @@ struct Server {
     _dir: tempfile::TempDir,
 }
 
-async fn bind() -> (TcpListener, String) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+fn bind() -> (Listener, String) {
+    let listener = Sockets::system().listen((Ipv4Addr::LOCALHOST, 0).into());
+    let listener = listener.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
 impl Server {
     async fn start() -> Self {
-        contracts::install_crypto_provider();
+        host::install_crypto_provider();
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::at(1_001_000);
         let core = core(dir.path(), &clock);
-        let (listener, url) = bind().await;
-        let (admin_listener, admin_url) = bind().await;
+        let (listener, url) = bind();
+        let (admin_listener, admin_url) = bind();
         let stop = CancellationToken::new();
         let board = Arc::new(Board::new(core.clone(), Arc::default()));
         let config = AdminConfig {
             board: board.clone(),
-            gate: Arc::new(Gate::open(&disk::Disk::system(), dir.path(), TOKEN).unwrap()),
+            gate: Arc::new(Gate::open(&host::Host::system(), dir.path(), TOKEN).unwrap()),
             blob_bytes_max: BLOB_BYTES_MAX,
         };
         let apis = [
@@ -80,7 +82,7 @@ impl Server {
             clock,
             url,
             admin: admin_url,
-            tokens: TokenFile::of(&disk::Disk::system(), dir.path()),
+            tokens: TokenFile::of(&host::Host::system(), dir.path()),
             http: reqwest::Client::new(),
             stop,
             tasks,
@@ -285,9 +287,9 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     let source = Source::new(
         ledger.clone(),
         server.core.issuer.clone(),
-        Bills::new(Vec::new()),
+        Bills::new(Http::system(), Vec::new()),
         agreed(),
-        server.core.clock.clone(),
+        server.core.host.clock.clone(),
     );
     let (funds, stopped) = (server.core.funds.clone(), stop.clone());
     let reading = tokio::spawn(async move { funds.follow(source, stopped).await });

@@ -1,4 +1,4 @@
-//! What is asked of the ticket log's thread, and what it answers.
+//! What is asked of the ticket log's task, and what it answers.
 
 use crate::promises::{ByPayer, PromiseError};
 use crate::reasons::Reason;

@@ -1,13 +1,13 @@
-//! The thread that owns the ticket logs.
+//! Who owns the ticket logs.
 
 use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
 use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
 use crate::by_token::{self, ByToken};
-use crate::clock::Clock;
 use crate::reasons::Reasons;
 use crate::ticket_log::{ClosedLog, LogError, OpenLog};
 use crate::token_usage::{TokenUsage, UsageError};
 use disk::Disk;
+use host::Clock;
 use protocol::{
     DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
 };
@@ -20,7 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 /// Tickets made durable at once: under 1 MiB of log.
 const BATCH_TICKETS_MAX: usize = 4096;
 
-/// The thread's own: nobody else touches the logs.
+/// Grants of one request, and who asked.
+type Asked = (Vec<Grant>, oneshot::Sender<Issued>);
+
+/// The task's own: nobody else touches the logs.
 pub(super) struct Worker {
     disk: Disk,
     dir: PathBuf,
@@ -74,32 +77,20 @@ impl Worker {
     }
 
     /// Answers until it is told to stop.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Command>) {
-        let mut batch = Vec::new();
-        while let Some(first) = queue.blocking_recv() {
-            let mut next = Some(first);
-            let mut tickets = 0;
-            // Gathers requests up to the first command of another kind, which waits its turn.
-            let other = loop {
-                match next {
-                    Some(Command::Issue(grants, reply)) => {
-                        tickets += grants.len();
-                        batch.push((grants, reply));
-                    }
-                    other => break other,
-                }
-                if tickets >= BATCH_TICKETS_MAX {
-                    break None;
-                }
-                next = queue.try_recv().ok();
-            };
-            self.issue(&mut batch);
-            match other {
-                Some(Command::Close(through, reply)) => {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        while let Some(first) = queue.recv().await {
+            let (batch, other) = gather(first, &mut queue);
+            let stop = matches!(other, Some(Command::Stop));
+            self = disk::run(move || {
+                self.issue(batch);
+                if let Some(Command::Close(through, reply)) = other {
                     let _ = reply.send(self.close(through));
                 }
-                Some(Command::Stop) => return,
-                Some(Command::Issue(..)) | None => {}
+                self
+            })
+            .await;
+            if stop {
+                return;
             }
         }
     }
@@ -117,7 +108,7 @@ impl Worker {
             while let Some(ticket) = log.next_ticket()? {
                 by_token::count(&mut by_token, &ticket);
             }
-            self.usage.seal(epoch, &by_token, (self.clock)())?;
+            self.usage.seal(epoch, &by_token, self.clock.now_ms())?;
         }
         Ok(())
     }
@@ -159,14 +150,14 @@ impl Worker {
         }
     }
 
-    fn issue(&mut self, batch: &mut Vec<(Vec<Grant>, oneshot::Sender<Issued>)>) {
+    fn issue(&mut self, batch: Vec<Asked>) {
         if batch.is_empty() {
             return;
         }
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         let mut answers = Vec::with_capacity(batch.len());
-        let appended = self.append(now, batch, &mut answers);
-        for ((_, reply), answer) in batch.drain(..).zip(answers) {
+        let appended = self.append(now, &batch, &mut answers);
+        for ((_, reply), answer) in batch.into_iter().zip(answers) {
             let answer = appended.and(answer);
             // Whoever asked may be gone; the tickets then stay in the log and never leave.
             let _ = reply.send(answer);
@@ -177,7 +168,7 @@ impl Worker {
     fn append(
         &mut self,
         now: UnixMillis,
-        batch: &[(Vec<Grant>, oneshot::Sender<Issued>)],
+        batch: &[Asked],
         answers: &mut Vec<Issued>,
     ) -> Result<(), IssueError> {
         let (config, timeline) = (self.config.clone(), self.config.agreed.timeline());
@@ -244,7 +235,8 @@ impl Worker {
             let bytes = serde_json::to_vec(&seal).expect("numbers and hashes are JSON");
             self.disk.replace(&path, &bytes)?;
             let log = entry.remove();
-            self.usage.seal(epoch, log.by_token(), (self.clock)())?;
+            self.usage
+                .seal(epoch, log.by_token(), self.clock.now_ms())?;
             let mut closed = lock(&self.closed);
             closed.seals.insert(epoch, seal);
             closed.open.remove(&epoch);
@@ -254,7 +246,7 @@ impl Worker {
     }
 
     fn close(&mut self, through: Epoch) -> Result<(), CloseError> {
-        if (self.clock)() / 1000 < self.config.agreed.timeline().end(through) {
+        if self.clock.now_ms() / 1000 < self.config.agreed.timeline().end(through) {
             return Err(CloseError::NotOver(through));
         }
         self.seal_logs(through)?;
@@ -264,6 +256,25 @@ impl Worker {
             lock(&self.closed).through = Some(through);
         }
         Ok(())
+    }
+}
+
+/// Gathers requests up to the first command of another kind, which waits its turn.
+fn gather(first: Command, queue: &mut mpsc::Receiver<Command>) -> (Vec<Asked>, Option<Command>) {
+    let (mut batch, mut tickets) = (Vec::new(), 0);
+    let mut next = Some(first);
+    loop {
+        match next {
+            Some(Command::Issue(grants, reply)) => {
+                tickets += grants.len();
+                batch.push((grants, reply));
+            }
+            other => return (batch, other),
+        }
+        if tickets >= BATCH_TICKETS_MAX {
+            return (batch, None);
+        }
+        next = queue.try_recv().ok();
     }
 }
 

@@ -7,8 +7,9 @@ use protocol::{CollectionId, Heartbeat, OrderFrame};
 use routing::{Standing, ZoneIndex};
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Why a blocked node gets no traffic.
 pub(super) const BLOCKED: &str = "the network's operator has blocked it";

@@ -1,7 +1,8 @@
 //! What a member says it did: sums, and rates of them.
 
 use protocol::Counts;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Shortest time that a rate is taken over: counts come with heartbeats, and now and then in between.
 const RATE_OVER: Duration = Duration::from_millis(900);

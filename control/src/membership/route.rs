@@ -7,7 +7,7 @@ use protocol::{CollectionId, MeasuredNode, NodeId};
 use routing::{Decision, How, Placement, Question, Standing};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Who asks for what.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use protocol::{
 };
 use routing::Standing;
 use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Nodes listed; of more, those that get traffic are left out first.
 const NODES_MAX: usize = 4096;

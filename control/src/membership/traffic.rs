@@ -3,7 +3,8 @@
 use super::meter::Sums;
 use protocol::{Counts, Epoch, NodeId, TrafficPoint, TrafficStatus, UnixMillis};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time between two points of the history.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);

@@ -8,6 +8,7 @@ use crate::store::standing::Standing;
 use content::{OnDamage, Store};
 use contracts::Agreed;
 use disk::{Disk, DiskError, Lock, LockError};
+use host::Host;
 use protocol::{Network, NodeId};
 use std::path::{Path, PathBuf};
 
@@ -39,20 +40,24 @@ impl Stores {
     /// # Errors
     /// What can't be used, or has lost what it must not lose.
     pub(crate) fn open(
-        disk: &Disk,
+        host: &Host,
         data_dir: &Path,
         cache_bytes: u64,
         network: Network,
         node: NodeId,
         agreed: Agreed,
     ) -> Result<Self, StartError> {
+        let disk = &host.disk;
         let manifests = data_dir.join("manifests");
         disk.create_dir(&manifests)?;
         let cache = data_dir.join("cache");
         let content = Store::open(disk, &cache, cache_bytes, OnDamage::Discard)?;
         let segments = data_dir.join("segments");
-        let segments = Segments::open(disk, segments, network, node, agreed)
+        let segments = Segments::open(host, segments, network, node, agreed)
             .map_err(|error| StartError::Segments(error.to_string()))?;
+        let refused = RefusedTickets::open(disk, data_dir)?;
+        let standing = Standing::open(disk, data_dir)?;
+        // Last: once it is open, a task has it, which a start that fails would have to wait for.
         let log = ReceiptLog::open(disk, &data_dir.join("receipts"), |epoch| {
             segments.is_sealed(epoch)
         })?;
@@ -61,8 +66,8 @@ impl Stores {
             content,
             segments,
             log,
-            refused: RefusedTickets::open(disk, data_dir)?,
-            standing: Standing::open(disk, data_dir)?,
+            refused,
+            standing,
         })
     }
 }

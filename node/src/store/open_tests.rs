@@ -6,6 +6,7 @@ use crate::store::refused;
 use bytes::Bytes;
 use contracts::{Parameters, Version};
 use disk::faults::{Fault, Recorder};
+use host::Host;
 use protocol::{Address, ContentHash, Epoch, SignedTicket, TICKET_BYTES};
 use std::fs;
 
@@ -46,7 +47,11 @@ fn agreed() -> Agreed {
 
 fn open(disk: &Disk, dir: &Path) -> Result<Stores, StartError> {
     let node = NodeId::from([9; 32]);
-    Stores::open(disk, dir, u64::MAX, NETWORK, node, agreed())
+    let host = Host {
+        disk: disk.clone(),
+        ..Host::system()
+    };
+    Stores::open(&host, dir, u64::MAX, NETWORK, node, agreed())
 }
 
 fn refused_ticket() -> SignedTicket {
@@ -72,6 +77,7 @@ async fn used(dir: &Path) -> ContentHash {
     let mut incoming = stores.content.incoming().unwrap();
     incoming.write(Bytes::from_static(&BLOB)).await.unwrap();
     let blob = incoming.finish(None).await.unwrap();
+    stores.log.close().await;
     drop(stores);
     for name in ["cache", "standing.json", refused::FILE] {
         fs::rename(fresh(dir).join(name), dir.join(name)).unwrap();
@@ -99,13 +105,6 @@ fn fresh(dir: &Path) -> PathBuf {
     dir.join("fresh")
 }
 
-/// The journal's thread has ended, and let go of its folder.
-fn closed(dir: &Path) {
-    while Disk::system().lock(&dir.join("receipts")).is_err() {
-        std::thread::yield_now();
-    }
-}
-
 async fn check(dir: &Path, blob: &ContentHash, what: &str) {
     let opened = open(&Disk::system(), dir);
     let stores = opened.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -127,6 +126,7 @@ async fn check(dir: &Path, blob: &ContentHash, what: &str) {
     let epoch = refused_ticket().peek().id.epoch;
     refused::of_epoch(dir, epoch, &mut |ticket| found.push(ticket)).unwrap();
     assert_eq!(found, [refused_ticket()], "{what}");
+    stores.log.close().await;
 }
 
 #[tokio::test]
@@ -158,13 +158,13 @@ async fn a_start_that_fails_at_any_write_loses_nothing() {
         let recorder = Recorder::new(dir.path()).unwrap();
         let fault = [Fault::Full, Fault::Io, Fault::ReadOnly][at % 3];
         recorder.fail_from(at, fault);
-        drop(open(&disk::Disk::recorded(&recorder), dir.path()));
-        closed(dir.path());
+        if let Ok(stores) = open(&disk::Disk::recorded(&recorder), dir.path()) {
+            stores.log.close().await;
+        }
         if recorder.operations() < at {
             break;
         }
         check(dir.path(), &blob, &format!("{fault:?} at {at}")).await;
-        closed(dir.path());
     }
 }
 

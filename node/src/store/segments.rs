@@ -1,13 +1,14 @@
 //! Sealing: when an epoch's tickets have all expired, its receipts become a segment.
 
-use crate::clock::now_ms;
 use crate::rules::sealing::Clocks;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
 use disk::{Disk, DiskError};
+use host::{Clock, Host};
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,7 @@ impl From<DiskError> for SegmentsError {
 #[derive(Debug)]
 pub(crate) struct Segments {
     disk: Disk,
+    clock: Clock,
     dir: PathBuf,
     network: Network,
     node: NodeId,
@@ -58,17 +60,19 @@ fn epoch_of(path: &Path) -> Option<Epoch> {
 impl Segments {
     /// Finds what is sealed already. Blocking.
     pub(crate) fn open(
-        disk: &Disk,
+        host: &Host,
         dir: PathBuf,
         network: Network,
         node: NodeId,
         agreed: Agreed,
     ) -> Result<Self, SegmentsError> {
+        let disk = &host.disk;
         disk.create_dir(&dir)?;
         let there = disk.list(&dir)?;
         let sealed = there.iter().filter_map(|path| epoch_of(path)).collect();
         Ok(Self {
             disk: disk.clone(),
+            clock: host.clock.clone(),
             dir,
             network,
             node,
@@ -89,7 +93,7 @@ impl Segments {
 
     fn clocks(&self) -> Clocks {
         Clocks {
-            here: now_ms(),
+            here: self.clock.now_ms(),
             chain: self.chain_time.load(Ordering::Relaxed).saturating_mul(1000),
         }
     }
@@ -132,7 +136,8 @@ impl Segments {
             self.seal(epoch, log).await?;
         }
         let path = self.path(epoch);
-        match tokio::fs::read(&path).await {
+        let from = path.clone();
+        match disk::run(move || fs::read(from)).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(source) => Err(SegmentsError::Io { path, source }),
         }

@@ -3,7 +3,6 @@
 //!
 //! One small file, replaced as a whole: after a crash it is the old one or the new one.
 
-use crate::clock::now_ms;
 use crate::rules::standing::{Revocation, Told};
 use disk::{Disk, DiskError, failed};
 use protocol::{Revoked, Ticket, UnixMillis};
@@ -71,6 +70,7 @@ impl Standing {
         what: Revoked,
         issued_until: UnixMillis,
         until: UnixMillis,
+        now: UnixMillis,
     ) -> io::Result<impl Fn(&Ticket) -> bool + use<>> {
         let one = Revocation {
             what,
@@ -78,7 +78,7 @@ impl Standing {
             until,
         };
         self.change(|told| {
-            let kept = told.revoke(one.clone(), now_ms());
+            let kept = told.revoke(one.clone(), now);
             kept.map_err(io::Error::other)
         })?;
         Ok(move |ticket: &Ticket| one.means(ticket))
@@ -108,16 +108,16 @@ mod tests {
         assert!(!standing.draining());
         standing.drain(true).unwrap();
         let client = Revoked::Client(ClientKey::from([3; 32]));
-        let later = now_ms() + 60_000;
+        let (now, later) = (1_000_000, 1_060_000);
         for _ in 0..2 {
-            drop(standing.revoke(client, later, later).unwrap());
+            drop(standing.revoke(client, later, later, now).unwrap());
         }
         let gone = Revoked::Node(NodeId::from([1; 32]));
-        drop(standing.revoke(gone, 0, 0).unwrap());
+        drop(standing.revoke(gone, 0, 0, now).unwrap());
         let again = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(again.draining());
         again.drain(false).unwrap();
-        drop(again.revoke(client, later, later).unwrap());
+        drop(again.revoke(client, later, later, now).unwrap());
         let told = Standing::open(&Disk::system(), dir.path()).unwrap();
         assert!(!told.draining());
         let kept = serde_json::to_value(&*told.told()).unwrap();

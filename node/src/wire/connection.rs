@@ -1,6 +1,5 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
-use crate::clock::now_ms;
 use crate::rules::idle::Idle;
 use crate::rules::refusal::Refusal;
 use crate::rules::tickets;
@@ -162,7 +161,7 @@ async fn serve_request(
                 let why = "open a session for the ticket first";
                 return refuse_fetch(send, Code::NoSession, why).await;
             };
-            match tickets::is_on(state.ticket().ticket(), now_ms()) {
+            match tickets::is_on(state.ticket().ticket(), desk.door.clock.now_ms()) {
                 Ok(()) => serve::serve(&desk.delivery, &state, content, offset, length, send).await,
                 Err(no) => refuse_fetch(send, no.code, &no.detail).await,
             }

@@ -3,7 +3,6 @@
 //! Nothing here is paid: receipts are what clients sign. So it has a budget: [`GIVES`] at a time, and while sessions
 //! are open no more than a part of the line.
 
-use crate::clock::now_ms;
 use crate::rules::admission::Admission;
 use crate::rules::budget::Budget;
 use crate::rules::grants;
@@ -13,6 +12,7 @@ use crate::store::cache::Source;
 use crate::wire::fills::{Fills, NotFilled};
 use crate::wire::issuers::Issuers;
 use content::{check_range, encode_slice, slices};
+use host::Clock;
 use protocol::{Code, ContentHash, FetchReply, Signature, SignedFillGrant};
 use quinn::{Connection, SendStream};
 use std::ops::Range;
@@ -27,6 +27,7 @@ const GIVES: usize = 8;
 /// What other nodes' fills are given from, and how much of the line.
 pub(crate) struct Giver {
     me: Identity,
+    clock: Clock,
     issuers: Arc<Issuers>,
     fills: Arc<Fills>,
     admission: Arc<Admission>,
@@ -48,6 +49,7 @@ pub(crate) struct Asked {
 impl Giver {
     pub(crate) fn new(
         me: Identity,
+        clock: Clock,
         issuers: Arc<Issuers>,
         fills: Arc<Fills>,
         admission: Arc<Admission>,
@@ -55,6 +57,7 @@ impl Giver {
     ) -> Self {
         Self {
             me,
+            clock,
             issuers,
             fills,
             admission,
@@ -123,8 +126,8 @@ impl Giver {
             .issuers
             .key(said.issuer, epoch.unwrap_or_default())
             .await;
-        let exporter = exporter(connection);
-        let grant = grants::check(&asked.grant, issuer, now_ms(), &exporter, &asked.binding)?;
+        let (exporter, now) = (exporter(connection), self.clock.now_ms());
+        let grant = grants::check(&asked.grant, issuer, now, &exporter, &asked.binding)?;
         let unavailable = |error: NotFilled| Refusal::new(Code::NotFound, error.to_string());
         let collection = grant.grant().collection;
         let manifest = self.fills.manifest(collection).await;

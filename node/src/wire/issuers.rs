@@ -1,8 +1,8 @@
 //! Asking the chain for issuers' keys, no more than has to be.
 
-use crate::clock::now_ms;
 use crate::rules::issuers::{IssuerKeys, Keys, Known};
 use contracts::{Chain, ChainError};
+use host::Clock;
 use protocol::{Epoch, IssuerKey, Timeline};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 /// The keys that issuers' tickets are signed with, as the chain states them.
 pub(crate) struct Issuers {
     chain: Chain,
+    clock: Clock,
     keys: Mutex<IssuerKeys>,
     /// Moments are counted from here.
     began: Instant,
@@ -17,9 +18,10 @@ pub(crate) struct Issuers {
 
 impl Issuers {
     /// Asks the chain for those of this epoch.
-    pub(crate) async fn ask(chain: Chain) -> Result<Self, ChainError> {
+    pub(crate) async fn ask(chain: Chain, clock: Clock) -> Result<Self, ChainError> {
         let issuers = Self {
             chain,
+            clock,
             keys: Mutex::default(),
             began: Instant::now(),
         };
@@ -36,7 +38,7 @@ impl Issuers {
 
     /// The epoch by this machine's clock; the first before the genesis.
     fn epoch_now(&self) -> Epoch {
-        let epoch = self.timeline().epoch_at_ms(now_ms());
+        let epoch = self.timeline().epoch_at_ms(self.clock.now_ms());
         epoch.unwrap_or_default()
     }
 

@@ -6,6 +6,7 @@ use crate::rules::pause::Pause;
 use crate::store::standing::Standing;
 use crate::wire::fills::Fills;
 use crate::wire::tickets::Tickets;
+use host::Clock;
 use protocol::{CollectionId, MemberFrame, Order, OrderId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 /// What orders change.
 #[derive(Clone)]
 pub(crate) struct Ordered {
+    pub(crate) clock: Clock,
     pub(crate) fills: Arc<Fills>,
     pub(crate) standing: Arc<Standing>,
     pub(crate) tickets: Arc<Tickets>,
@@ -79,9 +81,9 @@ impl Orders {
                 issued_until,
                 until,
             } => {
-                let node = self.node.clone();
+                let (node, now) = (self.node.clone(), self.node.clock.now_ms());
                 blocking(move || {
-                    let revoked = node.standing.revoke(what, issued_until, until);
+                    let revoked = node.standing.revoke(what, issued_until, until, now);
                     let meant = revoked.map_err(|error| error.to_string())?;
                     let tickets = node.tickets.revoke(meant);
                     tracing::info!(?what, tickets, "revoked");

@@ -1,6 +1,5 @@
 //! A ticket's session: the ticket checked in full, receipts in, acknowledgements out.
 
-use crate::clock::now_ms;
 use crate::rules::admission::Admission;
 use crate::rules::receipts::{self, Taken};
 use crate::rules::refusal::Refusal;
@@ -11,6 +10,7 @@ use crate::store::segments::Segments;
 use crate::store::standing::Standing;
 use crate::wire::issuers::Issuers;
 use crate::wire::tickets::{TicketState, Tickets};
+use host::Clock;
 use protocol::{Code, ReceiptFrame, SessionReply, Signature, SignedTicket};
 use quinn::{Connection, RecvStream, SendStream};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(crate) struct Terms {
 /// Where sessions begin.
 pub(crate) struct Door {
     pub(crate) me: Identity,
+    pub(crate) clock: Clock,
     pub(crate) terms: Terms,
     pub(crate) issuers: Arc<Issuers>,
     pub(crate) segments: Arc<Segments>,
@@ -57,7 +58,7 @@ impl Door {
         let ticket = signed.peek();
         let epoch = ticket.id.epoch;
         let is_sealed = self.segments.is_sealed(epoch) || self.segments.is_due(epoch);
-        tickets::is_for(&self.me, &ticket, now_ms(), is_sealed)?;
+        tickets::is_for(&self.me, &ticket, self.clock.now_ms(), is_sealed)?;
         let issuer = self.issuers.key(ticket.id.issuer, epoch).await;
         let (timeline, exporter) = (self.issuers.timeline(), exporter(connection));
         let checked = tickets::check(signed, issuer, &timeline, &exporter, binding);

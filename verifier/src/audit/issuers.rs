@@ -17,6 +17,7 @@ use crate::evidence::EvidenceSource;
 use crate::http;
 use contracts::challenge::{Challenge, ElementPath, IssuerClaim, Kind, LogOf, RootOpening};
 use contracts::{Address, B256, Chain, ChainError, CommittedLog};
+use host::Http;
 use protocol::{
     DeliveryMass, Elements, Epoch, IssuerKey, LOG_HEADER_BYTES, Mass, Network, Proof, RECORDS_MAX,
     SignedTicket, TICKET_BYTES, Ticket, leaf_hash,
@@ -142,7 +143,7 @@ async fn check(
         files,
     };
     let told = Arc::clone(progress);
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = disk::try_run(move || {
         // Until everything is read from it.
         let _spool = spool;
         check_held(&place, tickets, &*told)
@@ -164,7 +165,7 @@ async fn fetch_log(sources: &[LogSource], epoch: Epoch, issuer: u32, spool: &Pat
     let name = format!("tickets-{issuer}.qlog");
     let elements = format!("tickets-{issuer}.elements");
     let limit = LOG_HEADER_BYTES as u64 + u64::from(RECORDS_MAX) * TICKET_BYTES as u64;
-    let client = http::client(LOG_TIMEOUT).map_err(|error| error.to_string())?;
+    let client = http::Asker::new(&Http::system(), LOG_TIMEOUT);
     let get = async |url: String, limit: u64, name: &str| {
         let path = spool.join(name);
         match http::download(&client, &url, limit, &path, &mut |_| ()).await {

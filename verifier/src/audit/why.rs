@@ -113,8 +113,7 @@ pub async fn explain_node(
     let files = Arc::new(files.map_err(|error| error.to_string())?);
     let before = trees_before(sources, &facts, &files).await;
     let told = Arc::clone(progress);
-    let explained =
-        tokio::task::spawn_blocking(move || explain(facts, &files, before, index, wanted, &*told));
+    let explained = disk::try_run(move || explain(facts, &files, before, index, wanted, &*told));
     let explained = explained.await;
     let explained = explained.map_err(|error| format!("the check itself failed: {error}"))?;
     explained.map_err(|error| format!("the evidence can't be read: {error}"))

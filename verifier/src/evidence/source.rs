@@ -1,14 +1,16 @@
 //! Reading evidence from where it is, without trusting it.
 
-use super::{BUNDLE_FILE, BundleError, BundleFile, Evidence, EvidenceError};
+use super::{BundleError, BundleFile, Evidence, EvidenceError};
+use crate::http::Asker;
 use bundle::EVIDENCE_BYTES_MAX;
+use host::{Http, HttpError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
 /// The largest file, a ticket log of 906 MB, at 4 Mbit/s.
 const FILE_TIMEOUT: Duration = Duration::from_secs(1_800);
@@ -51,7 +53,7 @@ pub enum FetchError {
         /// Which file.
         name: String,
         /// Why.
-        source: reqwest::Error,
+        source: HttpError,
     },
     /// Not the evidence that was attested.
     #[error("bundle.json has hash {found}, attested is {expected}: this is other evidence")]
@@ -121,7 +123,7 @@ impl EvidenceSource {
 #[derive(Debug)]
 pub(super) enum Reader<'a> {
     Directory(&'a PathBuf),
-    Http(reqwest::Client, String),
+    Http(Asker, String),
 }
 
 impl<'a> Reader<'a> {
@@ -129,10 +131,7 @@ impl<'a> Reader<'a> {
         match source {
             EvidenceSource::Directory(directory) => Ok(Self::Directory(directory)),
             EvidenceSource::Verifier(base) => {
-                let client = crate::http::client(FILE_TIMEOUT).map_err(|source| {
-                    let name = BUNDLE_FILE.into();
-                    FetchError::Http { name, source }
-                })?;
+                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
                 let base = base.trim_end_matches('/');
                 Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
             }
@@ -159,9 +158,13 @@ impl<'a> Reader<'a> {
 }
 
 async fn read_bounded(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = tokio::fs::File::open(path).await?;
-    let mut bytes = Vec::new();
-    let mut bounded = file.take(limit.saturating_add(1));
-    bounded.read_to_end(&mut bytes).await?;
-    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+    let path = path.to_owned();
+    let read = move || {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        Ok((bytes.len() as u64 <= limit).then_some(bytes))
+    };
+    disk::run(read).await
 }

@@ -3,8 +3,9 @@
 
 use super::{BUNDLE_FILE, Bundle, BundleFile, EvidenceSource, FetchError};
 use crate::audit::Progress;
-use crate::http::{self, DownloadError};
+use crate::http::{self, Asker, DownloadError};
 use bundle::{BUNDLE_BYTES_MAX, hash};
+use host::Http;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -152,7 +153,7 @@ pub(crate) async fn fetch(
 /// A source, ready to be read.
 enum Place {
     Folder(PathBuf),
-    Http(reqwest::Client, String),
+    Http(Asker, String),
 }
 
 impl Place {
@@ -168,10 +169,7 @@ impl Place {
                 }))
             }
             EvidenceSource::Verifier(base) => {
-                let client = http::client(FILE_TIMEOUT).map_err(|source| FetchError::Http {
-                    name: BUNDLE_FILE.into(),
-                    source,
-                })?;
+                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
                 let base = base.trim_end_matches('/');
                 Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
             }
@@ -192,8 +190,7 @@ impl Place {
         let bytes = match self {
             Self::Folder(folder) => {
                 let path = folder.join(BUNDLE_FILE);
-                let read = tokio::task::spawn_blocking(move || read_bounded(&path)).await;
-                let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+                let read = disk::run(move || read_bounded(&path)).await;
                 read.map_err(|source| FetchError::Io { name, source })?
             }
             Self::Http(client, base) => {
@@ -225,9 +222,8 @@ impl Place {
                 let (path, size) = (folder.join(&name), file.size);
                 let hashed = {
                     let path = path.clone();
-                    tokio::task::spawn_blocking(move || hash_of(&path, size)).await
+                    disk::run(move || hash_of(&path, size)).await
                 };
-                let hashed = hashed.unwrap_or_else(|error| Err(io::Error::other(error)));
                 match hashed {
                     Ok(Some(hash)) if hash == file.blake3 => {
                         progress.advance(size);
@@ -272,7 +268,7 @@ fn hash_of(path: &Path, size: u64) -> io::Result<Option<B256>> {
 
 /// Fetches a file to a path, if its bytes are those that the bundle names.
 async fn download(
-    client: &reqwest::Client,
+    client: &Asker,
     url: &str,
     file: &BundleFile,
     path: &Path,

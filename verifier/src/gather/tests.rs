@@ -64,8 +64,14 @@ async fn control(log: Vec<u8>, nodes: Vec<(NodeId, String)>) -> String {
 /// A node that isn't sealed when first asked, then answers with these bytes, announcing `size`.
 async fn node(key: &SigningKey, file: Vec<u8>, size: u64, asked: Arc<AtomicU32>) -> String {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let endpoint =
-        transport::server_endpoint(bind, key, &[ALPN_NODE], PeerAuth::Anonymous).unwrap();
+    let endpoint = transport::server_endpoint(
+        &host::Host::system(),
+        bind,
+        key,
+        &[ALPN_NODE],
+        PeerAuth::Anonymous,
+    )
+    .unwrap();
     let address = endpoint.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         while let Some(incoming) = endpoint.accept().await {
@@ -93,7 +99,7 @@ async fn node(key: &SigningKey, file: Vec<u8>, size: u64, asked: Arc<AtomicU32>)
 }
 
 fn gatherer(controls: Vec<String>) -> Gatherer {
-    Gatherer::new(transport::client_endpoint().unwrap(), controls).unwrap()
+    Gatherer::new(&host::Host::system(), controls).unwrap()
 }
 
 fn key(index: u32) -> SigningKey {

@@ -27,7 +27,7 @@ enum ShortenError {
     #[error(transparent)]
     Chain(#[from] ChainError),
     #[error("a worker failed: {0}")]
-    Worker(#[from] tokio::task::JoinError),
+    Worker(#[from] disk::Panicked),
 }
 
 /// What a tree gives for shorter proofs.
@@ -122,7 +122,7 @@ impl Shortener {
         let claimed = self.chain.claimed_by_all().await?;
         let root = settled.nodes;
         let worker = move || shorter(&path, root, &claimed, from);
-        Ok(match tokio::task::spawn_blocking(worker).await? {
+        Ok(match disk::try_run(worker).await? {
             Ok(shorter) => shorter,
             Err(detail) => {
                 warn!(epoch, detail, "claims stay dearer: its tree isn't here");

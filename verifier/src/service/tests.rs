@@ -5,7 +5,7 @@ use contracts::{Address, PrivateKeySigner};
 
 fn config(data_dir: PathBuf) -> Config {
     Config {
-        disk: disk::Disk::system(),
+        host: host::Host::system(),
         // Nothing answers there.
         rpc: "http://127.0.0.1:9".into(),
         settlement: Address::ZERO,
@@ -34,7 +34,7 @@ async fn a_chain_that_is_away_is_waited_for_and_shutdown_ends_it() {
     shutdown.cancel();
     running.await.unwrap().unwrap();
     // The lock went with it.
-    assert!(config.disk.lock(&config.data_dir).is_ok());
+    assert!(config.host.disk.lock(&config.data_dir).is_ok());
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(super) enum TurnError {
     #[error("the chain changed while epoch {0} was judged; judging it again")]
     Changed(Epoch),
     #[error("a worker failed: {0}")]
-    Worker(#[from] tokio::task::JoinError),
+    Worker(#[from] disk::Panicked),
 }
 
 impl From<ChainError> for TurnError {

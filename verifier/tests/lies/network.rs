@@ -185,7 +185,7 @@ pub async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain 
 
 /// A network before its genesis, as its owner sees it.
 pub async fn deployed(anvil: &Anvil) -> Chain {
-    contracts::install_crypto_provider();
+    host::install_crypto_provider();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let genesis = now.as_secs() + 600;
     let config = DeployConfig {

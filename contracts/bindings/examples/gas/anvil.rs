@@ -28,10 +28,10 @@ impl Anvil {
         let process = toolchain::Anvil::start(&[])?;
         let url = process.url().to_owned();
 
-        quittance_contracts::install_crypto_provider();
+        host::install_crypto_provider();
         let provider = ProviderBuilder::new()
             .wallet(EthereumWallet::from(Self::key()?))
-            .connect_reqwest(reqwest::Client::new(), url.parse()?)
+            .connect_client(quittance_contracts::rpc_client(url.parse()?))
             .erased();
         // Blocks come with their transactions.
         provider

@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
+use host::Http;
 
 use super::deployment::{DeployConfig, Deployment, TokenConfig};
 use super::manifest::{Contract, Manifest};
@@ -28,6 +29,16 @@ pub async fn deploy_manifest(
     key: PrivateKeySigner,
     config: &DeployConfig,
 ) -> Result<Manifest, ChainError> {
+    deploy_over(&Http::system(), rpc, key, config).await
+}
+
+/// [`deploy_manifest`] to a chain that is asked over this network.
+pub async fn deploy_over(
+    http: &Http,
+    rpc: &str,
+    key: PrivateKeySigner,
+    config: &DeployConfig,
+) -> Result<Manifest, ChainError> {
     let deployer = key.address();
     let owner = config.owner.unwrap_or(deployer);
     let config = DeployConfig {
@@ -35,7 +46,8 @@ pub async fn deploy_manifest(
         treasury: config.treasury.or(Some(owner)),
         ..config.clone()
     };
-    let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO).with_key(key))?;
+    let chain = ChainConfig::new(rpc, Address::ZERO).over(http);
+    let rpc = Rpc::new(&chain.with_key(key))?;
     let chain_id = rpc.chain_id().await?;
     if let TokenConfig::Existing(token) = config.token
         && !rpc.has_code(token).await?

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use alloy::transports::{RpcError, TransportError, TransportErrorKind};
+use host::HttpError;
 use protocol::Epoch;
 
 use super::Revert;
@@ -25,9 +26,6 @@ pub enum ChainError {
     /// The configured URL can't be used.
     #[error("the RPC URL isn't an http or https URL; give one such as http://127.0.0.1:8545")]
     BadUrl,
-    /// The HTTP client couldn't be made.
-    #[error("the HTTP client can't start: {0}; check the system's certificate store")]
-    Client(#[source] reqwest::Error),
     /// Nothing answers.
     #[error(
         "no EVM node answers at {url}; check that it runs and that the URL is right ({source})"
@@ -35,8 +33,8 @@ pub enum ChainError {
     Unreachable {
         /// The URL, without what may be secret in it.
         url: String,
-        /// What the HTTP client says.
-        source: Box<reqwest::Error>,
+        /// What HTTP says.
+        source: Box<HttpError>,
     },
     /// No answer in time.
     #[error("{url} didn't answer `{call}` in time; try again, or use another RPC URL")]
@@ -250,12 +248,11 @@ impl ChainError {
                 },
             },
             RpcError::Transport(TransportErrorKind::Custom(source)) => {
-                match source.downcast::<reqwest::Error>() {
-                    Ok(error) if error.is_timeout() => Self::TimedOut { url, call },
-                    Ok(error) => Self::Unreachable {
-                        url,
-                        source: Box::new(error.without_url()),
-                    },
+                match source.downcast::<HttpError>() {
+                    Ok(error) if matches!(*error, HttpError::TimedOut) => {
+                        Self::TimedOut { url, call }
+                    }
+                    Ok(source) => Self::Unreachable { url, source },
                     Err(source) => {
                         let source = RpcError::Transport(TransportErrorKind::Custom(source));
                         Self::Transport {

@@ -8,6 +8,7 @@ use alloy::eips::BlockNumberOrTag;
 use alloy::network::{EthereumWallet, TransactionBuilder, TransactionResponse};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
+use alloy::rpc::client::RpcClient;
 use alloy::rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
@@ -18,6 +19,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
+use super::transport::Transport;
 use super::{ChainConfig, ChainError};
 
 /// First pause between two looks for something that is under way; doubles up to [`PAUSE_MAX`].
@@ -70,13 +72,6 @@ pub(super) struct Block {
     pub(super) timestamp: u64,
 }
 
-/// TLS for https URLs: makes ring the process's provider of cryptography unless there is one already. May be
-/// called any number of times; connecting does.
-pub fn install_crypto_provider() {
-    // An error means that another one is installed, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 pub(super) struct Rpc {
     provider: DynProvider,
     url: String,
@@ -89,23 +84,20 @@ pub(super) struct Rpc {
 
 impl Rpc {
     pub(super) fn new(config: &ChainConfig) -> Result<Self, ChainError> {
-        install_crypto_provider();
         let url: Url = config.rpc.parse().map_err(|_| ChainError::BadUrl)?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(ChainError::BadUrl);
         }
-        let client = reqwest::Client::builder()
-            .timeout(config.request_timeout)
-            .build()
-            .map_err(ChainError::Client)?;
         let shown = url.origin().ascii_serialization();
+        // Local or not only sets how often a pending transaction is looked for, which is done here.
+        let client = RpcClient::new(Transport::new(config, url), false);
         let builder = ProviderBuilder::new();
         let provider = match &config.key {
             Some(key) => builder
                 .wallet(EthereumWallet::from(key.clone()))
-                .connect_reqwest(client, url)
+                .connect_client(client)
                 .erased(),
-            None => builder.connect_reqwest(client, url).erased(),
+            None => builder.connect_client(client).erased(),
         };
         Ok(Self {
             provider,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
+use host::Http;
 use protocol::{NodeId, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub struct ChainConfig {
     pub chain_id: Option<u64>,
     /// The account's key; reading needs none.
     pub key: Option<PrivateKeySigner>,
+    /// The network that it is asked over.
+    pub http: Http,
     /// How long to wait for one answer.
     pub request_timeout: Duration,
     /// How long to wait for a transaction to be mined.
@@ -37,6 +40,7 @@ impl ChainConfig {
             settlement,
             chain_id: None,
             key: None,
+            http: Http::system(),
             request_timeout: Duration::from_secs(15),
             confirm_timeout: Duration::from_secs(120),
         }
@@ -45,6 +49,12 @@ impl ChainConfig {
     /// With an account to send from.
     pub fn with_key(mut self, key: PrivateKeySigner) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// Asked over this network; the machine's own unless told.
+    pub fn over(mut self, http: &Http) -> Self {
+        self.http = http.clone();
         self
     }
 

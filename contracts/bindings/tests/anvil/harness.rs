@@ -26,7 +26,7 @@ pub(crate) struct Anvil {
 impl Anvil {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let process = toolchain::Anvil::start(arguments).expect("anvil starts");
-        quittance_contracts::install_crypto_provider();
+        host::install_crypto_provider();
         Self {
             url: process.url().to_owned(),
             _process: process,

@@ -1,7 +1,7 @@
 //! The receipt journal: the newest receipt of every ticket, durable before it is acknowledged.
 //!
-//! One thread owns the files. It takes what is queued, appends it, syncs once for all, and answers: the more load,
-//! the larger the groups. Each epoch has an appended log of its own ([`log`]), so that a settled epoch's space can be
+//! One task owns the files. It takes what is queued, has it appended and synced once for all, and answered: the more
+//! load, the larger the groups. Each epoch has an appended log of its own ([`log`]), so that a settled epoch's space can be
 //! given back, and an index over it ([`index`]), which is mended from the log and never believed against it.
 //!
 //! After a write or sync that failed the journal takes nothing more: what is on disk since then isn't known, and a
@@ -26,7 +26,6 @@ use protocol::{Epoch, Receipt, Record, TicketId, VerifiedReceipt, VerifiedTicket
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 /// Receipts that may wait for the disk; who appends more waits.
@@ -68,9 +67,10 @@ enum Command {
     Seal(Epoch, oneshot::Sender<Result<Sealing, LogError>>),
     Written(Epoch),
     OpenEpochs(oneshot::Sender<Result<Vec<Epoch>, LogError>>),
+    Close(oneshot::Sender<()>),
 }
 
-/// Handle to the journal; cheap to clone. The journal closes when the last is dropped.
+/// Handle to the journal; cheap to clone. The journal closes when it is told to, or when the last is dropped.
 #[derive(Debug, Clone)]
 pub struct ReceiptLog {
     commands: mpsc::Sender<Command>,
@@ -79,7 +79,7 @@ pub struct ReceiptLog {
 
 impl ReceiptLog {
     /// Opens the journal in `dir`, with every epoch that is in it. `sealed` says which epochs have a
-    /// segment already. Blocking.
+    /// segment already. Blocking, on a thread of the runtime.
     ///
     /// # Errors
     /// If the folder can't be used, is in use, or is damaged. Nothing is changed then.
@@ -88,27 +88,33 @@ impl ReceiptLog {
         let (commands, mut queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Mutex::new(journal.counts().collect()));
         let counted: Arc<Mutex<BTreeMap<Epoch, u64>>> = counts.clone();
-        let run = move || {
+        tokio::spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
-            while queue.blocking_recv_many(&mut group, GROUP) > 0 {
-                serve(&mut journal, &mut group);
-                *counted.lock().unwrap_or_else(PoisonError::into_inner) =
-                    journal.counts().collect();
-                journal.compact();
-                if queue.is_empty() {
-                    journal.mark();
-                }
+            let mut end = None;
+            while end.is_none() && queue.recv_many(&mut group, GROUP).await > 0 {
+                let counted = counted.clone();
+                // All of a group at once, and the queue with it: only who has done it knows if it was the last.
+                (journal, queue, group, end) = disk::run(move || {
+                    let end = serve(&mut journal, &mut group);
+                    *counted.lock().unwrap_or_else(PoisonError::into_inner) =
+                        journal.counts().collect();
+                    journal.compact();
+                    if queue.is_empty() {
+                        journal.mark();
+                    }
+                    (journal, queue, group, end)
+                })
+                .await;
             }
-            journal.close();
-        };
-        thread::Builder::new()
-            .name("receipt-log".into())
-            .spawn(run)
-            .map_err(|source| LogError::Io {
-                what: "start a thread for",
-                path: dir.into(),
-                source,
-            })?;
+            disk::run(move || {
+                let mut journal = journal;
+                journal.close();
+            })
+            .await;
+            if let Some(end) = end {
+                let _ = end.send(());
+            }
+        });
         Ok(Self { commands, counts })
     }
 
@@ -171,6 +177,16 @@ impl ReceiptLog {
         let _ = self.commands.send(Command::Written(epoch)).await;
     }
 
+    /// Ends the journal: what was asked before is done, its files are closed, its folder let go of. Later calls are
+    /// refused. Cancel safe: it ends all the same.
+    pub async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.commands.send(Command::Close(answer)).await.is_ok() {
+            // Where two end it, the second may get no answer.
+            let _ = answered.await;
+        }
+    }
+
     /// Closes an epoch for good and gives its records.
     ///
     /// # Errors
@@ -180,8 +196,10 @@ impl ReceiptLog {
     }
 }
 
-/// Carries out what is queued: all appends first as one group, then the rest.
-fn serve(journal: &mut Journal, group: &mut Vec<Command>) {
+/// Carries out what is queued: all appends first as one group, then the rest. Gives whom to tell when it has ended, if
+/// it is to end.
+fn serve(journal: &mut Journal, group: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
+    let mut end = None;
     let mut appended = Vec::with_capacity(group.len());
     let mut rest = Vec::new();
     for command in group.drain(..) {
@@ -210,11 +228,42 @@ fn serve(journal: &mut Journal, group: &mut Vec<Command>) {
             Command::Append(..) => unreachable!("appends went before"),
             Command::Last(id, answer) => drop(answer.send(journal.last(id))),
             Command::Written(epoch) => journal.written(epoch),
+            Command::Close(answer) => end = Some(answer),
             Command::OpenEpochs(answer) => drop(answer.send(journal.open_epochs())),
             Command::Seal(epoch, answer) => {
                 let sealing = journal.seal(epoch).map(|records| Sealing { records });
                 drop(answer.send(sealing));
             }
         }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep};
+
+    #[tokio::test(start_paused = true)]
+    async fn done_in_place_the_journal_takes_no_time_of_a_paused_clock() {
+        let _place = disk::in_place();
+        let dir = tempfile::tempdir().unwrap();
+        testing::write(dir.path(), 3, 5);
+        let log = ReceiptLog::open(&Disk::system(), dir.path(), |_| false).unwrap();
+        // A paused clock would go on to here as soon as nobody on this thread has anything to do.
+        let _later = tokio::spawn(sleep(Duration::from_secs(3600)));
+        let began = Instant::now();
+        for index in 0..5 {
+            let id = testing::stored(3, index, 1).record.id;
+            let last = log.last(id).await.unwrap();
+            assert_eq!(last.unwrap().sequence, index + 1);
+        }
+        assert_eq!(log.seal(3).await.unwrap().records.len(), 5);
+        log.close().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let ended = log.open_epochs().await.unwrap_err();
+        assert!(matches!(ended, LogError::Stopped));
+        assert!(Disk::system().lock(dir.path()).is_ok());
     }
 }

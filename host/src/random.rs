@@ -1,0 +1,36 @@
+//! What nobody can guess.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Gives random bytes; cheap to clone. The system's are fit for keys.
+#[derive(Clone)]
+pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+
+impl Random {
+    /// The system's.
+    pub fn system() -> Self {
+        Self::new(|bytes| getrandom::fill(bytes).expect("the system gives randomness"))
+    }
+
+    /// One that fills with what this does.
+    pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
+    }
+
+    /// So many bytes.
+    ///
+    /// # Panics
+    /// If the system has no randomness to give: no key could be made then.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.0)(&mut bytes);
+        bytes
+    }
+}
+
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}

@@ -1,0 +1,3 @@
+//! What stands around the processes of a network.
+
+pub mod chain;
