@@ -231,7 +231,8 @@ async fn serve_stream(
                 .filter(|c| !c.is_control())
                 .take(VERSION_CHARS_MAX)
                 .collect();
-            member(connection, node, version, address, send, recv, shared).await
+            let stated = Stated { version, address };
+            member(connection, node, stated, send, recv, shared).await
         }
         ControlRequest::Manifest { collection } => manifest(collection, send, &shared.core).await,
         ControlRequest::Sources { collection } => {
@@ -269,15 +270,23 @@ impl Drop for Leaving<'_> {
     }
 }
 
+/// What a node says of itself when it joins.
+struct Stated {
+    /// Of its software, for operators.
+    version: String,
+    /// Where clients reach it, `host:port`.
+    address: String,
+}
+
 async fn member(
     connection: &Connection,
     node: NodeId,
-    version: String,
-    address: String,
+    stated: Stated,
     send: &mut SendStream,
     recv: RecvStream,
     shared: &Shared,
 ) -> Result<(), StreamEnd> {
+    let Stated { version, address } = stated;
     let core = &shared.core;
     let remote = connection.remote_address().ip();
     reply(send, &OrderFrame::Welcome).await?;
