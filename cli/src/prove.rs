@@ -12,7 +12,7 @@ use protocol::{Address, Epoch, InclusionError, NodeProof, ReceiptProof, TicketId
 use prover::{InclusionProofError, find_ticket, prove_node, prove_receipt};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use told::{Proven, Shown};
+use told::{Asked, Proven, Shown};
 
 settings! {
     @chain
@@ -116,8 +116,9 @@ async fn prove(args: &Args) -> Result<Proven> {
     };
     let to = inclusion(&chain, settings.inclusion).await?;
     let (answer, reason) = ask(&chain, to, &question, status, signed).await?;
+    let asked = Asked { to, answer, reason };
     Ok(Proven::new(
-        &chain, &attested, status, to, &question, shown, answer, reason,
+        &chain, &attested, status, &question, shown, asked,
     ))
 }
 

@@ -22,6 +22,10 @@ pub(crate) fn stop_signal() -> Result<CancellationToken> {
             }
             signals += 1;
             if signals > 1 {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the second interrupt: whoever gives it won't wait for anything"
+                )]
                 std::process::exit(130);
             }
             tracing::info!("shutting down; once more to end at once");

@@ -286,6 +286,10 @@ impl Catalogue {
     /// Puts a collection under a name. When this returns it is durable; repeating it changes nothing.
     /// A policy is for all versions under the name; without one it stays as it is.
     /// Whether its contents are there is the caller's to check. Blocking.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a fact of the publication of its own, and none has a sensible default"
+    )]
     pub(crate) fn publish(
         &self,
         name: &str,

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use worker::Worker;
+use worker::{Found, Worker};
 
 /// Requests that may wait; above it the control plane is overloaded.
 const QUEUE_REQUESTS_MAX: usize = 4096;
@@ -80,15 +80,11 @@ impl Issuer {
             ClosedLog::open(&dir.join(log_name(*epoch)), head(&config, *epoch), seal)?;
         }
         let closed = Arc::new(Mutex::new(closed));
-        let worker = Worker::open(
-            disk,
-            dir,
-            config.clone(),
-            clock,
-            cover,
-            closed.clone(),
+        let found = Found {
+            closed: closed.clone(),
             logs,
-        )?;
+        };
+        let worker = Worker::open(disk, dir, config.clone(), clock, cover, found)?;
         let (commands, queue) = mpsc::channel(QUEUE_REQUESTS_MAX);
         let task = tokio::spawn(worker.run(queue));
         Ok(Self {

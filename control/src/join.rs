@@ -9,13 +9,13 @@ use crate::membership::Membership;
 use crate::origins::{Origin, OriginError};
 use crate::registry::{Registry, Standing};
 use content::{check_range, send_body};
+use formats::address;
 use protocol::{
     Code, CollectionId, ContentHash, ControlRequest, FetchReply, MemberFrame, NodeId, OrderFrame,
     SourcesReply,
 };
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use serde::Serialize;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
@@ -49,8 +49,6 @@ const BODY_TIMEOUT_MIN: Duration = Duration::from_secs(60);
 const REFUSAL_LINGER: Duration = Duration::from_secs(2);
 /// Longest software version that is kept.
 const VERSION_CHARS_MAX: usize = 64;
-/// Longest address: a name of 253 characters, a colon and a port.
-const ADDRESS_BYTES_MAX: usize = 259;
 
 struct Shared {
     core: Arc<Core>,
@@ -226,8 +224,8 @@ async fn serve_stream(
     }
     match request {
         ControlRequest::Join { version, address } => {
-            if let Err(detail) = check_address(&address) {
-                let code = Code::Malformed.to_u16();
+            if let Err(undialable) = address::check(&address) {
+                let (code, detail) = (Code::Malformed.to_u16(), undialable.to_string());
                 return reply(send, &OrderFrame::Refused { code, detail }).await;
             }
             let version = version
@@ -235,7 +233,8 @@ async fn serve_stream(
                 .filter(|c| !c.is_control())
                 .take(VERSION_CHARS_MAX)
                 .collect();
-            member(connection, node, version, address, send, recv, shared).await
+            let stated = Stated { version, address };
+            member(connection, node, stated, send, recv, shared).await
         }
         ControlRequest::Manifest { collection } => manifest(collection, send, &shared.core).await,
         ControlRequest::Sources { collection } => {
@@ -263,37 +262,6 @@ async fn reply<T: Serialize>(send: &mut SendStream, frame: &T) -> Result<(), Str
     Ok(())
 }
 
-/// A node that clients can dial: `host:port` with a host that names something and a port that isn't 0.
-fn check_address(address: &str) -> Result<(), String> {
-    let wrong = |why: &str| {
-        let shown: String = address.chars().take(80).collect();
-        Err(format!("clients can't dial {shown:?}: {why}"))
-    };
-    if address.len() > ADDRESS_BYTES_MAX {
-        return wrong("it is too long");
-    }
-    let Some((host, port)) = address.rsplit_once(':') else {
-        return wrong("it must be host:port");
-    };
-    if port.parse::<u16>().map_or(true, |port| port == 0) {
-        return wrong("its port must be 1 to 65535");
-    }
-    let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    if let Some(inside) = bracketed {
-        return match inside.parse::<Ipv6Addr>() {
-            Ok(ip) if !ip.is_unspecified() => Ok(()),
-            _ => wrong("it needs an IPv6 address between the brackets"),
-        };
-    }
-    let named = host
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    if host.is_empty() || !named || host == "0.0.0.0" {
-        return wrong("it needs a host name or an address of this node's");
-    }
-    Ok(())
-}
-
 /// Leaves when dropped, however the member's stream ends.
 struct Leaving<'a>(&'a Core, Membership, NodeId);
 
@@ -304,15 +272,23 @@ impl Drop for Leaving<'_> {
     }
 }
 
+/// What a node says of itself when it joins.
+struct Stated {
+    /// Of its software, for operators.
+    version: String,
+    /// Where clients reach it, `host:port`.
+    address: String,
+}
+
 async fn member(
     connection: &Connection,
     node: NodeId,
-    version: String,
-    address: String,
+    stated: Stated,
     send: &mut SendStream,
     recv: RecvStream,
     shared: &Shared,
 ) -> Result<(), StreamEnd> {
+    let Stated { version, address } = stated;
     let core = &shared.core;
     let remote = connection.remote_address().ip();
     reply(send, &OrderFrame::Welcome).await?;

@@ -167,6 +167,7 @@ impl Disk {
     ///
     /// # Errors
     /// If it can't be renamed.
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.operations
             .step(Step::Rename(from, to), || fs::rename(from, to))

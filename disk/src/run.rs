@@ -42,7 +42,9 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     if IN_PLACE.get() {
         return work();
     }
-    match tokio::task::spawn_blocking(work).await {
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
+    let working = tokio::task::spawn_blocking(work);
+    match working.await {
         Ok(done) => done,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
         // The runtime ends before the work began, and whoever waits for it ends with it.

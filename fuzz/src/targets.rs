@@ -1,8 +1,10 @@
 //! The targets, and what each reads. `tests/tests/tidy/gates.rs` holds that no decoder is missing.
 
+mod evidence;
 mod files;
 mod frames;
 mod json;
+mod places;
 mod players;
 mod text;
 mod wire;
@@ -18,11 +20,15 @@ pub(crate) const TARGETS: &[Target] = &[
     files::ELEMENTS,
     files::MANIFEST,
     files::FIXED,
+    evidence::BUNDLE,
+    evidence::LISTS,
     wire::BODY,
     wire::DNS,
     json::JSON,
     text::TEXT,
     text::TOKEN,
+    places::ADDRESS,
+    places::FORWARDED,
     players::REQUEST,
     players::HLS,
     players::DASH,

@@ -78,7 +78,7 @@ impl Network {
     /// # Errors
     /// If a part doesn't come up; its log's last lines are in the error.
     pub async fn start(config: NetworkConfig, progress: &dyn Fn(&str)) -> Result<Self> {
-        let tools = tokio::task::spawn_blocking(Toolchain::ensure).await??;
+        let tools = disk::run(Toolchain::ensure).await?;
         host::install_crypto_provider();
         let http = reqwest::Client::new();
         for dir in ["keys", "logs"] {

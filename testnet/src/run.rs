@@ -73,7 +73,7 @@ pub(crate) async fn in_folder(
         File::create(path).with_context(|| format!("cannot write --json {}", path.display()))?;
     }
     // Before anything is made: a machine without Node.js gets one sentence and nothing to clear away.
-    tokio::task::spawn_blocking(Toolchain::ensure).await??;
+    disk::run(Toolchain::ensure).await?;
     let (dir, temporary) = match data {
         Some(dir) => {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;

@@ -109,7 +109,7 @@ async fn get(binary: &Path, control: &str, collection: &Published, out: &Path) -
         );
     }
     let files = collection.files.clone();
-    tokio::task::spawn_blocking(move || {
+    let check = move || {
         for file in files {
             let path = out.join(&file.path);
             let mut hasher = blake3::Hasher::new();
@@ -122,7 +122,7 @@ async fn get(binary: &Path, control: &str, collection: &Published, out: &Path) -
             );
         }
         Ok(())
-    })
-    .await??;
+    };
+    disk::run(check).await?;
     serde_json::from_slice(&done.stdout).context("`quittance get` printed no such JSON")
 }

@@ -80,10 +80,8 @@ fn results(log: &Path) -> Vec<Value> {
 /// # Panics
 /// If one is missing; the message says how to install it.
 pub async fn players() -> Players {
-    let found = tokio::task::spawn_blocking(Players::ensure).await;
-    found
-        .expect("no panic")
-        .unwrap_or_else(|error| panic!("{error:#}"))
+    let found = disk::run(Players::ensure).await;
+    found.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// Runs a program to its end: what it printed.

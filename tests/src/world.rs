@@ -355,8 +355,7 @@ impl World {
     /// If it doesn't.
     pub async fn audit(&self, epoch: Epoch, evidence: &str) -> Ran {
         let (chain, from) = (self.on_chain(), evidence.to_owned());
-        let agreed = tokio::task::spawn_blocking(move || agree(&chain, epoch, &from)).await;
-        let agreed = agreed.expect("no panic");
+        let agreed = disk::run(move || agree(&chain, epoch, &from)).await;
         agreed.unwrap_or_else(|error| panic!("the auditors disagree: {error}"));
         let epoch = epoch.to_string();
         let settlement = self.deployment.settlement.to_string();
@@ -370,8 +369,8 @@ impl World {
     /// # Panics
     /// If it fails.
     pub async fn cast(&self, args: &[&str]) -> String {
-        let tools = tokio::task::spawn_blocking(Toolchain::ensure).await;
-        let tools = tools.expect("no panic").expect("the tools are there");
+        let tools = disk::run(Toolchain::ensure).await;
+        let tools = tools.expect("the tools are there");
         let mut command = tokio::process::Command::new(tools.tool("cast").expect("installed"));
         let command = command.args(args).args(["--rpc-url", &self.rpc]);
         let out = command.output().await.expect("cast can be run");

@@ -6,7 +6,6 @@
 //!
 //! The same judgement gives the same bytes: verifiers that agree on the root agree on the evidence too.
 
-mod bundle;
 mod opened;
 mod source;
 mod spool;
@@ -16,53 +15,17 @@ pub(crate) use bundle::{
     BILLS_FILE, CHARGES_FILE, PREVIOUS_BILLS_FILE, PREVIOUS_FILE, PROBES_FILE, REJECTIONS_FILE,
     TREE_FILE, numbered,
 };
-pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, is_file_name};
+pub use bundle::{BUNDLE_FILE, Bundle, BundleError, BundleFile, RejectionLine, is_file_name};
 pub use opened::OpenEvidence;
 pub use source::{EvidenceSource, FetchError};
 pub(crate) use spool::{EvidenceFiles, fetch};
 pub use store::{EvidenceStore, StoreError};
 
 use crate::judge::{Judgement, Previous, ProbeCount, RejectedRecord};
-use protocol::{
-    Elements, Epoch, EpochLeaf, EpochTree, EpochTrees, Network, RECORD_BYTES, Record, Segment,
-    TicketId, TicketLog,
-};
+use protocol::{Elements, Epoch, EpochLeaf, EpochTree, EpochTrees, Network, Segment, TicketLog};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// A line of `rejections.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RejectionLine {
-    /// Registry index of the node.
-    pub index: u32,
-    /// The record's ticket.
-    pub ticket: TicketId,
-    /// Code of SPEC section 5.
-    pub code: u16,
-    /// Its name.
-    pub reason: String,
-    /// The record's 140 bytes, with which the refusal can be checked.
-    #[serde(with = "record_bytes")]
-    pub record: Record,
-}
-
-/// A record as hexadecimal digits.
-mod record_bytes {
-    use super::{RECORD_BYTES, Record};
-    use protocol::FixedBytes;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(record: &Record, to: S) -> Result<S::Ok, S::Error> {
-        FixedBytes(record.to_bytes()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Record, D::Error> {
-        let bytes = FixedBytes::<RECORD_BYTES>::deserialize(from)?;
-        Ok(Record::from_bytes(&bytes.0))
-    }
-}
 
 impl From<&RejectedRecord> for RejectionLine {
     fn from(rejected: &RejectedRecord) -> Self {
@@ -121,13 +84,6 @@ pub enum EvidenceError {
     },
 }
 
-impl Bundle {
-    /// The bundle over these files.
-    pub fn of(evidence: &Evidence, files: &BTreeMap<String, Vec<u8>>) -> Self {
-        Self::over(evidence.network(), evidence.epoch(), files)
-    }
-}
-
 impl Evidence {
     /// The evidence of a judgement.
     pub fn of(
@@ -157,6 +113,11 @@ impl Evidence {
     /// The network.
     pub fn network(&self) -> Network {
         self.trees.nodes.network
+    }
+
+    /// What names these files of it.
+    pub fn bundle(&self, files: &BTreeMap<String, Vec<u8>>) -> Bundle {
+        Bundle::over(self.network(), self.epoch(), files)
     }
 
     /// All files but `bundle.json`, by name.
@@ -216,8 +177,8 @@ impl Evidence {
             segments: BTreeMap::new(),
             trees,
             previous: previous.transpose()?,
-            probes: json(&mut files, PROBES_FILE)?,
-            rejections: json(&mut files, REJECTIONS_FILE)?,
+            probes: list(&mut files, PROBES_FILE)?,
+            rejections: list(&mut files, REJECTIONS_FILE)?,
             elements: BTreeMap::new(),
         };
         check_rejections(&evidence.rejections)?;
@@ -263,23 +224,11 @@ fn tree<L: EpochLeaf>(
     EpochTree::from_bytes(&take(files, name)?).map_err(|error| unreadable(name, error))
 }
 
-fn json<T: DeserializeOwned + Serialize>(
+fn list<T: DeserializeOwned + Serialize>(
     files: &mut Files,
     name: &'static str,
-) -> Result<T, EvidenceError> {
-    canonical(name, &take(files, name)?)
-}
-
-/// Reads JSON that is written to the byte as it should be.
-fn canonical<T: DeserializeOwned + Serialize>(
-    name: &'static str,
-    bytes: &[u8],
-) -> Result<T, EvidenceError> {
-    let read: T = serde_json::from_slice(bytes).map_err(|error| unreadable(name, error))?;
-    match serde_json::to_vec(&read) {
-        Ok(canonical) if canonical == bytes => Ok(read),
-        _ => Err(unreadable(name, "not written as SPEC section 11 has it")),
-    }
+) -> Result<Vec<T>, EvidenceError> {
+    bundle::canonical(&take(files, name)?).map_err(|error| unreadable(name, error))
 }
 
 fn unreadable(

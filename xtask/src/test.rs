@@ -65,6 +65,11 @@ pub(crate) fn lint() -> Result<()> {
             "warnings",
         ])
     });
+    suites.run("clippy of fuzz", || {
+        let args = ["clippy", "--locked", "--manifest-path", "fuzz/Cargo.toml"];
+        let place = ["--target-dir", "target/fuzz", "--", "-D", "warnings"];
+        cargo(&[&args[..], &place].concat())
+    });
     suites.run("docs", || {
         cargo_with(
             &[

@@ -30,18 +30,26 @@ pub(super) struct Proven {
     shown: Shown,
 }
 
+/// What the contract was asked, and said.
+pub(super) struct Asked {
+    /// The contract.
+    pub(super) to: Address,
+    /// What it answers; `None` where it can't be asked.
+    pub(super) answer: Option<bool>,
+    /// Why the answer isn't true.
+    pub(super) reason: Option<String>,
+}
+
 impl Proven {
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn new(
         chain: &Chain,
         attested: &AttestationTx,
         status: Status,
-        to: Address,
         question: &Question,
         shown: Shown,
-        answer: Option<bool>,
-        reason: Option<String>,
+        asked: Asked,
     ) -> Self {
+        let Asked { to, answer, reason } = asked;
         let (chain_id, settlement) = chain.network();
         Self {
             epoch: attested.epoch,

@@ -160,7 +160,11 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
             seal: seal.as_ref().map(|(_, seal)| seal.clone()),
         };
         let (path, size) = (outboard.clone(), said.size);
-        tokio::task::spawn_blocking(move || {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it begins at once, beside the stream that it reads"
+        )]
+        let hashing = tokio::task::spawn_blocking(move || {
             let mut file = File::options()
                 .read(true)
                 .write(true)
@@ -171,7 +175,8 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
                 content,
                 ContentHash::from(*reader.open.finalize().as_bytes()),
             ))
-        })
+        });
+        hashing
     };
     let streamed = stream(&http, url, &said, pieces).await;
     let hashed = hashing.await?;

@@ -36,6 +36,13 @@ pub(super) struct Worker {
     closed: Arc<Mutex<Closed>>,
 }
 
+/// What stands in the folder when the process starts.
+pub(super) struct Found {
+    pub(super) closed: Arc<Mutex<Closed>>,
+    /// Epochs that have a log and no seal.
+    pub(super) logs: Vec<Epoch>,
+}
+
 impl Worker {
     /// Opens the logs of these epochs that aren't closed, and makes good what a process that ended left undone.
     ///
@@ -47,9 +54,9 @@ impl Worker {
         config: IssuerConfig,
         clock: Clock,
         cover: Arc<dyn Cover>,
-        closed: Arc<Mutex<Closed>>,
-        logs: Vec<Epoch>,
+        found: Found,
     ) -> Result<Self, LogError> {
+        let Found { closed, logs } = found;
         let through = lock(&closed).through;
         let mut worker = Self {
             disk: disk.clone(),
@@ -183,7 +190,10 @@ impl Worker {
         }
         let cover = self.cover.clone();
         let log = self.log(epoch).map_err(report)?;
-        let (mut next, mut mass) = (log.count(), log.mass());
+        let mut numbered = Numbered {
+            next: log.count(),
+            mass: log.mass(),
+        };
         let mut all = Vec::new();
         // What those before in the batch get on tokens.
         let mut pending = ByToken::new();
@@ -195,12 +205,11 @@ impl Worker {
                     continue;
                 }
             };
-            let numbered = number(&config, &timeline, epoch, now, &grants, next, mass);
-            *answer = numbered.and_then(|(tickets, sum)| {
+            let next = number(&config, &timeline, epoch, now, &grants, numbered);
+            *answer = next.and_then(|(tickets, with_them)| {
                 let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
                 cover.promise(epoch, &mut promised)?;
-                next += tickets.len() as u32;
-                mass = sum;
+                numbered = with_them;
                 all.extend_from_slice(&tickets);
                 for ticket in &tickets {
                     by_token::count(&mut pending, ticket);
@@ -286,24 +295,33 @@ fn report(error: LogError) -> IssueError {
     IssueError::Log
 }
 
-/// The tickets of one request from index `first` on, and the sum of limits with them.
+/// How far an epoch's tickets are numbered.
+#[derive(Debug, Clone, Copy)]
+struct Numbered {
+    /// The index of the next.
+    next: u32,
+    /// The sum of limits of those before.
+    mass: DeliveryMass,
+}
+
+/// The tickets of one request, and how far they are numbered with them.
 fn number(
     config: &IssuerConfig,
     timeline: &Timeline,
     epoch: Epoch,
     now: UnixMillis,
     grants: &[Grant],
-    first: u32,
-    mut mass: DeliveryMass,
-) -> Result<(Vec<Ticket>, DeliveryMass), IssueError> {
+    before: Numbered,
+) -> Result<(Vec<Ticket>, Numbered), IssueError> {
+    let Numbered { next, mut mass } = before;
     let expires_at = now
         .saturating_add(config.ttl_ms)
         .min(timeline.tickets_end_ms(epoch));
-    if grants.len() > config.tickets_max.saturating_sub(first) as usize {
+    if grants.len() > config.tickets_max.saturating_sub(next) as usize {
         return Err(IssueError::Full(epoch));
     }
     let mut tickets = Vec::with_capacity(grants.len());
-    for (index, grant) in (first..).zip(grants) {
+    for (index, grant) in (next..).zip(grants) {
         let ticket = Ticket {
             network: config.network,
             id: TicketId {
@@ -327,5 +345,6 @@ fn number(
             .map_err(|_| IssueError::Full(epoch))?;
         tickets.push(ticket);
     }
-    Ok((tickets, mass))
+    let next = next + tickets.len() as u32;
+    Ok((tickets, Numbered { next, mass }))
 }

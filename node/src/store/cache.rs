@@ -3,6 +3,7 @@
 //! Requests for the same content collapse into one fill, and are served from it as far as it has come
 //! (RFC 9211: `collapsed`). How it is filled is `wire/fills.rs`' affair.
 
+use crate::lock::lock;
 use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
 use disk::Disk;
@@ -11,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// Fills under way or waiting; more are refused, and the client goes to another node.
@@ -87,10 +88,6 @@ pub(crate) struct Cache {
     fills: Mutex<HashMap<ContentHash, Source>>,
     /// Contents that were purged while they were filled; locked only with `fills`.
     purged: Mutex<HashSet<ContentHash>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read_manifest(path: &Path) -> Option<Manifest> {

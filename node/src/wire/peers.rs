@@ -1,5 +1,6 @@
 //! Other nodes as sources of fills: which there are, says the control plane; that they may be asked, its grants.
 
+use crate::lock::lock;
 use crate::rules::memory::Memory;
 use crate::rules::sources::{Fault, Sources, is_fault};
 use crate::wire::link::{ControlLink, LinkError};
@@ -8,7 +9,7 @@ use protocol::{
     SigningKey, SourcesReply, Tag, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, RecvStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use transport::{ConnectError, StreamError, connect, exporter, read_frame, write_frame};
@@ -47,10 +48,6 @@ impl PeerError {
             _ => true,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where other nodes are asked.

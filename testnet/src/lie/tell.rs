@@ -173,7 +173,7 @@ impl Teller<'_> {
             evidence,
             lie,
         };
-        let looked = tokio::task::spawn_blocking(move || look(&standing)).await?;
+        let looked = disk::run(move || look(&standing)).await;
         looked.map_err(anyhow::Error::msg)
     }
 

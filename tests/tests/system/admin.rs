@@ -53,8 +53,7 @@ struct Ground {
 impl Ground {
     async fn deploy() -> Self {
         let start = || (Toolchain::ensure(), Anvil::start(&[]));
-        let started = tokio::task::spawn_blocking(start).await;
-        let (tools, anvil) = started.expect("no panic");
+        let (tools, anvil) = disk::run(start).await;
         let (tools, anvil) = (tools.expect("the tools are there"), anvil.expect("anvil"));
         let scratch = Scratch::new();
         for (index, key) in KEYS.iter().enumerate() {

@@ -240,7 +240,7 @@ async fn facts(world: &World, epoch: u64) -> BTreeMap<&'static str, [String; 2]>
 
 async fn kitchen(world: &World, snippets: &[Snippet], epoch: u64, ticket: TicketId) -> Kitchen {
     let ready = || (Toolchain::ensure(), Libraries::ensure());
-    let ready = tokio::task::spawn_blocking(ready).await.expect("no panic");
+    let ready = disk::run(ready).await;
     let (tools, libraries) = (ready.0.expect("the tools"), ready.1.expect("the libraries"));
     let dir = world.folder("kitchen");
     symlink(libraries.modules(), dir.join("node_modules")).expect("ours");

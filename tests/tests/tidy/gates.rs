@@ -28,7 +28,12 @@ fn all_is_built_with_the_minimum_rust() {
 }
 
 /// Crates whose decoders of others' bytes have fuzz targets.
-const DECODING: [&str; 3] = ["protocol/src/", "formats/src/", "content/body/src/"];
+const DECODING: [&str; 4] = [
+    "protocol/src/",
+    "formats/src/",
+    "content/body/src/",
+    "verifier/bundle/src/",
+];
 /// Of our own bytes: any 32 are a key, and it comes to nobody who doesn't trust us.
 const OWN: [&str; 1] = ["SealKey::from_bytes"];
 
@@ -98,6 +103,8 @@ fn each_decoder_of_strangers_bytes_has_a_fuzz_target() {
     assert!(missing.is_empty(), "no fuzz target reads {missing:?}");
     // All public functions of `formats` that take others' bytes or text are named in a target too.
     for module in [
+        "address",
+        "forwarded",
         "target",
         "range",
         "etag",
@@ -111,11 +118,30 @@ fn each_decoder_of_strangers_bytes_has_a_fuzz_target() {
             let Some(rest) = line.strip_prefix("pub fn ") else {
                 continue;
             };
-            let name = rest.split('(').next().unwrap_or_default();
+            let name = rest.split(['(', '<']).next().unwrap_or_default();
             let named = targets.contains(&format!("{module}::{name}"));
             assert!(named, "no fuzz target reads {module}::{name}");
         }
     }
+}
+
+#[test]
+fn each_fuzz_target_is_in_the_table() {
+    let table = text("fuzz/README.md");
+    let mut targets = 0;
+    for (path, text) in sources() {
+        if !path.starts_with("fuzz/src/targets/") {
+            continue;
+        }
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("    name: \""));
+        for name in names.filter_map(|rest| rest.split('"').next()) {
+            targets += 1;
+            assert!(table.contains(&format!("`{name}`")), "{name} isn't there");
+        }
+    }
+    assert!(targets >= 16, "the targets aren't found");
 }
 
 #[test]

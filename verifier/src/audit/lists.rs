@@ -8,75 +8,21 @@ use super::segments::Scan;
 use super::{Audited, Gaps};
 use crate::evidence::{EvidenceFiles, PROBES_FILE, REJECTIONS_FILE, RejectionLine};
 use crate::judge::ProbeCount;
+pub(super) use bundle::ListError;
 use protocol::{DeliveryMass, Mass, RECORDS_MAX, Record, Rejection};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::Path;
-
-/// Longest line of a list: under 424 bytes for a refused record, under 52 for a node's probes.
-const LINE_BYTES_MAX: u64 = 424;
-
-/// Why a list isn't one.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ListError {
-    #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
-    #[error("isn't written as SPEC section 11 has it, from line {line} on: {why}")]
-    Form {
-        /// From 1.
-        line: u64,
-        /// What is wrong.
-        why: String,
-    },
-}
 
 /// Reads a list line by line, so that a long one isn't held. What is told before an error is as it should be.
 pub(super) fn for_each<T: DeserializeOwned + Serialize>(
     path: &Path,
-    mut each: impl FnMut(T),
+    each: impl FnMut(T),
 ) -> Result<(), ListError> {
-    let mut file = BufReader::new(File::open(path)?);
-    let next = |file: &mut BufReader<File>| -> io::Result<Option<u8>> {
-        let mut byte = [0];
-        Ok((file.read(&mut byte)? > 0).then_some(byte[0]))
-    };
-    let mut line = 1;
-    let form = |line: u64, why: &str| {
-        let why = why.to_owned();
-        Err(ListError::Form { line, why })
-    };
-    if next(&mut file)? != Some(b'[') {
-        return form(line, "no list");
-    }
-    let mut bytes = Vec::new();
-    let mut ends = file.fill_buf()?.first() == Some(&b']');
-    while !ends {
-        bytes.clear();
-        // No name or number in a line has a brace in it.
-        file.by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'}', &mut bytes)?;
-        let read: T = match serde_json::from_slice(&bytes) {
-            Ok(read) => read,
-            Err(error) => return form(line, &error.to_string()),
-        };
-        if serde_json::to_vec(&read).ok().as_ref() != Some(&bytes) {
-            return form(line, "other bytes than its fields have");
-        }
-        each(read);
-        line += 1;
-        ends = file.fill_buf()?.first() != Some(&b',');
-        if !ends {
-            file.consume(1);
-        }
-    }
-    match (next(&mut file)?, next(&mut file)?) {
-        (Some(b']'), None) => Ok(()),
-        _ => form(line, "neither a line nor the end"),
-    }
+    bundle::for_each(BufReader::new(File::open(path)?), each)
 }
 
 /// The probes of the evidence, if they can be read: those that nodes are attested to have had.

@@ -21,6 +21,7 @@ use super::{AuditedAttestation, Before, Gaps, Verdict, trees_before};
 use crate::evidence::{EvidenceFiles, EvidenceSource, fetch, numbered};
 use contracts::Chain;
 use protocol::{Address, Epoch, NodeId, TicketId};
+use receipts::Doubts;
 use serde::Serialize;
 use std::io;
 use std::sync::Arc;
@@ -143,9 +144,11 @@ fn explain(
     for sentence in whole.unreadable() {
         gaps.push(sentence.to_owned());
     }
-    let receipts = receipts::read(
-        &audited, files, index, wanted, &mut gaps, &mut wrong, progress,
-    )?;
+    let doubts = Doubts {
+        gaps: &mut gaps,
+        wrong: &mut wrong,
+    };
+    let receipts = receipts::read(&audited, files, index, wanted, doubts, progress)?;
     let reckoning = sums::reckon(&audited, index, &receipts, &mut gaps, &mut wrong);
     let (reasons, contradictions) = (gaps.into_told(), wrong.0.into_told());
     let verdict = match (contradictions.is_empty(), reasons.is_empty()) {

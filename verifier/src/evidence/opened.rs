@@ -1,11 +1,11 @@
 //! Evidence of which only some files are read: whoever asks for one receipt needs one segment.
 
-use super::bundle::{BUNDLE_BYTES_MAX, hash, numbered};
 use super::source::Reader;
 use super::{
     BILLS_FILE, BUNDLE_FILE, Bundle, BundleFile, CHARGES_FILE, EvidenceError, EvidenceSource,
-    FetchError, REJECTIONS_FILE, RejectionLine, TREE_FILE, canonical, check_rejections, unreadable,
+    FetchError, REJECTIONS_FILE, RejectionLine, TREE_FILE, check_rejections, unreadable,
 };
+use bundle::{BUNDLE_BYTES_MAX, hash, numbered};
 use protocol::{
     B256, BillTree, ChargeTree, Epoch, EpochLeaf, EpochTree, Network, NodeTree, Segment, TicketLog,
 };
@@ -137,7 +137,8 @@ impl OpenEvidence<'_> {
     /// As [`Self::nodes`].
     pub async fn rejections(&self) -> Result<Vec<RejectionLine>, FetchError> {
         let bytes = self.required(REJECTIONS_FILE).await?;
-        let lines: Vec<RejectionLine> = canonical(REJECTIONS_FILE, &bytes)?;
+        let lines: Vec<RejectionLine> =
+            bundle::canonical(&bytes).map_err(|error| unreadable(REJECTIONS_FILE, error))?;
         check_rejections(&lines)?;
         Ok(lines)
     }

@@ -1,8 +1,8 @@
 //! Reading evidence from where it is, without trusting it.
 
-use super::bundle::EVIDENCE_BYTES_MAX;
 use super::{BundleError, BundleFile, Evidence, EvidenceError};
 use crate::http::Asker;
+use bundle::EVIDENCE_BYTES_MAX;
 use host::{Http, HttpError};
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Evidence as files to be read through, however large: in place where it is in a folder, or else fetched
 //! into one that goes away afterwards. Nothing of it is held in memory.
 
-use super::bundle::{BUNDLE_BYTES_MAX, hash};
 use super::{BUNDLE_FILE, Bundle, BundleFile, EvidenceSource, FetchError};
 use crate::audit::Progress;
 use crate::http::{self, Asker, DownloadError};
+use bundle::{BUNDLE_BYTES_MAX, hash};
 use host::Http;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;

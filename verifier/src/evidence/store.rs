@@ -1,7 +1,7 @@
 //! A verifier's own evidence on disk: `{root}/{epoch}/`, whole or not there at all.
 
-use super::bundle::hash;
-use super::{BUNDLE_FILE, Bundle, Evidence, EvidenceSource, is_file_name};
+use super::{BUNDLE_FILE, Evidence, EvidenceSource, is_file_name};
+use bundle::hash;
 use disk::{Disk, DiskError, failed};
 use protocol::{B256, Epoch};
 use std::fs;
@@ -69,7 +69,7 @@ impl EvidenceStore {
         self.disk.remove_all(&partial)?;
         self.disk.create_dir(&partial)?;
         let files = evidence.files();
-        let bundle = Bundle::of(evidence, &files).to_bytes();
+        let bundle = evidence.bundle(&files).to_bytes();
         for (name, bytes) in &files {
             self.write_new(&partial.join(name), bytes)?;
         }

@@ -201,7 +201,7 @@ async fn nonsense_under_the_right_hash_is_the_attesters_fault() {
 #[test]
 fn bundles_that_name_what_evidence_cannot_have_are_refused() {
     let evidence = world().evidence();
-    let good = Bundle::of(&evidence, &evidence.files());
+    let good = evidence.bundle(&evidence.files());
     let check = |bundle: &Bundle| Bundle::from_bytes(&bundle.to_bytes(), network(), EPOCH);
     assert!(check(&good).is_ok());
     let changed = |change: &dyn Fn(&mut Bundle)| {
@@ -323,7 +323,7 @@ fn one_tree_before_without_the_other_is_nonsense() {
 #[test]
 fn the_example_of_the_spec_is_the_golden_epochs() {
     let evidence = crate::fixture::Golden::load().files();
-    let bundle = Bundle::of(&evidence, &evidence.files()).to_bytes();
+    let bundle = evidence.bundle(&evidence.files()).to_bytes();
     let bundle = String::from_utf8(bundle).unwrap();
     let shown = bundle.replace("{\"name\"", "\n    {\"name\"");
     let spec = include_str!("../../../protocol/SPEC.md");

@@ -1,5 +1,6 @@
 //! What an epoch is judged by.
 
+pub use bundle::ProbeCount;
 use protocol::{
     Address, B256, BillTree, Epoch, MassOverflow, MoneyError, Network, NodeId, NodeTree,
     RECORDS_MAX, Record, RewardTerms, TicketLog, Timeline,
@@ -30,18 +31,6 @@ impl Previous {
         let (nodes, bills) = (self.nodes.root().ok()?, self.bills.root().ok()?);
         Some((nodes.hash(), bills.hash()))
     }
-}
-
-/// Blind probes of one node in an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProbeCount {
-    /// Registry index.
-    pub index: u32,
-    /// Probes made.
-    pub made: u32,
-    /// Of these, answered within the service level.
-    pub ok: u32,
 }
 
 /// Everything an epoch is judged by.

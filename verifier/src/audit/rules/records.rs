@@ -57,7 +57,7 @@ pub(in crate::audit) fn check(
                 }
                 // A charge of nobody is a lie by itself.
                 if let Some(checker) = checkers.of(audited, charge.node) {
-                    look_at(audited, &segment, place, charge, &checker, findings, gaps)?;
+                    look_at(audited, &segment, (place, charge), &checker, findings, gaps)?;
                 }
                 opened.insert(place, *segment);
             }
@@ -102,8 +102,7 @@ fn root_is_none(place: u32, charge: &ChargeLeaf, preimage: Vec<u8>, findings: &m
 fn look_at(
     audited: &Audited,
     segment: &OpenedSegment,
-    charge: u32,
-    leaf: &ChargeLeaf,
+    (charge, leaf): (u32, &ChargeLeaf),
     checker: &Checker<'_>,
     findings: &mut Findings,
     gaps: &mut Gaps,

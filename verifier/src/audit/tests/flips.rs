@@ -49,7 +49,7 @@ impl Honest {
         let files = evidence.files();
         Self {
             facts: facts(world, &evidence),
-            bundle: Bundle::of(&evidence, &files).to_bytes(),
+            bundle: evidence.bundle(&files).to_bytes(),
             files,
         }
     }

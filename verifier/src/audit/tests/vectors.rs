@@ -70,7 +70,7 @@ fn the_verdicts_of_the_vectors_are_ours() {
     let facts = golden_facts(&golden);
     let evidence = golden.files();
     let honest = evidence.files();
-    let bundle = Bundle::of(&evidence, &honest);
+    let bundle = evidence.bundle(&honest);
     let mut folder = Folder::new();
     let cases = vectors["cases"].as_array().unwrap();
     for case in cases {

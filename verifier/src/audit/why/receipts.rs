@@ -241,16 +241,22 @@ struct Reading<'a> {
     receipts: Receipts,
 }
 
+/// Why less is told than everything, and what is told falsely.
+pub(super) struct Doubts<'a> {
+    pub(super) gaps: &'a mut Gaps,
+    pub(super) wrong: &'a mut Contradictions,
+}
+
 /// Reads everything about a node's tickets and records.
 pub(super) fn read(
     audited: &Audited,
     files: &EvidenceFiles,
     index: u32,
     wanted: Wanted,
-    gaps: &mut Gaps,
-    wrong: &mut Contradictions,
+    doubts: Doubts<'_>,
     progress: &dyn Progress,
 ) -> io::Result<Receipts> {
+    let Doubts { gaps, wrong } = doubts;
     let checkers = Checkers::new(&audited.facts, progress);
     let checker = checkers.of(audited, index);
     let checker = checker.expect("the node is registered");

@@ -7,19 +7,26 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub(crate) const TREE_FILE: &str = "tree.qtree";
-pub(crate) const BILLS_FILE: &str = "bills.qbil";
-pub(crate) const CHARGES_FILE: &str = "charges.qchg";
-pub(crate) const PREVIOUS_FILE: &str = "previous.qtree";
-pub(crate) const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
-pub(crate) const PROBES_FILE: &str = "probes.json";
-pub(crate) const REJECTIONS_FILE: &str = "rejections.json";
+/// The epoch's nodes.
+pub const TREE_FILE: &str = "tree.qtree";
+/// Its bills.
+pub const BILLS_FILE: &str = "bills.qbil";
+/// Its charges.
+pub const CHARGES_FILE: &str = "charges.qchg";
+/// The nodes of the epoch before.
+pub const PREVIOUS_FILE: &str = "previous.qtree";
+/// The bills of the epoch before.
+pub const PREVIOUS_BILLS_FILE: &str = "previous-bills.qbil";
+/// Blind probes, by node.
+pub const PROBES_FILE: &str = "probes.json";
+/// Records that don't count.
+pub const REJECTIONS_FILE: &str = "rejections.json";
 /// The file that names all others.
 pub const BUNDLE_FILE: &str = "bundle.json";
 /// Longest `bundle.json`: half a million files of at most 128 bytes each.
-pub(super) const BUNDLE_BYTES_MAX: u64 = 64 << 20;
+pub const BUNDLE_BYTES_MAX: u64 = 64 << 20;
 /// Largest evidence that is read into memory whole. Audits read files through, and take any.
-pub(super) const EVIDENCE_BYTES_MAX: u64 = 8 << 30;
+pub const EVIDENCE_BYTES_MAX: u64 = 8 << 30;
 
 const VERSION: u32 = 1;
 
@@ -81,7 +88,7 @@ pub enum BundleError {
 
 impl Bundle {
     /// The bundle over these files of an epoch's evidence.
-    pub(super) fn over(network: Network, epoch: Epoch, files: &BTreeMap<String, Vec<u8>>) -> Self {
+    pub fn over(network: Network, epoch: Epoch, files: &BTreeMap<String, Vec<u8>>) -> Self {
         let Network {
             chain_id,
             settlement,
@@ -96,7 +103,7 @@ impl Bundle {
     }
 
     /// Files as the bundle names them.
-    pub(crate) fn files_of(files: &BTreeMap<String, Vec<u8>>) -> Vec<BundleFile> {
+    pub fn files_of(files: &BTreeMap<String, Vec<u8>>) -> Vec<BundleFile> {
         let files = files.iter().map(|(name, bytes)| BundleFile {
             name: name.clone(),
             size: bytes.len() as u64,
@@ -143,7 +150,7 @@ impl Bundle {
     }
 
     /// Bytes of all files together.
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         let sizes = self.files.iter().map(|file| file.size);
         sizes.fold(0, u64::saturating_add)
     }
@@ -154,12 +161,13 @@ impl Bundle {
     }
 }
 
-pub(super) fn hash(bytes: &[u8]) -> B256 {
+/// BLAKE3.
+pub fn hash(bytes: &[u8]) -> B256 {
     B256::from(*blake3::hash(bytes).as_bytes())
 }
 
 /// The number in `{prefix}{number}{suffix}`, written without leading zeros or signs.
-pub(crate) fn numbered(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
+pub fn numbered(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
     let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
     let number: u32 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
@@ -189,7 +197,7 @@ fn bytes_max(name: &str) -> Option<u64> {
 }
 
 /// Whether a file of this name states elements of a tree.
-pub(super) fn is_elements(name: &str) -> bool {
+pub fn is_elements(name: &str) -> bool {
     matches!(
         name,
         "tree.elements" | "bills.elements" | "charges.elements"

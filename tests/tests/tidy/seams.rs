@@ -1,0 +1,151 @@
+//! What holds the seams: who speaks with the chain, who sets up TLS and QUIC, and that the refusals of contracts which
+//! are matched by name are refusals that the contracts have.
+
+use crate::{root, sources};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+
+/// Sources of the product: tests and examples may do as they like, and speak with what they test.
+fn product() -> Vec<(String, String)> {
+    let is_product = |path: &str| {
+        path.ends_with(".rs")
+            && path.contains("src/")
+            && !path.starts_with("tests/")
+            && !path.starts_with("fuzz/")
+            && !path.contains("/tests/")
+            && !path.contains("/examples/")
+    };
+    let mut all = sources();
+    all.retain(|(path, _)| is_product(path));
+    all
+}
+
+/// Holds that none of `marks` stands in a source outside `places`, and that each place has one.
+fn only(places: &[&str], marks: &[&str]) {
+    let mut found = BTreeSet::new();
+    for (path, text) in product() {
+        for (number, line) in (1..).zip(text.lines()) {
+            let Some(mark) = marks.iter().find(|mark| line.contains(**mark)) else {
+                continue;
+            };
+            let place = places.iter().find(|place| path.starts_with(**place));
+            assert!(place.is_some(), "{path}:{number} has {mark}");
+            found.extend(place);
+        }
+    }
+    assert_eq!(found, places.iter().collect(), "places that have any");
+}
+
+#[test]
+fn only_the_bindings_speak_with_the_chain() {
+    only(
+        // The testnet's sends what only a chain of its own takes; the simulation's is the other side.
+        &[
+            "contracts/bindings/src/",
+            "sim/src/world/",
+            "testnet/src/network/anvil.rs",
+        ],
+        &[
+            "alloy::providers",
+            "alloy::transports",
+            "alloy::rpc",
+            "ProviderBuilder",
+            "RootProvider",
+            "DynProvider",
+            "impl Provider",
+            "\"jsonrpc\"",
+            "\"eth_",
+            "\"anvil_",
+            "\"evm_",
+        ],
+    );
+    let users = super::dependencies(false);
+    let users = users.iter().filter(|(_, used)| used.contains("alloy"));
+    let users: Vec<_> = users.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(users, ["quittance-contracts", "quittance-sim"]);
+}
+
+#[test]
+fn only_transport_sets_up_tls_and_quic() {
+    only(
+        &["transport/src/"],
+        &[
+            "ClientConfig::builder",
+            "ServerConfig::builder",
+            "QuicClientConfig",
+            "QuicServerConfig",
+            "TransportConfig::default",
+            "EndpointConfig::default",
+            "Endpoint::new",
+            "Endpoint::client(",
+            "Endpoint::server(",
+            "rustls::client::",
+            "rustls::server::",
+        ],
+    );
+}
+
+/// Files that match a contract's refusals by name, and between which lines they do.
+const MATCHING: [(&str, &str, &str); 4] = [
+    (
+        "cli/src/contracts_admin/refused.rs",
+        "revert.name.as_str()",
+        "_ => return None",
+    ),
+    ("cli/src/audit/sending.rs", "const FALLEN", "];"),
+    ("control/src/commit.rs", "revert.name.as_str()", "_ => "),
+    ("verifier/src/service.rs", "revert.name.as_str()", "_ => "),
+];
+
+/// What stands in quotes and looks like the name of a Solidity error.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('"').skip(1).step_by(2);
+    quoted.filter(|text| {
+        text.starts_with(|first: char| first.is_ascii_uppercase())
+            && text.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+#[test]
+fn the_refusals_that_are_matched_are_the_contracts() {
+    let mut known = BTreeSet::new();
+    let folder = root().join("contracts/artifacts");
+    for file in fs::read_dir(folder).expect("the artifacts") {
+        let text = fs::read_to_string(file.expect("readable").path()).expect("an artifact");
+        let artifact: Value = serde_json::from_str(&text).expect("JSON");
+        for entry in artifact["abi"].as_array().expect("an ABI") {
+            if entry["type"] == "error" {
+                known.extend(entry["name"].as_str().map(str::to_owned));
+            }
+        }
+    }
+    let mut matched = BTreeSet::new();
+    for (path, begins, ends) in MATCHING {
+        let text = fs::read_to_string(root().join(path)).expect("a source");
+        let (_, after) = text
+            .split_once(begins)
+            .unwrap_or_else(|| panic!("{path} has no {begins}"));
+        let inside = after.split_once(ends).map(|(inside, _)| inside);
+        let inside = inside.unwrap_or_else(|| panic!("{path} has no {ends}"));
+        let before = matched.len();
+        for name in names(inside) {
+            assert!(known.contains(name), "{path}: no contract has {name}");
+            matched.insert(name.to_owned());
+        }
+        assert!(matched.len() > before, "{path} matches nothing");
+    }
+    // And those that the bindings take for an answer.
+    let mut answers = 0;
+    for (path, text) in product() {
+        for call in text.split("none_if(").skip(1) {
+            let inside = call.split(']').next().unwrap_or_default();
+            for name in names(inside) {
+                assert!(known.contains(name), "{path}: no contract has {name}");
+                answers += 1;
+            }
+        }
+    }
+    assert!(answers >= 4, "only {answers} are found");
+    assert!(matched.len() > 25, "not all are found: {matched:?}");
+}
