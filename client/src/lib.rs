@@ -43,3 +43,9 @@ pub use sink::{ChannelSink, Discard, Sink, WriterSink};
 pub use summary::{NodeTotals, SessionSummary, Summary};
 
 pub use content::Group;
+
+use futures::future::BoxFuture;
+
+/// What is asked for, to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what is
+/// below these is large; so it is compiled here alone.
+pub type Answer<'a, T, E = ApiError> = BoxFuture<'a, Result<T, E>>;
