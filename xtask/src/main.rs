@@ -4,6 +4,7 @@ mod bench;
 mod fuzz;
 mod run;
 mod suites;
+mod symbols;
 mod test;
 
 use anyhow::Result;
@@ -33,6 +34,8 @@ enum Task {
     },
     /// Write the golden vectors anew.
     Vectors,
+    /// Build the released binary with its line tables in a file apart, in target/symbols/apart.
+    Symbols,
     /// Measure; prints a table and writes target/bench/NAME.json.
     #[command(subcommand)]
     Bench(Bench),
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Lint => test::lint(),
         Task::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Task::Vectors => test::write_vectors(),
+        Task::Symbols => symbols::symbols(),
         Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
         Task::Bench(Bench::Gas) => bench::gas(),
         Task::Bench(Bench::Routing) => bench::routing(),
