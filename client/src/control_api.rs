@@ -2,9 +2,9 @@
 
 mod status;
 
-use crate::Answer;
 use crate::opening::applied;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use protocol::{
     CollectionId, CollectionSummary, ContentHash, Epoch, LOG_HEADER_BYTES, Manifest, ManifestError,
     NetworkInfo, NodeInfo, OrderId, OrderRequest, OrderStatus, OrderSummary, OriginSource, Policy,
@@ -39,6 +39,10 @@ const JSON_BYTES_MAX: usize = 32 << 20;
 const ERROR_BYTES_MAX: usize = 64 << 10;
 /// Longest ticket log.
 const LOG_BYTES_MAX: usize = LOG_HEADER_BYTES + RECORDS_MAX as usize * TICKET_BYTES;
+
+/// What is asked for, to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what is
+/// below these is large; so it is compiled here alone.
+pub type Answer<'a, T, E = ApiError> = BoxFuture<'a, Result<T, E>>;
 
 /// Why the control plane gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,7 @@
 //! Fetching: from a collection's path to verified bytes in a sink, whatever nodes do.
 
-use crate::Answer;
 use crate::config::ClientConfig;
-use crate::control_api::{ApiError, ControlApi};
+use crate::control_api::{Answer, ApiError, ControlApi};
 use crate::fault::Attempt;
 use crate::opening::Opening;
 use crate::pool::{Pool, Trail, Way};

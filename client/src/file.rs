@@ -8,7 +8,7 @@
 //! Sealed content is opened by the thread that writes. `<out>.part` is open, so that nothing is written twice;
 //! what the hash is over is sealed again to be hashed.
 
-use crate::Answer;
+use crate::control_api::Answer;
 use crate::fetch::{Client, FetchError, Fetched};
 use crate::sink::{Sink, WriterSink};
 use bytes::Bytes;

@@ -25,8 +25,8 @@ mod refusal;
 mod shared;
 mod source;
 
-use crate::Answer;
 use crate::config::ClientConfig;
+use crate::control_api::Answer;
 use crate::fetch::{Client, SetupError};
 use crate::summary::Summary;
 use axum::Router;

@@ -32,7 +32,7 @@ mod tally;
 mod transfer;
 
 pub use config::ClientConfig;
-pub use control_api::{ApiError, ControlApi};
+pub use control_api::{Answer, ApiError, ControlApi};
 pub use fault::{Attempt, Fault};
 pub use fetch::{Client, Collection, FetchError, Fetched, SetupError};
 pub use file::{FileError, Progress};
@@ -43,9 +43,3 @@ pub use sink::{ChannelSink, Discard, Sink, WriterSink};
 pub use summary::{NodeTotals, SessionSummary, Summary};
 
 pub use content::Group;
-
-use futures::future::BoxFuture;
-
-/// What is asked for, to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what is
-/// below these is large; so it is compiled here alone.
-pub type Answer<'a, T, E = ApiError> = BoxFuture<'a, Result<T, E>>;

@@ -1,6 +1,6 @@
 //! What opens a sealed collection: the key that comes with a route.
 
-use crate::Answer;
+use crate::control_api::Answer;
 use crate::fetch::{Client, Collection, FetchError};
 use crate::pool::{Trail, Way};
 use seal::FileSeal;

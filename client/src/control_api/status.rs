@@ -1,7 +1,6 @@
 //! How a network is, once or every second.
 
-use super::{ApiError, ControlApi};
-use crate::Answer;
+use super::{Answer, ApiError, ControlApi};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use protocol::NetworkStatus;
