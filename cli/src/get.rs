@@ -183,7 +183,7 @@ async fn to_standard_output(client: &Client, id: &str, entries: &[Entry]) -> Res
         bail!("-o - takes one file: give COLLECTION/PATH");
     };
     client
-        .fetch_to_writer(id, &entry.path, tokio::io::stdout())
+        .fetch_to_writer(id, &entry.path, &mut tokio::io::stdout())
         .await?;
     Ok(())
 }
@@ -218,7 +218,7 @@ async fn to_files(
         bar.set_message(entry.path.clone());
         let progress = bar.clone();
         client
-            .fetch_to_file(id, &entry.path, &out, move |at| {
+            .fetch_to_file(id, &entry.path, &out, &mut move |at| {
                 progress.set_position(before + at.bytes);
             })
             .await?;

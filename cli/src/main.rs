@@ -28,8 +28,9 @@ mod why;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::pin::Pin;
 use std::process::ExitCode;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 /// A managed decentralised CDN: cache nodes anyone can run, delivery that is proven, rewards that
@@ -109,35 +110,44 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    let done = |outcome: Result<()>| outcome.map(|()| ExitCode::SUCCESS);
     match command {
-        Command::Testnet(args) => done(several_threads()?.block_on(testnet::run(args))),
+        Command::Testnet(args) => several_threads(done(testnet::run(args))),
         // A node's work is one connection's packets after the other: one thread is faster than two
         // that steal from each other.
-        Command::Node(command) => one_thread()?.block_on(node::run(command)),
-        Command::Control(command) => done(several_threads()?.block_on(control::run(command))),
-        Command::Verifier(command) => done(several_threads()?.block_on(verifier::run(command))),
-        Command::Publish(args) => done(one_thread()?.block_on(publish::run(args))),
-        Command::List(args) => done(one_thread()?.block_on(catalogue::list(args))),
-        Command::Show(args) => done(one_thread()?.block_on(catalogue::show(args))),
-        Command::Unpublish(args) => one_thread()?.block_on(catalogue::unpublish(args)),
-        Command::Policy(args) => done(one_thread()?.block_on(policy::run(args))),
+        Command::Node(command) => one_thread(Box::pin(node::run(command))),
+        Command::Control(command) => several_threads(done(control::run(command))),
+        Command::Verifier(command) => several_threads(done(verifier::run(command))),
+        Command::Publish(args) => one_thread(done(publish::run(args))),
+        Command::List(args) => one_thread(done(catalogue::list(args))),
+        Command::Show(args) => one_thread(done(catalogue::show(args))),
+        Command::Unpublish(args) => one_thread(Box::pin(catalogue::unpublish(args))),
+        Command::Policy(args) => one_thread(done(policy::run(args))),
         Command::Token(command) => token::run(command),
-        Command::Order(command) => one_thread()?.block_on(orders::run(command)),
-        Command::Route(args) => done(one_thread()?.block_on(route::run(args))),
-        Command::Get(args) => done(one_thread()?.block_on(get::run(args))),
-        Command::Gateway(args) => done(several_threads()?.block_on(gateway::run(args))),
-        Command::Audit(args) => one_thread()?.block_on(audit::run(args)),
-        Command::Why(args) => one_thread()?.block_on(why::run(args)),
-        Command::Prove(args) => one_thread()?.block_on(prove::run(args)),
-        Command::Contracts(command) => one_thread()?.block_on(contracts_admin::run(command)),
+        Command::Order(command) => one_thread(Box::pin(orders::run(command))),
+        Command::Route(args) => one_thread(done(route::run(args))),
+        Command::Get(args) => one_thread(done(get::run(args))),
+        Command::Gateway(args) => several_threads(done(gateway::run(args))),
+        Command::Audit(args) => one_thread(Box::pin(audit::run(args))),
+        Command::Why(args) => one_thread(Box::pin(why::run(args))),
+        Command::Prove(args) => one_thread(Box::pin(prove::run(args))),
+        Command::Contracts(command) => one_thread(Box::pin(contracts_admin::run(command))),
     }
 }
 
-fn one_thread() -> Result<Runtime> {
-    Ok(Builder::new_current_thread().enable_all().build()?)
+/// A subcommand at work. Boxed, so that a runtime is compiled once and not for each.
+type Work = Pin<Box<dyn Future<Output = Result<ExitCode>>>>;
+
+/// One whose exit code says only whether it went well.
+fn done(work: impl Future<Output = Result<()>> + 'static) -> Work {
+    Box::pin(async { work.await.map(|()| ExitCode::SUCCESS) })
 }
 
-fn several_threads() -> Result<Runtime> {
-    Ok(Builder::new_multi_thread().enable_all().build()?)
+fn one_thread(work: Work) -> Result<ExitCode> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+fn several_threads(work: Work) -> Result<ExitCode> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
 }

@@ -5,9 +5,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Prints a result: as one JSON document, or a line a field.
-#[allow(clippy::print_stdout)]
 pub(crate) fn print(json: bool, result: &impl Serialize) -> Result<()> {
-    let value = serde_json::to_value(result)?;
+    print_value(json, serde_json::to_value(result)?)
+}
+
+/// The same for all results, so that it is compiled once.
+#[allow(clippy::print_stdout)]
+fn print_value(json: bool, value: Value) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(&value)?);
         return Ok(());

@@ -230,9 +230,13 @@ async fn upload(api: &ControlApi, bytes: u64, sources: &[Source], token: &str) -
         if !api.blob_exists(&source.content, token).await? {
             let progress = bar.clone();
             let (content, seal) = (&source.content, source.seal.clone());
-            api.put_blob(content, &source.file, seal, token, move |sent| {
-                progress.set_position(done + sent)
-            })
+            api.put_blob(
+                content,
+                &source.file,
+                seal,
+                token,
+                Box::new(move |sent| progress.set_position(done + sent)),
+            )
             .await?;
         }
         done += source.size;

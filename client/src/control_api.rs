@@ -5,6 +5,7 @@ mod status;
 use crate::opening::applied;
 use bytes::Bytes;
 use disk::Pieces;
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt, stream};
 use host::{Http, HttpError};
 use protocol::{
@@ -49,6 +50,9 @@ async fn upload(file: &Path) -> io::Result<(u64, impl Stream<Item = io::Result<B
     };
     Ok((length, stream::try_unfold(pieces, next)))
 }
+/// What is asked for, to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what is
+/// below these is large; so it is compiled here alone.
+pub type Answer<'a, T, E = ApiError> = BoxFuture<'a, Result<T, E>>;
 
 /// Why the control plane gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -177,99 +181,90 @@ impl ControlApi {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn network_info(&self) -> Result<NetworkInfo, ApiError> {
-        self.json(self.request(Method::GET, &["network"])).await
+    pub fn network_info(&self) -> Answer<'_, NetworkInfo> {
+        self.json(self.request(Method::GET, &["network"]))
     }
 
     /// Nodes and tickets for a collection.
     ///
     /// # Errors
     /// [`ApiError`]; status 503 if no node is there for it.
-    pub async fn route(&self, request: &RouteRequest) -> Result<RouteAnswer, ApiError> {
+    pub fn route(&self, request: &RouteRequest) -> Answer<'_, RouteAnswer> {
         self.json(self.request(Method::POST, &["route"]).json(request))
-            .await
     }
 
     /// Where a client would be sent, and why. Nothing is issued.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such collection.
-    pub async fn explain(
-        &self,
-        collection: &str,
-        from: Option<IpAddr>,
-    ) -> Result<RouteExplanation, ApiError> {
+    pub fn explain(&self, collection: &str, from: Option<IpAddr>) -> Answer<'_, RouteExplanation> {
         let mut query = vec![("collection", collection.to_owned())];
         query.extend(from.map(|from| ("from", from.to_string())));
         self.json(self.request(Method::GET, &["explain"]).query(&query))
-            .await
     }
 
     /// Why a ticket that was issued there names its node, as JSON.
     ///
     /// # Errors
     /// [`ApiError`]; status 401 without the right token, 404 if nothing is known of it.
-    pub async fn ticket_reason(
-        &self,
-        ticket: TicketId,
-        token: &str,
-    ) -> Result<serde_json::Value, ApiError> {
+    pub fn ticket_reason(&self, ticket: TicketId, token: &str) -> Answer<'_, serde_json::Value> {
         let path = ["tickets", &ticket.to_string(), "why"];
         self.json(self.request(Method::GET, &path).bearer_auth(token))
-            .await
     }
 
     /// A collection's manifest, by id or name. Asked for by id, it is checked against it.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if there is none.
-    pub async fn manifest(&self, collection: &str) -> Result<(CollectionId, Manifest), ApiError> {
-        let path = ["collections", collection, "manifest"];
-        let response = self.send(self.request(Method::GET, &path)).await?;
-        let bytes = self.read(response, Manifest::BYTES_MAX).await?;
-        let manifest = Manifest::from_bytes(&bytes).map_err(|source| ApiError::Manifest {
-            collection: collection.to_owned(),
-            source,
-        })?;
-        let actual = manifest.id();
-        match collection.parse::<CollectionId>() {
-            Ok(asked) if asked != actual => Err(ApiError::WrongManifest { asked, actual }),
-            _ => Ok((actual, manifest)),
-        }
+    pub fn manifest<'a>(&'a self, collection: &'a str) -> Answer<'a, (CollectionId, Manifest)> {
+        Box::pin(async move {
+            let path = ["collections", collection, "manifest"];
+            let response = self.send(self.request(Method::GET, &path)).await?;
+            let bytes = self.read(response, Manifest::BYTES_MAX).await?;
+            let manifest = Manifest::from_bytes(&bytes).map_err(|source| ApiError::Manifest {
+                collection: collection.to_owned(),
+                source,
+            })?;
+            let actual = manifest.id();
+            match collection.parse::<CollectionId>() {
+                Ok(asked) if asked != actual => Err(ApiError::WrongManifest { asked, actual }),
+                _ => Ok((actual, manifest)),
+            }
+        })
     }
 
     /// What was published under a name, oldest first.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if nothing is.
-    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, ApiError> {
+    pub fn versions(&self, name: &str) -> Answer<'_, Vec<Version>> {
         let path = ["collections", name, "versions"];
-        self.json(self.request(Method::GET, &path)).await
+        self.json(self.request(Method::GET, &path))
     }
 
     /// All collections.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn collections(&self) -> Result<Vec<CollectionSummary>, ApiError> {
-        self.json(self.request(Method::GET, &["collections"])).await
+    pub fn collections(&self) -> Answer<'_, Vec<CollectionSummary>> {
+        self.json(self.request(Method::GET, &["collections"]))
     }
 
     /// Collections that a token may change; of an owner its own. Asked of the admin API, as is all that needs a token.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn own_collections(&self, token: &str) -> Result<Vec<CollectionSummary>, ApiError> {
+    pub fn own_collections(&self, token: &str) -> Answer<'_, Vec<CollectionSummary>> {
         let request = self.request(Method::GET, &["collections"]);
-        self.json(request.bearer_auth(token)).await
+        self.json(request.bearer_auth(token))
     }
 
     /// All nodes it knows.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn nodes(&self) -> Result<Vec<NodeInfo>, ApiError> {
-        self.json(self.request(Method::GET, &["nodes"])).await
+    pub fn nodes(&self) -> Answer<'_, Vec<NodeInfo>> {
+        self.json(self.request(Method::GET, &["nodes"]))
     }
 
     /// The ticket log of an epoch that has ended, as bytes for `TicketLog::from_bytes`. Unchecked: its
@@ -277,191 +272,187 @@ impl ControlApi {
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] while the epoch lasts.
-    pub async fn ticket_log(&self, epoch: Epoch) -> Result<Vec<u8>, ApiError> {
-        let path = ["epochs", &epoch.to_string(), "tickets"];
-        let request = self.request(Method::GET, &path).timeout(LOG_TIMEOUT);
-        let response = self.send(request).await?;
-        self.read(response, LOG_BYTES_MAX).await
+    pub fn ticket_log(&self, epoch: Epoch) -> Answer<'_, Vec<u8>> {
+        Box::pin(async move {
+            let path = ["epochs", &epoch.to_string(), "tickets"];
+            let request = self.request(Method::GET, &path).timeout(LOG_TIMEOUT);
+            let response = self.send(request).await?;
+            self.read(response, LOG_BYTES_MAX).await
+        })
     }
 
     /// Whether a content was uploaded.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn blob_exists(&self, hash: &ContentHash, token: &str) -> Result<bool, ApiError> {
-        let path = ["blobs", &hash.to_string()];
-        match self
-            .send(self.request(Method::HEAD, &path).bearer_auth(token))
-            .await
-        {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
+    pub fn blob_exists<'a>(&'a self, hash: &'a ContentHash, token: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let path = ["blobs", &hash.to_string()];
+            match self
+                .send(self.request(Method::HEAD, &path).bearer_auth(token))
+                .await
+            {
+                Ok(_) => Ok(true),
+                Err(error) if error.is_not_found() => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// The key to seal the next version under a name with: the name's own, or a fresh one.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn seal_key(
-        &self,
-        request: &SealKeyRequest,
-        token: &str,
-    ) -> Result<SealKey, ApiError> {
+    pub fn seal_key(&self, request: &SealKeyRequest, token: &str) -> Answer<'_, SealKey> {
         let post = self.request(Method::POST, &["seal-keys"]);
-        self.json(post.bearer_auth(token).json(request)).await
+        self.json(post.bearer_auth(token).json(request))
     }
 
     /// Uploads a file, sealed on its way if there is a seal. `progress` hears how many bytes have gone.
     ///
     /// # Errors
     /// [`ApiError`]; a file that doesn't have that hash then is refused.
-    pub async fn put_blob(
-        &self,
-        hash: &ContentHash,
-        file: &Path,
+    pub fn put_blob<'a>(
+        &'a self,
+        hash: &'a ContentHash,
+        file: &'a Path,
         seal: Option<FileSeal>,
-        token: &str,
-        mut progress: impl FnMut(u64) + Send + 'static,
-    ) -> Result<(), ApiError> {
-        let unreadable = |source| ApiError::File {
-            path: file.to_owned(),
-            source,
-        };
-        let (size, pieces) = upload(file).await.map_err(unreadable)?;
-        let sent = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&sent);
-        let pieces = pieces.map(move |piece| {
-            let piece = piece?;
-            let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
-            progress(before + piece.len() as u64);
-            Ok::<_, io::Error>(match &seal {
-                Some(seal) => applied(seal, before, piece),
-                None => piece,
-            })
-        });
-        let request = self
-            .request(Method::PUT, &["blobs", &hash.to_string()])
-            .timeout(Duration::MAX)
-            .bearer_auth(token)
-            .header(header::CONTENT_LENGTH, size)
-            .body(reqwest::Body::wrap_stream(pieces));
-        let mut upload = std::pin::pin!(self.send(request));
-        loop {
-            let before = sent.load(Ordering::Relaxed);
-            match tokio::time::timeout(UPLOAD_STALL, &mut upload).await {
-                Ok(answer) => return answer.map(drop),
-                Err(_) if sent.load(Ordering::Relaxed) > before => {}
-                Err(_) => {
-                    return Err(ApiError::Unreachable {
-                        url: self.base.to_string(),
-                        reason: format!("it took nothing for {} s", UPLOAD_STALL.as_secs()),
-                    });
+        token: &'a str,
+        mut progress: Box<dyn FnMut(u64) + Send>,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let unreadable = |source| ApiError::File {
+                path: file.to_owned(),
+                source,
+            };
+            let (size, pieces) = upload(file).await.map_err(unreadable)?;
+            let sent = Arc::new(AtomicU64::new(0));
+            let counter = Arc::clone(&sent);
+            let pieces = pieces.map(move |piece| {
+                let piece = piece?;
+                let before = counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                progress(before + piece.len() as u64);
+                Ok::<_, io::Error>(match &seal {
+                    Some(seal) => applied(seal, before, piece),
+                    None => piece,
+                })
+            });
+            let request = self
+                .request(Method::PUT, &["blobs", &hash.to_string()])
+                .timeout(Duration::MAX)
+                .bearer_auth(token)
+                .header(header::CONTENT_LENGTH, size)
+                .body(reqwest::Body::wrap_stream(pieces));
+            let mut upload = std::pin::pin!(self.send(request));
+            loop {
+                let before = sent.load(Ordering::Relaxed);
+                match tokio::time::timeout(UPLOAD_STALL, &mut upload).await {
+                    Ok(answer) => return answer.map(drop),
+                    Err(_) if sent.load(Ordering::Relaxed) > before => {}
+                    Err(_) => {
+                        return Err(ApiError::Unreachable {
+                            url: self.base.to_string(),
+                            reason: format!("it took nothing for {} s", UPLOAD_STALL.as_secs()),
+                        });
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Hands in the outboard of content that stays at an origin, which has to deliver the last of it now.
     ///
     /// # Errors
     /// [`ApiError`]; a refusal says what is wrong with the origin.
-    pub async fn put_origin(
-        &self,
-        hash: &ContentHash,
-        source: &OriginSource,
-        outboard: &Path,
-        token: &str,
-    ) -> Result<(), ApiError> {
-        let unreadable = |source| ApiError::File {
-            path: outboard.to_owned(),
-            source,
-        };
-        let (size, pieces) = upload(outboard).await.map_err(unreadable)?;
-        let described = serde_json::to_string(source).expect("text and numbers are JSON");
-        let request = self
-            .request(Method::PUT, &["origins", &hash.to_string()])
-            .timeout(LOG_TIMEOUT)
-            .bearer_auth(token)
-            .header("quittance-origin", described)
-            .header(header::CONTENT_LENGTH, size)
-            .body(reqwest::Body::wrap_stream(pieces));
-        self.send(request).await.map(drop)
+    pub fn put_origin<'a>(
+        &'a self,
+        hash: &'a ContentHash,
+        source: &'a OriginSource,
+        outboard: &'a Path,
+        token: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let unreadable = |source| ApiError::File {
+                path: outboard.to_owned(),
+                source,
+            };
+            let (size, pieces) = upload(outboard).await.map_err(unreadable)?;
+            let described = serde_json::to_string(source).expect("text and numbers are JSON");
+            let request = self
+                .request(Method::PUT, &["origins", &hash.to_string()])
+                .timeout(LOG_TIMEOUT)
+                .bearer_auth(token)
+                .header("quittance-origin", described)
+                .header(header::CONTENT_LENGTH, size)
+                .body(reqwest::Body::wrap_stream(pieces));
+            self.send(request).await.map(drop)
+        })
     }
 
     /// Puts uploaded contents under a name.
     ///
     /// # Errors
     /// [`ApiError`]; contents that were not uploaded are named.
-    pub async fn publish(
-        &self,
-        request: &PublishRequest,
-        token: &str,
-    ) -> Result<CollectionSummary, ApiError> {
+    pub fn publish(&self, request: &PublishRequest, token: &str) -> Answer<'_, CollectionSummary> {
         let post = self.request(Method::POST, &["collections"]);
-        self.json(post.bearer_auth(token).json(request)).await
+        self.json(post.bearer_auth(token).json(request))
     }
 
     /// Says who may have what is under a name.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such name.
-    pub async fn set_policy(
+    pub fn set_policy(
         &self,
         name: &str,
         policy: &Policy,
         token: &str,
-    ) -> Result<CollectionSummary, ApiError> {
+    ) -> Answer<'_, CollectionSummary> {
         let put = self.request(Method::PUT, &["collections", name, "policy"]);
-        self.json(put.bearer_auth(token).json(policy)).await
+        self.json(put.bearer_auth(token).json(policy))
     }
 
     /// Takes a name, with all its versions, out; gives the orders to purge what was under it.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if there is no such name.
-    pub async fn unpublish(&self, name: &str, token: &str) -> Result<Vec<OrderSummary>, ApiError> {
+    pub fn unpublish(&self, name: &str, token: &str) -> Answer<'_, Vec<OrderSummary>> {
         let request = self.request(Method::DELETE, &["collections", name]);
-        self.json(request.bearer_auth(token)).await
+        self.json(request.bearer_auth(token))
     }
 
     /// Gives nodes an order.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn order(
-        &self,
-        request: &OrderRequest,
-        token: &str,
-    ) -> Result<OrderStatus, ApiError> {
+    pub fn order(&self, request: &OrderRequest, token: &str) -> Answer<'_, OrderStatus> {
         let post = self.request(Method::POST, &["orders"]);
-        self.json(post.bearer_auth(token).json(request)).await
+        self.json(post.bearer_auth(token).json(request))
     }
 
     /// All orders, newest first.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn orders(&self, token: &str) -> Result<Vec<OrderSummary>, ApiError> {
+    pub fn orders(&self, token: &str) -> Answer<'_, Vec<OrderSummary>> {
         let request = self.request(Method::GET, &["orders"]);
-        self.json(request.bearer_auth(token)).await
+        self.json(request.bearer_auth(token))
     }
 
     /// One order; with `fewer_than`, once fewer nodes are outstanding or some time has passed.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::is_not_found`] if there is none, or no longer.
-    pub async fn order_status(
+    pub fn order_status(
         &self,
         id: OrderId,
         fewer_than: Option<u32>,
         token: &str,
-    ) -> Result<OrderStatus, ApiError> {
+    ) -> Answer<'_, OrderStatus> {
         let request = self.request(Method::GET, &["orders", &id.to_string()]);
         let wait = fewer_than.map(|count| ("wait", count));
         let request = request.query(wait.as_slice());
-        self.json(request.bearer_auth(token)).await
+        self.json(request.bearer_auth(token))
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -475,49 +466,63 @@ impl ControlApi {
         self.http.request(method, url).timeout(REQUEST_TIMEOUT)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        let (client, request) = request.build_split();
-        let request = request.map_err(|error| self.unreachable(self.url(), error.into()))?;
-        let url = request.url().to_string();
-        let request = RequestBuilder::from_parts(client, request);
-        let sent = self.http.send(request).await;
-        let response = sent.map_err(|error| self.unreachable(&url, error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let body = self.read(response, ERROR_BYTES_MAX).await;
-        let message = sentence(&body.unwrap_or_default(), status);
-        let status = status.as_u16();
-        Err(ApiError::Refused { status, message })
-    }
-
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
-        let response = self.send(request).await?;
-        let url = response.url().to_string();
-        let body = self.read(response, JSON_BYTES_MAX).await?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected {
-            url,
-            reason: error.to_string(),
+    fn send(&self, request: RequestBuilder) -> Answer<'_, Response> {
+        Box::pin(async move {
+            let (client, request) = request.build_split();
+            let request = request.map_err(|error| self.unreachable(self.url(), error.into()))?;
+            let url = request.url().to_string();
+            let request = RequestBuilder::from_parts(client, request);
+            let sent = self.http.send(request).await;
+            let response = sent.map_err(|error| self.unreachable(&url, error))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let body = self.read(response, ERROR_BYTES_MAX).await;
+            let message = sentence(&body.unwrap_or_default(), status);
+            let status = status.as_u16();
+            Err(ApiError::Refused { status, message })
         })
     }
 
-    async fn read(&self, mut response: Response, limit: usize) -> Result<Vec<u8>, ApiError> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = response
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(response.url().as_str(), error.into()))?
-        {
-            if bytes.len() + piece.len() > limit {
-                return Err(ApiError::Unexpected {
-                    url: response.url().to_string(),
-                    reason: format!("more than {limit} bytes"),
-                });
+    fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Answer<'_, T> {
+        let answered = self.body(request);
+        Box::pin(async move {
+            let (url, body) = answered.await?;
+            serde_json::from_slice(&body).map_err(|error| ApiError::Unexpected {
+                url,
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    /// The URL that answered in the end, and the answer's bytes.
+    fn body(&self, request: RequestBuilder) -> Answer<'_, (String, Vec<u8>)> {
+        Box::pin(async move {
+            let response = self.send(request).await?;
+            let url = response.url().to_string();
+            Ok((url, self.read(response, JSON_BYTES_MAX).await?))
+        })
+    }
+
+    fn read(&self, mut response: Response, limit: usize) -> Answer<'_, Vec<u8>> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            while let Some(piece) = response
+                .chunk()
+                .await
+                .map_err(|error| self.unreachable(response.url().as_str(), error.into()))?
+            {
+                if bytes.len() + piece.len() > limit {
+                    return Err(ApiError::Unexpected {
+                        url: response.url().to_string(),
+                        reason: format!("more than {limit} bytes"),
+                    });
+                }
+                bytes.extend_from_slice(&piece);
             }
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes)
+            Ok(bytes)
+        })
     }
 
     fn unreachable(&self, url: &str, error: HttpError) -> ApiError {

@@ -1,7 +1,7 @@
 //! Fetching: from a collection's path to verified bytes in a sink, whatever nodes do.
 
 use crate::config::ClientConfig;
-use crate::control_api::{ApiError, ControlApi};
+use crate::control_api::{Answer, ApiError, ControlApi};
 use crate::fault::Attempt;
 use crate::opening::Opening;
 use crate::pool::{Pool, Trail, Way};
@@ -9,6 +9,7 @@ use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
 use crate::transfer::{Ending, Order, transfer};
+use futures::future::BoxFuture;
 use host::{Disk, Host};
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
 use std::collections::HashMap;
@@ -223,38 +224,40 @@ impl Client {
     ///
     /// # Errors
     /// As [`ControlApi::manifest`].
-    pub async fn collection(&self, id_or_name: &str) -> Result<Collection, ApiError> {
-        if let Some(kept) = self.kept(id_or_name, NAME_LIFETIME) {
-            return Ok(kept);
-        }
-        let (id, manifest) = match self.inner.control.manifest(id_or_name).await {
-            Ok(found) => found,
-            Err(error) if error.is_retryable() => {
-                return self.kept(id_or_name, NAME_STALE).ok_or(error);
+    pub fn collection<'a>(&'a self, id_or_name: &'a str) -> Answer<'a, Collection> {
+        Box::pin(async move {
+            if let Some(kept) = self.kept(id_or_name, NAME_LIFETIME) {
+                return Ok(kept);
             }
-            Err(error) => return Err(error),
-        };
-        let manifest = Arc::new(manifest);
-        let mut cache = self.cache();
-        let now = Instant::now();
-        cache.names.retain(|_, (_, at)| now - *at < NAME_STALE);
-        if cache.manifests.len() >= COLLECTIONS_KEPT
-            && !cache.manifests.contains_key(&id)
-            && let Some(some) = cache.manifests.keys().next().copied()
-        {
-            cache.manifests.remove(&some);
-        }
-        cache.manifests.insert(id, Arc::clone(&manifest));
-        if id_or_name.parse::<CollectionId>().is_err() {
-            if cache.names.len() >= COLLECTIONS_KEPT && !cache.names.contains_key(id_or_name) {
-                let oldest = cache.names.iter().min_by_key(|(_, (_, at))| *at);
-                if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                    cache.names.remove(&oldest);
+            let (id, manifest) = match self.inner.control.manifest(id_or_name).await {
+                Ok(found) => found,
+                Err(error) if error.is_retryable() => {
+                    return self.kept(id_or_name, NAME_STALE).ok_or(error);
                 }
+                Err(error) => return Err(error),
+            };
+            let manifest = Arc::new(manifest);
+            let mut cache = self.cache();
+            let now = Instant::now();
+            cache.names.retain(|_, (_, at)| now - *at < NAME_STALE);
+            if cache.manifests.len() >= COLLECTIONS_KEPT
+                && !cache.manifests.contains_key(&id)
+                && let Some(some) = cache.manifests.keys().next().copied()
+            {
+                cache.manifests.remove(&some);
             }
-            cache.names.insert(id_or_name.to_owned(), (id, now));
-        }
-        Ok(Collection { id, manifest })
+            cache.manifests.insert(id, Arc::clone(&manifest));
+            if id_or_name.parse::<CollectionId>().is_err() {
+                if cache.names.len() >= COLLECTIONS_KEPT && !cache.names.contains_key(id_or_name) {
+                    let oldest = cache.names.iter().min_by_key(|(_, (_, at))| *at);
+                    if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                        cache.names.remove(&oldest);
+                    }
+                }
+                cache.names.insert(id_or_name.to_owned(), (id, now));
+            }
+            Ok(Collection { id, manifest })
+        })
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
@@ -421,11 +424,13 @@ impl Client {
     /// time), closes connections. The client can be used again; it then opens new sessions.
     ///
     /// A client that is dropped without it settles in the background, as long as its runtime runs.
-    pub async fn finish(&self) -> Summary {
-        self.inner.pool.settle().await;
-        // Lets the last frames go out. Bounded, because a node may never answer them.
-        let _ = timeout(CLOSE_TIMEOUT, self.inner.endpoint.wait_idle()).await;
-        self.summary()
+    pub fn finish(&self) -> BoxFuture<'_, Summary> {
+        Box::pin(async move {
+            self.inner.pool.settle().await;
+            // Lets the last frames go out. Bounded, because a node may never answer them.
+            let _ = timeout(CLOSE_TIMEOUT, self.inner.endpoint.wait_idle()).await;
+            self.summary()
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! Sealed content is opened where it is written. `<out>.part` is open, so that nothing is written twice;
 //! what the hash is over is sealed again to be hashed.
 
+use crate::control_api::Answer;
 use crate::fetch::{Client, FetchError, Fetched};
 use crate::sink::{Sink, WriterSink};
 use bytes::Bytes;
@@ -193,16 +194,20 @@ fn write_batch(file: &DiskFile, batch: &[Bytes], at: u64) -> Result<(), DiskErro
 }
 
 /// Gathers groups and hands them to a task that has them written (and, if a beginning was there, hashed).
-struct FileSink<P> {
+struct FileSink<'a> {
     batch: Vec<Bytes>,
     batched: usize,
     batches: mpsc::Sender<Vec<Bytes>>,
-    progress: P,
+    progress: &'a mut (dyn FnMut(Progress) + Send),
     at: Progress,
 }
 
-impl<P: FnMut(Progress) + Send> FileSink<P> {
-    fn begin(part: Part, size: u64, progress: P) -> (Self, JoinHandle<Result<Part, DiskError>>) {
+impl<'a> FileSink<'a> {
+    fn begin(
+        part: Part,
+        size: u64,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> (Self, JoinHandle<Result<Part, DiskError>>) {
         let (batches, mut coming) = mpsc::channel::<Vec<Bytes>>(BATCHES_MAX);
         let at = Progress {
             bytes: part.length,
@@ -238,7 +243,7 @@ impl<P: FnMut(Progress) + Send> FileSink<P> {
     }
 }
 
-impl<P: FnMut(Progress) + Send> Sink for FileSink<P> {
+impl Sink for FileSink<'_> {
     async fn write(&mut self, group: Group) -> io::Result<()> {
         self.batched += group.data.len();
         self.batch.push(group.data);
@@ -257,42 +262,44 @@ impl Client {
     ///
     /// # Errors
     /// [`FileError`]; `out` is then as it was.
-    pub async fn fetch_to_file(
-        &self,
-        collection: &str,
-        path: &str,
-        out: &Path,
-        mut progress: impl FnMut(Progress) + Send,
-    ) -> Result<Fetched, FileError> {
-        check_target(out).await?;
-        let collection = self
-            .collection(collection)
-            .await
-            .map_err(FetchError::from)?;
-        let entry = collection.entry(path)?;
-        let seal = self.seal(&collection, path, &self.own_way()).await?;
-        let part_path = part_path(out);
-        loop {
-            let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());
-            let disk = self.disk().clone();
-            let part = disk::run(move || Part::open(&disk, &open_path, size, seal)).await?;
-            let began_at = part.length;
-            let (part, fetched) = self
-                .fetch_part(collection.id, entry, part, &mut progress)
-                .await?;
-            if is_right(&part, &entry.content) {
-                let out = out.to_owned();
+    pub fn fetch_to_file<'a>(
+        &'a self,
+        collection: &'a str,
+        path: &'a str,
+        out: &'a Path,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> Answer<'a, Fetched, FileError> {
+        Box::pin(async move {
+            check_target(out).await?;
+            let collection = self
+                .collection(collection)
+                .await
+                .map_err(FetchError::from)?;
+            let entry = collection.entry(path)?;
+            let seal = self.seal(&collection, path, &self.own_way()).await?;
+            let part_path = part_path(out);
+            loop {
+                let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());
                 let disk = self.disk().clone();
-                disk::run(move || finish(&disk, &part.file, &part_path, &out)).await?;
-                return Ok(fetched);
+                let part = disk::run(move || Part::open(&disk, &open_path, size, seal)).await?;
+                let began_at = part.length;
+                let (part, fetched) = self
+                    .fetch_part(collection.id, entry, part, progress)
+                    .await?;
+                if is_right(&part, &entry.content) {
+                    let out = out.to_owned();
+                    let disk = self.disk().clone();
+                    disk::run(move || finish(&disk, &part.file, &part_path, &out)).await?;
+                    return Ok(fetched);
+                }
+                if began_at == 0 {
+                    return Err(FileError::Damaged(part_path));
+                }
+                let path = part_path.display();
+                tracing::warn!(%path, "what an earlier run left is damaged; starting again");
+                part.file.set_len(0)?;
             }
-            if began_at == 0 {
-                return Err(FileError::Damaged(part_path));
-            }
-            let path = part_path.display();
-            tracing::warn!(%path, "what an earlier run left is damaged; starting again");
-            part.file.set_len(0)?;
-        }
+        })
     }
 
     async fn fetch_part(
@@ -300,7 +307,7 @@ impl Client {
         collection: protocol::CollectionId,
         entry: &Entry,
         part: Part,
-        progress: impl FnMut(Progress) + Send,
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(Part, Fetched), FileError> {
         let range = part.length..entry.size;
         let (mut sink, writer) = FileSink::begin(part, entry.size, progress);
@@ -327,19 +334,21 @@ impl Client {
     ///
     /// # Errors
     /// [`FetchError`]; what was written before is right all the same.
-    pub async fn fetch_to_writer(
-        &self,
-        collection: &str,
-        path: &str,
-        writer: impl AsyncWrite + Unpin + Send,
-    ) -> Result<Fetched, FetchError> {
-        let mut sink = WriterSink::new(writer);
-        let fetched = self.fetch(collection, path, None, &mut sink).await;
-        // Also after a failure: what came is right.
-        let flushed = sink.finish().await;
-        let fetched = fetched?;
-        flushed.map_err(FetchError::Sink)?;
-        Ok(fetched)
+    pub fn fetch_to_writer<'a>(
+        &'a self,
+        collection: &'a str,
+        path: &'a str,
+        writer: &'a mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Answer<'a, Fetched, FetchError> {
+        Box::pin(async move {
+            let mut sink = WriterSink::new(writer);
+            let fetched = self.fetch(collection, path, None, &mut sink).await;
+            // Also after a failure: what came is right.
+            let flushed = sink.finish().await;
+            let fetched = fetched?;
+            flushed.map_err(FetchError::Sink)?;
+            Ok(fetched)
+        })
     }
 }
 

@@ -26,11 +26,13 @@ mod shared;
 mod source;
 
 use crate::config::ClientConfig;
+use crate::control_api::Answer;
 use crate::fetch::{Client, SetupError};
 use crate::summary::Summary;
 use axum::Router;
 use cache::Cache;
 use cors::Origins;
+use futures::future::BoxFuture;
 use host::{Host, Listener};
 use listener::Bounds;
 use metrics::Metrics;
@@ -130,30 +132,32 @@ impl Gateway {
     ///
     /// # Errors
     /// If the control plane's URL is none, or the system gives no socket.
-    pub async fn bind(config: GatewayConfig) -> Result<Self, GatewayError> {
-        let sockets = config.client.host.sockets.clone();
-        let client = Client::new(config.client)?;
-        let address = config.listen;
-        let failed = |source| GatewayError::Listen { address, source };
-        let listener = sockets.listen(address).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let shared = Shared {
-            client,
-            cache: Arc::new(Cache::new(config.cache_bytes)),
-            orders: Orders::default(),
-            origins: Origins::new(config.origins),
-            metrics: Metrics::default(),
-            lookups: Lookups::default(),
-            ahead: config.ahead,
-            ahead_turns: Arc::new(Semaphore::new(AHEAD_MAX)),
-            connections: Arc::default(),
-            tasks: TaskTracker::new(),
-            stopped: CancellationToken::new(),
-        };
-        Ok(Self {
-            listener,
-            address,
-            shared: Arc::new(shared),
+    pub fn bind(config: GatewayConfig) -> Answer<'static, Self, GatewayError> {
+        Box::pin(async move {
+            let sockets = config.client.host.sockets.clone();
+            let client = Client::new(config.client)?;
+            let address = config.listen;
+            let failed = |source| GatewayError::Listen { address, source };
+            let listener = sockets.listen(address).map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            let shared = Shared {
+                client,
+                cache: Arc::new(Cache::new(config.cache_bytes)),
+                orders: Orders::default(),
+                origins: Origins::new(config.origins),
+                metrics: Metrics::default(),
+                lookups: Lookups::default(),
+                ahead: config.ahead,
+                ahead_turns: Arc::new(Semaphore::new(AHEAD_MAX)),
+                connections: Arc::default(),
+                tasks: TaskTracker::new(),
+                stopped: CancellationToken::new(),
+            };
+            Ok(Self {
+                listener,
+                address,
+                shared: Arc::new(shared),
+            })
         })
     }
 
@@ -164,19 +168,21 @@ impl Gateway {
 
     /// Serves until told to stop. Then: no new connections; open responses have five seconds; fetches end;
     /// what was verified is signed for.
-    pub async fn run(self, stop: CancellationToken) -> Summary {
-        let Self {
-            listener, shared, ..
-        } = self;
-        let app = Router::new()
-            .fallback(answer::answer)
-            .with_state(Arc::clone(&shared));
-        listener::serve(listener, app, BOUNDS, shared.connections.clone(), stop).await;
-        shared.stopped.cancel();
-        shared.tasks.close();
-        if timeout(TASKS_TIMEOUT, shared.tasks.wait()).await.is_err() {
-            tracing::warn!("fetches were still under way when the gateway ended");
-        }
-        shared.client.finish().await
+    pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, Summary> {
+        Box::pin(async move {
+            let Self {
+                listener, shared, ..
+            } = self;
+            let app = Router::new()
+                .fallback(answer::answer)
+                .with_state(Arc::clone(&shared));
+            listener::serve(listener, app, BOUNDS, shared.connections.clone(), stop).await;
+            shared.stopped.cancel();
+            shared.tasks.close();
+            if timeout(TASKS_TIMEOUT, shared.tasks.wait()).await.is_err() {
+                tracing::warn!("fetches were still under way when the gateway ended");
+            }
+            shared.client.finish().await
+        })
     }
 }

@@ -32,7 +32,7 @@ mod tally;
 mod transfer;
 
 pub use config::ClientConfig;
-pub use control_api::{ApiError, ControlApi};
+pub use control_api::{Answer, ApiError, ControlApi};
 pub use fault::{Attempt, Fault};
 pub use fetch::{Client, Collection, FetchError, Fetched, SetupError};
 pub use file::{FileError, Progress};

@@ -29,16 +29,16 @@ async fn a_file_appears_when_it_is_whole() {
     let (world, client, dir) = film(&[Behaviour::ResetStream(MIB), Behaviour::Honest]).await;
     let out = dir.path().join("out.mp4");
     let mut seen = Vec::new();
-    let progress = |p: Progress| seen.push(p.bytes);
+    let mut progress = |p: Progress| seen.push(p.bytes);
     client
-        .fetch_to_file("films", "film.mp4", &out, progress)
+        .fetch_to_file("films", "film.mp4", &out, &mut progress)
         .await
         .unwrap();
     assert!(fs::read(&out).unwrap() == bytes("film.mp4", SIZE));
     assert!(seen.is_sorted() && seen.last() == Some(&SIZE), "{seen:?}");
     let empty = dir.path().join("empty");
     client
-        .fetch_to_file("films", "empty", &empty, |_| {})
+        .fetch_to_file("films", "empty", &empty, &mut |_| {})
         .await
         .unwrap();
     assert_eq!(fs::read(&empty).unwrap(), b"");
@@ -77,7 +77,7 @@ async fn what_an_earlier_run_left_is_continued_or_begun_again() {
         let out = dir.path().join("out.mp4");
         fs::write(dir.path().join("out.mp4.part"), &there).unwrap();
         client
-            .fetch_to_file("films", "film.mp4", &out, |_| {})
+            .fetch_to_file("films", "film.mp4", &out, &mut |_| {})
             .await
             .unwrap();
         assert!(fs::read(&out).unwrap() == whole);
@@ -101,7 +101,8 @@ async fn open_content_is_as_it_is_and_sealed_content_needs_its_key() {
         let client = Client::new(ClientConfig::new(&world.url)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
-        let got = client.fetch_to_file("films", "film.mp4", &out, |_| {});
+        let mut progress = |_| {};
+        let got = client.fetch_to_file("films", "film.mp4", &out, &mut progress);
         let got = got.await;
         // One route serves key and session.
         assert_eq!(world.control.routes.lock().unwrap().len(), 1);
@@ -128,12 +129,12 @@ async fn open_content_is_as_it_is_and_sealed_content_needs_its_key() {
 async fn targets_that_cannot_be_are_refused_before_anything_is_fetched() {
     let (world, client, dir) = film(&[Behaviour::Honest]).await;
     let folder = client
-        .fetch_to_file("films", "film.mp4", dir.path(), |_| {})
+        .fetch_to_file("films", "film.mp4", dir.path(), &mut |_| {})
         .await;
     assert!(matches!(folder, Err(FileError::IsFolder(_))));
     let nowhere = dir.path().join("no/where");
     let nowhere = client
-        .fetch_to_file("films", "film.mp4", &nowhere, |_| {})
+        .fetch_to_file("films", "film.mp4", &nowhere, &mut |_| {})
         .await;
     assert!(matches!(nowhere, Err(FileError::NoFolder(_))));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -222,7 +223,7 @@ async fn uploads_stream_with_their_length_and_token() {
     let seen = Arc::new(Mutex::new(0));
     let told = Arc::clone(&seen);
     let progress = move |bytes| *told.lock().unwrap() = bytes;
-    api.put_blob(&hash, &file, None, "secret", progress)
+    api.put_blob(&hash, &file, None, "secret", Box::new(progress))
         .await
         .unwrap();
     assert_eq!(*seen.lock().unwrap(), SIZE);
@@ -230,7 +231,7 @@ async fn uploads_stream_with_their_length_and_token() {
     assert_eq!((got.0, got.1), (hash.to_string(), SIZE.to_string()));
     assert!(got.2 == whole);
     let refused = api
-        .put_blob(&hash, &file, None, "other", |_| {})
+        .put_blob(&hash, &file, None, "other", Box::new(|_| {}))
         .await
         .unwrap_err();
     assert!(

@@ -27,6 +27,7 @@ use crate::{dial_back, dns, gateways, http, join};
 use content::{OnDamage, Store};
 use contracts::{Chain, ChainConfig};
 use disk::{Lock, LockError};
+use futures::future::BoxFuture;
 use host::{Host, Listener};
 use listener::Connections;
 use protocol::{ALPN_CONTROL, Address, IssuerKey, Network, RECORDS_MAX, UnixMillis};
@@ -47,6 +48,10 @@ const COMMIT_GRACE: Duration = Duration::from_secs(10);
 const JOIN_GRACE: Duration = Duration::from_secs(5);
 /// Bodies of HTTP requests that are cut off end a little after their drain.
 const HTTP_GRACE: Duration = Duration::from_secs(10);
+
+/// What a control plane does, to be awaited. Boxed: the body of an `async fn` is compiled in every crate that awaits
+/// it, and all of a control plane is below these; so it is compiled here alone.
+pub type Running<T> = BoxFuture<'static, T>;
 
 /// A control plane at work. Dropped, it stops without waiting for anything; [`Control::run_until`] ends it
 /// in order.
@@ -123,240 +128,243 @@ impl Control {
     ///
     /// # Errors
     /// [`StartError`], in one sentence that says what to do.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        config.check()?;
-        let host = config.host.clone();
-        let chain = ChainConfig {
-            chain_id: config.chain_id,
-            key: Some(config.key.clone()),
-            ..ChainConfig::new(config.rpc.clone(), config.settlement).over(&host.http)
-        };
-        let chain = Chain::connect(&chain).await?;
-        let (chain_id, settlement) = chain.network();
-        let network = Network {
-            chain_id,
-            settlement,
-        };
-        let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
-        let seat = find_seat(
-            &chain,
-            host.clock.now_ms(),
-            issuer_key,
-            config.key.address(),
-        )
-        .await?;
-        let registry = Arc::new(Registry::new());
-        registry.load(&chain).await?;
-        let payers = Arc::new(Registry::new());
-        payers.load(&chain).await?;
-        if !payers.knows(&config.payer) {
-            return Err(StartError::NotAPayer {
-                payer: config.payer,
-                vault: chain.vault(),
+    pub fn start(config: Config) -> Running<Result<Self, StartError>> {
+        Box::pin(async move {
+            config.check()?;
+            let host = config.host.clone();
+            let chain = ChainConfig {
+                chain_id: config.chain_id,
+                key: Some(config.key.clone()),
+                ..ChainConfig::new(config.rpc.clone(), config.settlement).over(&host.http)
+            };
+            let chain = Chain::connect(&chain).await?;
+            let (chain_id, settlement) = chain.network();
+            let network = Network {
                 chain_id,
-            });
-        }
-
-        let members = MembersConfig {
-            timeout: config.node_timeout,
-            dial_back: config.dial_back,
-            idle_sessions: config.idle_sessions,
-        };
-        let clock = host.clock.clone();
-        let issuer_config = IssuerConfig {
-            network,
-            issuer: seat.index,
-            agreed: chain.agreed().clone(),
-            ttl_ms: whole_ms(&config.ticket_ttl),
-            tickets_max: RECORDS_MAX,
-        };
-        let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
-        let funds = Arc::new(Funds::new(config.payer_quota, config.cover_percent()));
-        let issuer_funds = funds.clone();
-        let files = MapFiles {
-            zones: config.zone_file.clone(),
-            locations: config.location_file.clone(),
-        };
-        let map = files.clone();
-        let (opening, first_token) = (host.clone(), config.admin_token);
-        let allowed = Allowed::new(&config.origins, config.private_origins);
-        let allowed = allowed.map_err(ConfigError::Origin)?;
-        let open = move || {
-            // Before reading: what is changed meanwhile is read again.
-            let marks = map.marks();
-            let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
-            let opened = Opened::open(&opening, &dir, issuer_config, key, issuer_funds, allowed)?;
-            let gate = Gate::open(&opening, &dir, &first_token)?;
-            Ok::<_, StartError>((opened, overlay, marks, gate))
-        };
-        let (opened, overlay, marks, gate) = disk::run(open).await?;
-
-        let mut source = Source::new(
-            chain.clone(),
-            opened.issuer.clone(),
-            Bills::new(host.http.clone(), config.bills_from),
-            chain.agreed().clone(),
-            clock.clone(),
-        );
-        let published = opened.catalogue.list();
-        funds.watch(published.iter().map(|collection| collection.payer));
-        funds.watch([config.payer]);
-        funds.read(&mut source).await?;
-
-        let (listener, http_addr) = listen(&host, config.listen)?;
-        let (admin_listener, admin_addr) = listen(&host, config.admin_listen)?;
-        if !admin_addr.ip().is_loopback() {
-            tracing::warn!(%admin_addr, "the admin API can be reached from other machines: put a TLS proxy in front, tokens travel in the clear");
-        }
-        let endpoint = server_endpoint(
-            &host,
-            config.join_listen,
-            &config.issuer_key,
-            &[ALPN_CONTROL],
-            PeerAuth::Required,
-        )?;
-        let join_addr = endpoint.local_addr().map_err(|source| BindError::Io {
-            address: config.join_listen,
-            source,
-        })?;
-        let dns = match &config.dns {
-            Some(dns) => {
-                let listen = |source| StartError::ListenDns {
-                    address: dns.listen,
-                    source,
-                };
-                let zone = dns::Zone::new(dns).map_err(ConfigError::from)?;
-                let sockets = dns::Sockets::bind(dns.listen).await.map_err(listen)?;
-                Some((zone, sockets))
+                settlement,
+            };
+            let issuer_key = IssuerKey::from(config.issuer_key.verifying_key().to_bytes());
+            let seat = find_seat(
+                &chain,
+                host.clock.now_ms(),
+                issuer_key,
+                config.key.address(),
+            )
+            .await?;
+            let registry = Arc::new(Registry::new());
+            registry.load(&chain).await?;
+            let payers = Arc::new(Registry::new());
+            payers.load(&chain).await?;
+            if !payers.knows(&config.payer) {
+                return Err(StartError::NotAPayer {
+                    payer: config.payer,
+                    vault: chain.vault(),
+                    chain_id,
+                });
             }
-            None => None,
-        };
-        let dns_addr = dns.as_ref().map(|(_, sockets)| sockets.address);
-        let metrics = Arc::new(Metrics::default());
-        let connections = Arc::new(Connections::default());
-        let ticket_ttl_ms = whole_ms(&config.ticket_ttl);
-        let access = Access::new(
-            clock.clone(),
-            opened.catalogue.clone(),
-            opened.orders.clone(),
-        );
-        let core = Arc::new(Core {
-            network,
-            issuer_key,
-            issuer_index: seat.index,
-            join_address: config
-                .public_join_address
-                .unwrap_or_else(|| join_addr.to_string()),
-            agreed: chain.agreed().clone(),
-            payer: config.payer,
-            tickets_per_route: config.tickets_per_route,
-            replicas: config.replicas,
-            host: host.clone(),
-            catalogue: opened.catalogue,
-            store: opened.store,
-            seal_keys: opened.seal_keys,
-            origins: opened.origins,
-            handed_in: opened.handed_in,
-            members: Members::new(members, overlay),
-            holders: Mutex::default(),
-            orders: opened.orders.clone(),
-            nodes: registry.clone(),
-            ticket_ttl_ms,
-            gateways: Arc::default(),
-            public_url: config.public_url.clone(),
-            payers: payers.clone(),
-            funds: funds.clone(),
-            quotas: NetworkQuotas::new(config.network_quota),
-            began: Instant::now(),
-            issuer: opened.issuer.clone(),
-            access,
-            metrics: metrics.clone(),
-            connections: connections.clone(),
-        });
-        core.members.hold(core.orders.held(), Instant::now());
-        let committer = Committer::new(
-            chain.clone(),
-            opened.issuer.clone(),
-            seat,
-            chain.agreed().clone(),
-            clock,
-            metrics,
-        );
-        let board = Arc::new(Board::new(core.clone(), committer.progress()));
-        let (following, payers_chain) = (registry.clone(), chain.clone());
-        let agreed_chain = chain.clone();
-        let admin = AdminConfig {
-            gate: Arc::new(gate),
-            board: board.clone(),
-            blob_bytes_max: config.blob_bytes_max,
-        };
-        let admin = http::admin(core.clone(), admin);
-        let tasks = Tasks {
-            registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
-            payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
-            funds: Task::spawn(|stop| async move { funds.follow(source, stop).await }),
-            agreed: Task::spawn(|stop| async move {
-                let _ = stop.run_until_cancelled(agreed_chain.follow()).await;
-            }),
-            commit: Task::spawn(|stop| committer.run(stop)),
-            orders: Task::spawn(|stop| opened.orders.run(stop)),
-            gateways: Task::spawn({
-                let core = core.clone();
-                |stop| {
-                    gateways::run(
-                        core.gateways.clone(),
-                        core.host.http.clone(),
-                        move || core.members.overlay(),
-                        stop,
-                    )
+
+            let members = MembersConfig {
+                timeout: config.node_timeout,
+                dial_back: config.dial_back,
+                idle_sessions: config.idle_sessions,
+            };
+            let clock = host.clock.clone();
+            let issuer_config = IssuerConfig {
+                network,
+                issuer: seat.index,
+                agreed: chain.agreed().clone(),
+                ttl_ms: whole_ms(&config.ticket_ttl),
+                tickets_max: RECORDS_MAX,
+            };
+            let (dir, key) = (config.data_dir.clone(), config.issuer_key.clone());
+            let funds = Arc::new(Funds::new(config.payer_quota, config.cover_percent()));
+            let issuer_funds = funds.clone();
+            let files = MapFiles {
+                zones: config.zone_file.clone(),
+                locations: config.location_file.clone(),
+            };
+            let map = files.clone();
+            let (opening, first_token) = (host.clone(), config.admin_token);
+            let allowed = Allowed::new(&config.origins, config.private_origins);
+            let allowed = allowed.map_err(ConfigError::Origin)?;
+            let open = move || {
+                // Before reading: what is changed meanwhile is read again.
+                let marks = map.marks();
+                let overlay = Overlay::read(map.zones.as_deref(), map.locations.as_deref())?;
+                let opened =
+                    Opened::open(&opening, &dir, issuer_config, key, issuer_funds, allowed)?;
+                let gate = Gate::open(&opening, &dir, &first_token)?;
+                Ok::<_, StartError>((opened, overlay, marks, gate))
+            };
+            let (opened, overlay, marks, gate) = disk::run(open).await?;
+
+            let mut source = Source::new(
+                chain.clone(),
+                opened.issuer.clone(),
+                Bills::new(host.http.clone(), config.bills_from),
+                chain.agreed().clone(),
+                clock.clone(),
+            );
+            let published = opened.catalogue.list();
+            funds.watch(published.iter().map(|collection| collection.payer));
+            funds.watch([config.payer]);
+            funds.read(&mut source).await?;
+
+            let (listener, http_addr) = listen(&host, config.listen)?;
+            let (admin_listener, admin_addr) = listen(&host, config.admin_listen)?;
+            if !admin_addr.ip().is_loopback() {
+                tracing::warn!(%admin_addr, "the admin API can be reached from other machines: put a TLS proxy in front, tokens travel in the clear");
+            }
+            let endpoint = server_endpoint(
+                &host,
+                config.join_listen,
+                &config.issuer_key,
+                &[ALPN_CONTROL],
+                PeerAuth::Required,
+            )?;
+            let join_addr = endpoint.local_addr().map_err(|source| BindError::Io {
+                address: config.join_listen,
+                source,
+            })?;
+            let dns = match &config.dns {
+                Some(dns) => {
+                    let listen = |source| StartError::ListenDns {
+                        address: dns.listen,
+                        source,
+                    };
+                    let zone = dns::Zone::new(dns).map_err(ConfigError::from)?;
+                    let sockets = dns::Sockets::bind(dns.listen).await.map_err(listen)?;
+                    Some((zone, sockets))
                 }
-            }),
-            map: Task::spawn({
-                let core = core.clone();
-                |stop| reload::run(core, files, marks, stop)
-            }),
-            dial_back: Task::spawn({
-                let core = core.clone();
-                |stop| dial_back::run(core, stop)
-            }),
-            dns: Task::spawn({
-                let core = core.clone();
-                |stop| async move {
-                    match dns {
-                        Some((zone, sockets)) => dns::serve(core, zone, sockets, stop).await,
-                        None => stop.cancelled().await,
+                None => None,
+            };
+            let dns_addr = dns.as_ref().map(|(_, sockets)| sockets.address);
+            let metrics = Arc::new(Metrics::default());
+            let connections = Arc::new(Connections::default());
+            let ticket_ttl_ms = whole_ms(&config.ticket_ttl);
+            let access = Access::new(
+                clock.clone(),
+                opened.catalogue.clone(),
+                opened.orders.clone(),
+            );
+            let core = Arc::new(Core {
+                network,
+                issuer_key,
+                issuer_index: seat.index,
+                join_address: config
+                    .public_join_address
+                    .unwrap_or_else(|| join_addr.to_string()),
+                agreed: chain.agreed().clone(),
+                payer: config.payer,
+                tickets_per_route: config.tickets_per_route,
+                replicas: config.replicas,
+                host: host.clone(),
+                catalogue: opened.catalogue,
+                store: opened.store,
+                seal_keys: opened.seal_keys,
+                origins: opened.origins,
+                handed_in: opened.handed_in,
+                members: Members::new(members, overlay),
+                holders: Mutex::default(),
+                orders: opened.orders.clone(),
+                nodes: registry.clone(),
+                ticket_ttl_ms,
+                gateways: Arc::default(),
+                public_url: config.public_url.clone(),
+                payers: payers.clone(),
+                funds: funds.clone(),
+                quotas: NetworkQuotas::new(config.network_quota),
+                began: Instant::now(),
+                issuer: opened.issuer.clone(),
+                access,
+                metrics: metrics.clone(),
+                connections: connections.clone(),
+            });
+            core.members.hold(core.orders.held(), Instant::now());
+            let committer = Committer::new(
+                chain.clone(),
+                opened.issuer.clone(),
+                seat,
+                chain.agreed().clone(),
+                clock,
+                metrics,
+            );
+            let board = Arc::new(Board::new(core.clone(), committer.progress()));
+            let (following, payers_chain) = (registry.clone(), chain.clone());
+            let agreed_chain = chain.clone();
+            let admin = AdminConfig {
+                gate: Arc::new(gate),
+                board: board.clone(),
+                blob_bytes_max: config.blob_bytes_max,
+            };
+            let admin = http::admin(core.clone(), admin);
+            let tasks = Tasks {
+                registry: Task::spawn(|stop| async move { following.follow(chain, stop).await }),
+                payers: Task::spawn(|stop| async move { payers.follow(payers_chain, stop).await }),
+                funds: Task::spawn(|stop| async move { funds.follow(source, stop).await }),
+                agreed: Task::spawn(|stop| async move {
+                    let _ = stop.run_until_cancelled(agreed_chain.follow()).await;
+                }),
+                commit: Task::spawn(|stop| committer.run(stop)),
+                orders: Task::spawn(|stop| opened.orders.run(stop)),
+                gateways: Task::spawn({
+                    let core = core.clone();
+                    |stop| {
+                        gateways::run(
+                            core.gateways.clone(),
+                            core.host.http.clone(),
+                            move || core.members.overlay(),
+                            stop,
+                        )
                     }
-                }
-            }),
-            join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
-            status: Task::spawn(|stop| board.run(stop)),
-            admin: Task::spawn({
-                let connections = connections.clone();
-                |stop| http::serve(admin_listener, admin, connections, stop)
-            }),
-            http: Task::spawn({
-                let public = http::public(core, config.trusted_proxies);
-                |stop| http::serve(listener, public, connections, stop)
-            }),
-        };
-        tracing::info!(
-            chain_id,
-            %settlement,
-            issuer = seat.index,
-            %http_addr,
-            %admin_addr,
-            %join_addr,
-            dns = dns_addr.map(tracing::field::display),
-            "the control plane is up"
-        );
-        Ok(Self {
-            http_addr,
-            admin_addr,
-            join_addr,
-            dns_addr,
-            issuer: opened.issuer,
-            tasks,
-            _lock: opened.lock,
+                }),
+                map: Task::spawn({
+                    let core = core.clone();
+                    |stop| reload::run(core, files, marks, stop)
+                }),
+                dial_back: Task::spawn({
+                    let core = core.clone();
+                    |stop| dial_back::run(core, stop)
+                }),
+                dns: Task::spawn({
+                    let core = core.clone();
+                    |stop| async move {
+                        match dns {
+                            Some((zone, sockets)) => dns::serve(core, zone, sockets, stop).await,
+                            None => stop.cancelled().await,
+                        }
+                    }
+                }),
+                join: Task::spawn(|stop| join::serve(endpoint, core.clone(), registry, stop)),
+                status: Task::spawn(|stop| board.run(stop)),
+                admin: Task::spawn({
+                    let connections = connections.clone();
+                    |stop| http::serve(admin_listener, admin, connections, stop)
+                }),
+                http: Task::spawn({
+                    let public = http::public(core, config.trusted_proxies);
+                    |stop| http::serve(listener, public, connections, stop)
+                }),
+            };
+            tracing::info!(
+                chain_id,
+                %settlement,
+                issuer = seat.index,
+                %http_addr,
+                %admin_addr,
+                %join_addr,
+                dns = dns_addr.map(tracing::field::display),
+                "the control plane is up"
+            );
+            Ok(Self {
+                http_addr,
+                admin_addr,
+                join_addr,
+                dns_addr,
+                issuer: opened.issuer,
+                tasks,
+                _lock: opened.lock,
+            })
         })
     }
 
@@ -370,7 +378,12 @@ impl Control {
     /// 4. The mirrors of registry, payers, their funds and parameters.
     /// 5. The ticket log: what is queued becomes durable, the task ends.
     /// 6. The data directory is free.
-    pub async fn run_until(mut self, shutdown: CancellationToken) {
+    pub fn run_until(self, shutdown: CancellationToken) -> Running<()> {
+        // Not a block: it would take only what it names, and the lock would be let go of at once.
+        Box::pin(self.serve_until(shutdown))
+    }
+
+    async fn serve_until(mut self, shutdown: CancellationToken) {
         let tasks = &mut self.tasks;
         // A task that ends by itself has panicked; to go on without it would look healthy and not be.
         tokio::select! {
@@ -421,10 +434,12 @@ fn listen(host: &Host, address: SocketAddr) -> Result<(Listener, SocketAddr), St
 ///
 /// # Errors
 /// If it doesn't start.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
-    let control = Control::start(config).await?;
-    control.run_until(shutdown).await;
-    Ok(())
+pub fn run(config: Config, shutdown: CancellationToken) -> Running<Result<(), StartError>> {
+    Box::pin(async move {
+        let control = Control::start(config).await?;
+        control.run_until(shutdown).await;
+        Ok(())
+    })
 }
 
 /// The issuer whose tickets are signed with that key now. One that rotates its key has the old one until the epoch

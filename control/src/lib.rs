@@ -83,7 +83,7 @@ mod token_usage;
 pub use admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
-pub use control::{Control, run};
+pub use control::{Control, Running, run};
 pub use dns::{DnsConfig, DnsConfigError};
 pub use orders::OrdersError;
 pub use origins::OriginsError;

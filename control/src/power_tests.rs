@@ -191,7 +191,7 @@ fn what_was_published_is_there_after_power_cuts() {
 fn admin_tokens_outlast_power_cuts_and_removed_ones_stay_removed() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let file = TokenFile::of(&disk::Disk::recorded(&recorder), dir.path());
+    let file = TokenFile::of(&host_of(&disk::Disk::recorded(&recorder)), dir.path());
     let mut after = Vec::new();
     for number in 0..12u8 {
         match number % 3 {
@@ -214,7 +214,7 @@ fn admin_tokens_outlast_power_cuts_and_removed_ones_stay_removed() {
         names
     };
     cuts(&recorder, &after, |image, least| {
-        let found = TokenFile::of(&Disk::system(), image).list().unwrap();
+        let found = TokenFile::of(&host::Host::system(), image).list().unwrap();
         let names: Vec<_> = found.into_iter().map(|token| token.name).collect();
         // The one that was under way may be there, too.
         let may = [expected(least), expected((least + 1).min(12))];
@@ -251,8 +251,13 @@ fn content_that_stays_at_an_origin_is_known_after_power_cuts() {
     let recorder = Recorder::new(dir.path()).unwrap();
     let disk = disk::Disk::recorded(&recorder);
     let open = |disk: &Disk, dir: &Path| {
-        let keys = Arc::new(SealKeys::open(disk, dir).unwrap());
-        Origins::open(disk, &dir.join("origins"), Allowed::default(), keys)
+        let keys = Arc::new(SealKeys::open(&host_of(disk), dir).unwrap());
+        Origins::open(
+            &host_of(disk),
+            &dir.join("origins"),
+            Allowed::default(),
+            keys,
+        )
     };
     open(&disk, dir.path()).unwrap();
     let (mut after, mut hashes) = (Vec::new(), Vec::new());

@@ -12,6 +12,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -74,48 +75,50 @@ impl Drop for Open<'_> {
 
 /// Serves until told to stop; open responses then have [`Bounds::drain`] to end. Each request has the
 /// `ConnectInfo<SocketAddr>` of its connection's other end.
-pub async fn serve(
+pub fn serve(
     mut listener: Listener,
     app: Router,
     bounds: Bounds,
     connections: Arc<Connections>,
     stop: CancellationToken,
-) {
-    let slots = Arc::new(Semaphore::new(bounds.connections));
-    let mut serving = JoinSet::new();
-    loop {
-        while serving.try_join_next().is_some() {}
-        let accept = async {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            let slot = slot.expect("nobody closes the semaphore");
-            (slot, listener.accept().await)
-        };
-        let (slot, accepted) = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            accepted = accept => accepted,
-        };
-        match accepted {
-            Ok((stream, remote)) => {
-                let (app, connections) = (app.clone(), Arc::clone(&connections));
-                let stop = stop.clone();
-                serving.spawn(async move {
-                    let _slot = slot;
-                    let _open = connections.enter();
-                    connection(stream, remote, app, bounds, &connections, stop).await;
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept an HTTP connection");
-                sleep(ACCEPT_PAUSE).await;
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let slots = Arc::new(Semaphore::new(bounds.connections));
+        let mut serving = JoinSet::new();
+        loop {
+            while serving.try_join_next().is_some() {}
+            let accept = async {
+                let slot = Arc::clone(&slots).acquire_owned().await;
+                let slot = slot.expect("nobody closes the semaphore");
+                (slot, listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = accept => accepted,
+            };
+            match accepted {
+                Ok((stream, remote)) => {
+                    let (app, connections) = (app.clone(), Arc::clone(&connections));
+                    let stop = stop.clone();
+                    serving.spawn(async move {
+                        let _slot = slot;
+                        let _open = connections.enter();
+                        connection(stream, remote, app, bounds, &connections, stop).await;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept an HTTP connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
-    }
-    drop(listener);
-    let all = async { while serving.join_next().await.is_some() {} };
-    if timeout(bounds.drain, all).await.is_err() {
-        tracing::warn!("HTTP responses were cut off");
-    }
+        drop(listener);
+        let all = async { while serving.join_next().await.is_some() {} };
+        if timeout(bounds.drain, all).await.is_err() {
+            tracing::warn!("HTTP responses were cut off");
+        }
+    })
 }
 
 async fn connection(

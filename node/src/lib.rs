@@ -18,6 +18,6 @@ mod store;
 mod wire;
 
 pub use config::{Config, StartError};
-pub use server::Node;
+pub use server::{Node, Running};
 pub use store::held::{HeldError, held_tickets};
 pub use store::receipt_log::{LogError, ReceiptLog, Sealing};

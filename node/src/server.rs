@@ -26,6 +26,7 @@ use disk::Lock;
 use protocol::{ALPN_NODE, Code, NodeId, SLICE_BYTES, SigningKey};
 use quinn::{Connection, Endpoint};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,118 +60,124 @@ pub struct Node {
     link: tokio::sync::watch::Sender<Option<Connection>>,
 }
 
+/// What a node does, to be awaited. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and all
+/// of a node is below these; so it is compiled here alone.
+pub type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 impl Node {
     /// Opens everything and binds the port; serves nobody yet.
     ///
     /// # Errors
     /// What is in the way. Nothing is left half-written.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        if config.public_address.is_none() && config.listen.ip().is_unspecified() {
-            return Err(StartError::PublicAddress(config.listen));
-        }
-        let lock = open::lock(&config.host.disk, &config.data_dir)?;
-        let (window, interval) = (config.window, config.receipt_interval);
-        if window < interval || window < SLICE_BYTES {
-            return Err(StartError::Window { window, interval });
-        }
-        let id = NodeId::from(config.key.verifying_key().to_bytes());
-        let chain = Chain::connect(&config.chain).await?;
-        if chain.index_of(id.0).await?.is_none() {
-            return Err(StartError::NotRegistered(id));
-        }
-        let network = chain.network_id();
-        let endpoint = server_endpoint(
-            &config.host,
-            config.listen,
-            &config.key,
-            &[ALPN_NODE],
-            PeerAuth::Anonymous,
-        )?;
-        let (host, data_dir) = (config.host.clone(), config.data_dir.clone());
-        let (cache_bytes, agreed) = (config.cache_bytes, chain.agreed().clone());
-        let stores = move || Stores::open(&host, &data_dir, cache_bytes, network, id, agreed);
-        let stores = disk::run(stores).await?;
-        let public_address = match config.public_address {
-            Some(address) => address,
-            None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
-        };
-        let control = ControlApi::over(&config.host.http, &config.control)
-            .map_err(|error| StartError::Control(error.to_string()))?;
-        let me = Identity { network, node: id };
-        let issuers = Arc::new(Issuers::ask(chain.clone(), config.host.clock.clone()).await?);
-        let (link, control_link) = ControlLink::new();
-        let peers = Peers::new(endpoint.clone(), config.key.clone());
-        let Stores {
-            manifests,
-            content,
-            segments,
-            log,
-            refused,
-            standing,
-        } = stores;
-        let cache = Arc::new(Cache::new(&config.disk, content, manifests));
-        let fills = Arc::new(Fills::new(cache, control_link, peers));
-        let (segments, standing) = (Arc::new(segments), Arc::new(standing));
-        let admission = Arc::new(Admission::new(config.sessions_max));
-        let (tickets, tally) = (Arc::new(Tickets::default()), Arc::new(Tally::default()));
-        let membership = Membership {
-            network,
-            public_address,
-            bandwidth_mbps: config.bandwidth_mbps,
-            control,
-            issuers: issuers.clone(),
-            admission: admission.clone(),
-            log: log.clone(),
-            tally: tally.clone(),
-            orders: Ordered {
-                clock: config.host.clock.clone(),
-                fills: fills.clone(),
-                standing: standing.clone(),
-                tickets: tickets.clone(),
-            },
-        };
-        let giver = Giver::new(
-            me,
-            config.host.clock.clone(),
-            issuers.clone(),
-            fills.clone(),
-            admission.clone(),
-            Budget::new(config.bandwidth_mbps),
-        );
-        let door = Door {
-            me,
-            clock: config.host.clock,
-            terms: Terms {
-                window,
-                receipt_interval: interval,
-            },
-            issuers,
-            segments: segments.clone(),
-            standing,
-            admission,
-            tickets,
-            refused,
-            receipts: Receipts {
+    pub fn start(config: Config) -> Running<Result<Self, StartError>> {
+        Box::pin(async move {
+            if config.public_address.is_none() && config.listen.ip().is_unspecified() {
+                return Err(StartError::PublicAddress(config.listen));
+            }
+            let lock = open::lock(&config.host.disk, &config.data_dir)?;
+            let (window, interval) = (config.window, config.receipt_interval);
+            if window < interval || window < SLICE_BYTES {
+                return Err(StartError::Window { window, interval });
+            }
+            let id = NodeId::from(config.key.verifying_key().to_bytes());
+            let chain = Chain::connect(&config.chain).await?;
+            if chain.index_of(id.0).await?.is_none() {
+                return Err(StartError::NotRegistered(id));
+            }
+            let network = chain.network_id();
+            let endpoint = server_endpoint(
+                &config.host,
+                config.listen,
+                &config.key,
+                &[ALPN_NODE],
+                PeerAuth::Anonymous,
+            )?;
+            let (host, data_dir) = (config.host.clone(), config.data_dir.clone());
+            let (cache_bytes, agreed) = (config.cache_bytes, chain.agreed().clone());
+            let stores = move || Stores::open(&host, &data_dir, cache_bytes, network, id, agreed);
+            let stores = disk::run(stores).await?;
+            let public_address = match config.public_address {
+                Some(address) => address,
+                None => endpoint.local_addr().unwrap_or(config.listen).to_string(),
+            };
+            let control = ControlApi::over(&config.host.http, &config.control)
+                .map_err(|error| StartError::Control(error.to_string()))?;
+            let me = Identity { network, node: id };
+            let issuers = Arc::new(Issuers::ask(chain.clone(), config.host.clock.clone()).await?);
+            let (link, control_link) = ControlLink::new();
+            let peers = Peers::new(endpoint.clone(), config.key.clone());
+            let Stores {
+                manifests,
+                content,
+                segments,
                 log,
-                taken: AtomicU64::new(0),
-            },
-        };
-        let desk = Desk {
-            door,
-            delivery: Delivery { fills, tally },
-            giver,
-            segments,
-            segment_reads: Semaphore::new(SEGMENT_READS),
-        };
-        Ok(Self {
-            lock,
-            me,
-            chain,
-            desk: Arc::new(desk),
-            membership,
-            endpoint,
-            key: config.key,
-            link,
+                refused,
+                standing,
+            } = stores;
+            let cache = Arc::new(Cache::new(&config.host.disk, content, manifests));
+            let fills = Arc::new(Fills::new(cache, control_link, peers));
+            let (segments, standing) = (Arc::new(segments), Arc::new(standing));
+            let admission = Arc::new(Admission::new(config.sessions_max));
+            let (tickets, tally) = (Arc::new(Tickets::default()), Arc::new(Tally::default()));
+            let membership = Membership {
+                network,
+                public_address,
+                bandwidth_mbps: config.bandwidth_mbps,
+                control,
+                issuers: issuers.clone(),
+                admission: admission.clone(),
+                log: log.clone(),
+                tally: tally.clone(),
+                orders: Ordered {
+                    clock: config.host.clock.clone(),
+                    fills: fills.clone(),
+                    standing: standing.clone(),
+                    tickets: tickets.clone(),
+                },
+            };
+            let giver = Giver::new(
+                me,
+                config.host.clock.clone(),
+                issuers.clone(),
+                fills.clone(),
+                admission.clone(),
+                Budget::new(config.bandwidth_mbps),
+            );
+            let door = Door {
+                me,
+                clock: config.host.clock,
+                terms: Terms {
+                    window,
+                    receipt_interval: interval,
+                },
+                issuers,
+                segments: segments.clone(),
+                standing,
+                admission,
+                tickets,
+                refused,
+                receipts: Receipts {
+                    log,
+                    taken: AtomicU64::new(0),
+                },
+            };
+            let desk = Desk {
+                door,
+                delivery: Delivery { fills, tally },
+                giver,
+                segments,
+                segment_reads: Semaphore::new(SEGMENT_READS),
+            };
+            Ok(Self {
+                lock,
+                me,
+                chain,
+                desk: Arc::new(desk),
+                membership,
+                endpoint,
+                key: config.key,
+                link,
+            })
         })
     }
 
@@ -188,89 +195,91 @@ impl Node {
     ///
     /// # Errors
     /// If the receipt journal fails: a node that can't keep receipts doesn't go on.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), LogError> {
-        let Self {
-            lock,
-            me: _,
-            chain,
-            desk,
-            membership,
-            endpoint,
-            key,
-            link,
-        } = self;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(member::run(
-            membership,
-            endpoint.clone(),
-            link,
-            key,
-            stop.clone(),
-        ));
-        let (following, stopping) = (chain.clone(), stop.clone());
-        tasks.spawn(async move {
-            let _ = stopping.run_until_cancelled(following.follow()).await;
-        });
-        let sealing = tokio::spawn(seal_task(chain, desk.clone(), stop.clone()));
-
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut serving = JoinSet::new();
-        loop {
-            let incoming = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                Some(_) = serving.join_next() => continue,
-                incoming = endpoint.accept() => incoming,
-            };
-            let Some(incoming) = incoming else { break };
-            let taken = CONNECTIONS - connections.available_permits();
-            let permit = match meet(taken, CONNECTIONS, incoming.remote_address_validated()) {
-                Arrival::Enter => connections.clone().try_acquire_owned(),
-                Arrival::Prove => {
-                    let _ = incoming.retry();
-                    continue;
-                }
-                Arrival::Refuse => {
-                    incoming.refuse();
-                    continue;
-                }
-            };
-            let permit = permit.expect("only this loop takes places");
-            let desk = desk.clone();
-            serving.spawn(async move {
-                let _permit = permit;
-                match timeout(HANDSHAKE, incoming).await {
-                    Ok(Ok(connection)) => connection::hold(desk, connection).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
-                    Err(_) => tracing::debug!("handshake timed out"),
-                }
+    pub fn run(self, stop: CancellationToken) -> Running<Result<(), LogError>> {
+        Box::pin(async move {
+            let Self {
+                lock,
+                me: _,
+                chain,
+                desk,
+                membership,
+                endpoint,
+                key,
+                link,
+            } = self;
+            let mut tasks = JoinSet::new();
+            tasks.spawn(member::run(
+                membership,
+                endpoint.clone(),
+                link,
+                key,
+                stop.clone(),
+            ));
+            let (following, stopping) = (chain.clone(), stop.clone());
+            tasks.spawn(async move {
+                let _ = stopping.run_until_cancelled(following.follow()).await;
             });
-        }
+            let sealing = tokio::spawn(seal_task(chain, desk.clone(), stop.clone()));
 
-        // No more connections; those that are there get a moment to end by themselves.
-        endpoint.set_server_config(None);
-        let drained = timeout(DRAIN, async {
-            while serving.join_next().await.is_some() {}
+            let connections = Arc::new(Semaphore::new(CONNECTIONS));
+            let mut serving = JoinSet::new();
+            loop {
+                let incoming = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    Some(_) = serving.join_next() => continue,
+                    incoming = endpoint.accept() => incoming,
+                };
+                let Some(incoming) = incoming else { break };
+                let taken = CONNECTIONS - connections.available_permits();
+                let permit = match meet(taken, CONNECTIONS, incoming.remote_address_validated()) {
+                    Arrival::Enter => connections.clone().try_acquire_owned(),
+                    Arrival::Prove => {
+                        let _ = incoming.retry();
+                        continue;
+                    }
+                    Arrival::Refuse => {
+                        incoming.refuse();
+                        continue;
+                    }
+                };
+                let permit = permit.expect("only this loop takes places");
+                let desk = desk.clone();
+                serving.spawn(async move {
+                    let _permit = permit;
+                    match timeout(HANDSHAKE, incoming).await {
+                        Ok(Ok(connection)) => connection::hold(desk, connection).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
+                        Err(_) => tracing::debug!("handshake timed out"),
+                    }
+                });
+            }
+
+            // No more connections; those that are there get a moment to end by themselves.
+            endpoint.set_server_config(None);
+            let drained = timeout(DRAIN, async {
+                while serving.join_next().await.is_some() {}
+            })
+            .await;
+            if drained.is_err() {
+                tracing::info!("sessions ended by shutdown");
+            }
+            endpoint.close(
+                Code::ShuttingDown.to_u16().into(),
+                b"the node is shutting down",
+            );
+            serving.shutdown().await;
+            while tasks.join_next().await.is_some() {}
+            endpoint.wait_idle().await;
+            let sealed = sealing.await.unwrap_or(Err(LogError::Stopped));
+            desk.door.receipts.log.close().await;
+            drop(lock);
+            tracing::info!(
+                receipts = desk.door.receipts.taken.load(Ordering::Relaxed),
+                "node stopped"
+            );
+            sealed
         })
-        .await;
-        if drained.is_err() {
-            tracing::info!("sessions ended by shutdown");
-        }
-        endpoint.close(
-            Code::ShuttingDown.to_u16().into(),
-            b"the node is shutting down",
-        );
-        serving.shutdown().await;
-        while tasks.join_next().await.is_some() {}
-        endpoint.wait_idle().await;
-        let sealed = sealing.await.unwrap_or(Err(LogError::Stopped));
-        desk.door.receipts.log.close().await;
-        drop(lock);
-        tracing::info!(
-            receipts = desk.door.receipts.taken.load(Ordering::Relaxed),
-            "node stopped"
-        );
-        sealed
     }
 }
 

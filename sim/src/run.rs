@@ -36,6 +36,8 @@ pub fn run(seed: u64, tell: bool) -> Result<Course> {
         .start_paused(true)
         .build()
         .context("no runtime for a world")?;
+    // What blocks is done where it is asked for: a thread of its own would come back when it likes.
+    let _in_place = disk::in_place();
     Ok(runtime.block_on(async {
         let mut world = World::new(seed, folder.path(), tell);
         let outcome = course(&mut world).await;

@@ -16,6 +16,8 @@ mod run;
 mod steps;
 mod traffic;
 
+use std::pin::Pin;
+
 pub use lie::{
     BountyLine, LieLine, LieOptions, LieReport, Standing, Who, Witness, lie_help, run_lies,
 };
@@ -25,3 +27,7 @@ pub use process::Process;
 pub use report::Report;
 pub use run::run;
 pub use toolchain::Toolchain;
+
+/// What is done with a network, to be awaited. Boxed: the body of an `async fn` is compiled in every crate that awaits
+/// it, and what is below these is large; so it is compiled here alone.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = anyhow::Result<T>> + 'a>>;

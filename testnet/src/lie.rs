@@ -18,6 +18,7 @@ pub use report::{BountyLine, LieLine, LieReport};
 pub use who::Who;
 pub use witness::{Standing, Witness};
 
+use crate::Answer;
 use crate::audit::audit_epoch;
 use crate::network::{Network, NetworkConfig};
 use crate::report::{short, tokens};
@@ -98,13 +99,15 @@ pub fn lie_help() -> String {
 /// # Errors
 /// If a lie isn't found, doesn't fall or isn't paid for, or if the truth doesn't follow; the folder of the run is then
 /// kept and named.
-pub async fn run_lies(options: LieOptions, stop: CancellationToken) -> Result<()> {
-    ensure!(!options.kinds.is_empty(), "no lie is to be told");
-    let (data, json) = (options.data.clone(), options.json.clone());
-    in_folder(data.as_deref(), json.as_deref(), async |dir, steps| {
-        drive(&options, dir, steps, &stop).await
+pub fn run_lies(options: LieOptions, stop: CancellationToken) -> Answer<'static, ()> {
+    Box::pin(async move {
+        ensure!(!options.kinds.is_empty(), "no lie is to be told");
+        let (data, json) = (options.data.clone(), options.json.clone());
+        in_folder(data.as_deref(), json.as_deref(), async |dir, steps| {
+            drive(&options, dir, steps, &stop).await
+        })
+        .await
     })
-    .await
 }
 
 async fn drive(

@@ -13,6 +13,7 @@ pub(crate) use setup::{ISSUER_BOND, NODE_STAKE, VERIFIER_BOND};
 pub use commands::{Published, PublishedFile};
 pub use config::NetworkConfig;
 
+use crate::Answer;
 use crate::process::Process;
 use anyhow::{Context, Result, bail};
 use config::{CHAIN_ID, LOOK, START, other};
@@ -77,69 +78,78 @@ impl Network {
     ///
     /// # Errors
     /// If a part doesn't come up; its log's last lines are in the error.
-    pub async fn start(config: NetworkConfig, progress: &dyn Fn(&str)) -> Result<Self> {
-        let tools = disk::run(Toolchain::ensure).await?;
-        host::install_crypto_provider();
-        let http = reqwest::Client::new();
-        for dir in ["keys", "logs"] {
-            let dir = config.dir.join(dir);
-            fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        }
+    pub fn start<'a>(config: NetworkConfig, progress: &'a dyn Fn(&str)) -> Answer<'a, Self> {
+        Box::pin(async move {
+            let tools = disk::run(Toolchain::ensure).await?;
+            host::install_crypto_provider();
+            let http = reqwest::Client::new();
+            for dir in ["keys", "logs"] {
+                let dir = config.dir.join(dir);
+                fs::create_dir_all(&dir)
+                    .with_context(|| format!("cannot create {}", dir.display()))?;
+            }
 
-        progress("starting anvil");
-        let (anvil, rpc) = anvil::start(&tools, &config, &http).await?;
-        let mut network = Self {
-            rpc,
-            deployment: Deployment::default(),
-            control_url: String::new(),
-            admin_url: String::new(),
-            verifier_url: String::new(),
-            nodes: Vec::new(),
-            control: None,
-            verifier: None,
-            others: Vec::new(),
-            anvil,
-            http,
-            config,
-        };
-        network.bring_up(progress).await?;
-        Ok(network)
+            progress("starting anvil");
+            let (anvil, rpc) = anvil::start(&tools, &config, &http).await?;
+            let mut network = Self {
+                rpc,
+                deployment: Deployment::default(),
+                control_url: String::new(),
+                admin_url: String::new(),
+                verifier_url: String::new(),
+                nodes: Vec::new(),
+                control: None,
+                verifier: None,
+                others: Vec::new(),
+                anvil,
+                http,
+                config,
+            };
+            network.bring_up(progress).await?;
+            Ok(network)
+        })
     }
 
     /// Starts the control plane's process, new or again.
     ///
     /// # Errors
     /// If it doesn't come up.
-    pub async fn start_control(&mut self) -> Result<()> {
-        let mut process = self.spawn("control", "control run")?;
-        self.await_http(&mut process, &format!("{}/healthz", self.control_url))
-            .await?;
-        self.control = Some(process);
-        Ok(())
+    pub fn start_control(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let mut process = self.spawn("control", "control run")?;
+            self.await_http(&mut process, &format!("{}/healthz", self.control_url))
+                .await?;
+            self.control = Some(process);
+            Ok(())
+        })
     }
 
     /// Starts the verifier's process, new or again.
     ///
     /// # Errors
     /// If it doesn't come up.
-    pub async fn start_verifier(&mut self) -> Result<()> {
-        let mut process = self.spawn("verifier", "verifier run")?;
-        self.await_http(&mut process, &format!("{}/healthz", self.verifier_url))
-            .await?;
-        self.verifier = Some(process);
-        Ok(())
+    pub fn start_verifier(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let mut process = self.spawn("verifier", "verifier run")?;
+            self.await_http(&mut process, &format!("{}/healthz", self.verifier_url))
+                .await?;
+            self.verifier = Some(process);
+            Ok(())
+        })
     }
 
     /// Starts the process of one of the other verifiers, new or again.
     ///
     /// # Errors
     /// If it doesn't come up.
-    pub async fn start_other(&mut self, index: usize) -> Result<()> {
-        let mut process = self.spawn(&other(index), "verifier run")?;
-        let url = format!("{}/healthz", self.others[index].url);
-        self.await_http(&mut process, &url).await?;
-        self.others[index].process = Some(process);
-        Ok(())
+    pub fn start_other(&mut self, index: usize) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let mut process = self.spawn(&other(index), "verifier run")?;
+            let url = format!("{}/healthz", self.others[index].url);
+            self.await_http(&mut process, &url).await?;
+            self.others[index].process = Some(process);
+            Ok(())
+        })
     }
 
     /// Starts the verifier's process anew, as another account and asking those control planes besides the real one
@@ -147,13 +157,19 @@ impl Network {
     ///
     /// # Errors
     /// If it doesn't end, or doesn't come up.
-    pub async fn restart_verifier(&mut self, account: &str, controls: &[String]) -> Result<()> {
-        if let Some(process) = self.verifier.take() {
-            process.stop().await?;
-        }
-        let url = self.verifier_url.clone();
-        self.write_verifier_config("verifier", account, &url, controls)?;
-        self.start_verifier().await
+    pub fn restart_verifier<'a>(
+        &'a mut self,
+        account: &'a str,
+        controls: &'a [String],
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            if let Some(process) = self.verifier.take() {
+                process.stop().await?;
+            }
+            let url = self.verifier_url.clone();
+            self.write_verifier_config("verifier", account, &url, controls)?;
+            self.start_verifier().await
+        })
     }
 
     /// Starts a node's process, new or again.
@@ -170,29 +186,31 @@ impl Network {
     ///
     /// # Errors
     /// If they don't get there in time, or one has ended.
-    pub async fn wait_for_nodes(&mut self, count: usize) -> Result<()> {
-        let began = Instant::now();
-        loop {
-            let nodes: Vec<NodeInfo> = self
-                .get_json(&format!("{}/v1/nodes", self.control_url))
-                .await?;
-            if nodes.iter().filter(|node| node.healthy).count() >= count {
-                return Ok(());
-            }
-            for node in &mut self.nodes {
-                if let Some(process) = &mut node.process {
-                    process.check()?;
+    pub fn wait_for_nodes(&mut self, count: usize) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let began = Instant::now();
+            loop {
+                let nodes: Vec<NodeInfo> = self
+                    .get_json(&format!("{}/v1/nodes", self.control_url))
+                    .await?;
+                if nodes.iter().filter(|node| node.healthy).count() >= count {
+                    return Ok(());
                 }
+                for node in &mut self.nodes {
+                    if let Some(process) = &mut node.process {
+                        process.check()?;
+                    }
+                }
+                if began.elapsed() > START {
+                    bail!(
+                        "only {} of {count} nodes came up; see {}",
+                        nodes.len(),
+                        self.config.dir.display()
+                    );
+                }
+                sleep(LOOK).await;
             }
-            if began.elapsed() > START {
-                bail!(
-                    "only {} of {count} nodes came up; see {}",
-                    nodes.len(),
-                    self.config.dir.display()
-                );
-            }
-            sleep(LOOK).await;
-        }
+        })
     }
 
     /// Fails if a process that should run has ended.
@@ -221,46 +239,52 @@ impl Network {
     ///
     /// # Errors
     /// If it doesn't answer.
-    pub async fn chain(&self) -> Result<Chain> {
-        Ok(Chain::connect(&ChainConfig::new(&self.rpc, self.deployment.settlement)).await?)
+    pub fn chain(&self) -> Answer<'_, Chain> {
+        Box::pin(async move {
+            Ok(Chain::connect(&ChainConfig::new(&self.rpc, self.deployment.settlement)).await?)
+        })
     }
 
     /// The chain, with one of the accounts in `keys/`.
     ///
     /// # Errors
     /// If there is no such account, or the chain doesn't answer.
-    pub async fn chain_as(&self, account: &str) -> Result<Chain> {
-        let path = self.key_path(account);
-        let key =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let config = ChainConfig::new(&self.rpc, self.deployment.settlement)
-            .with_chain_id(CHAIN_ID)
-            .with_key(key.trim().parse()?);
-        Ok(Chain::connect(&config).await?)
+    pub fn chain_as<'a>(&'a self, account: &'a str) -> Answer<'a, Chain> {
+        Box::pin(async move {
+            let path = self.key_path(account);
+            let key = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            let config = ChainConfig::new(&self.rpc, self.deployment.settlement)
+                .with_chain_id(CHAIN_ID)
+                .with_key(key.trim().parse()?);
+            Ok(Chain::connect(&config).await?)
+        })
     }
 
     /// Ends every process in order: verifiers, nodes, control plane, chain.
     ///
     /// # Errors
     /// If one has to be killed; the others are ended all the same.
-    pub async fn stop(self) -> Result<()> {
-        let mut outcome = Ok(());
-        let nodes = self.nodes.into_iter().filter_map(|node| node.process);
-        let others = self.others.into_iter();
-        let others = others.filter_map(|other| other.process);
-        let order = self
-            .verifier
-            .into_iter()
-            .chain(others)
-            .chain(nodes)
-            .chain(self.control)
-            .chain([self.anvil]);
-        for process in order {
-            if let Err(error) = process.stop().await {
-                outcome = Err(error);
+    pub fn stop(self) -> Answer<'static, ()> {
+        Box::pin(async move {
+            let mut outcome = Ok(());
+            let nodes = self.nodes.into_iter().filter_map(|node| node.process);
+            let others = self.others.into_iter();
+            let others = others.filter_map(|other| other.process);
+            let order = self
+                .verifier
+                .into_iter()
+                .chain(others)
+                .chain(nodes)
+                .chain(self.control)
+                .chain([self.anvil]);
+            for process in order {
+                if let Err(error) = process.stop().await {
+                    outcome = Err(error);
+                }
             }
-        }
-        outcome
+            outcome
+        })
     }
 
     async fn await_http(&self, process: &mut Process, url: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A child process with a log file, that ends when its handle does.
 
+use crate::Answer;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -84,32 +85,36 @@ impl Process {
     ///
     /// # Errors
     /// If the system doesn't let us.
-    pub async fn kill(mut self) -> Result<()> {
-        self.child
-            .kill()
-            .await
-            .with_context(|| format!("cannot kill {}", self.name))
+    pub fn kill(mut self) -> Answer<'static, ()> {
+        Box::pin(async move {
+            self.child
+                .kill()
+                .await
+                .with_context(|| format!("cannot kill {}", self.name))
+        })
     }
 
     /// SIGTERM, and waits until it has ended; SIGKILL if it doesn't.
     ///
     /// # Errors
     /// If it has to be killed.
-    pub async fn stop(mut self) -> Result<ExitStatus> {
-        if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
-            // It may have ended by itself just now.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        match timeout(END, self.child.wait()).await {
-            Ok(status) => Ok(status?),
-            Err(_) => {
-                self.child.kill().await?;
-                bail!(
-                    "{} did not end within {} s of SIGTERM",
-                    self.name,
-                    END.as_secs()
-                )
+    pub fn stop(mut self) -> Answer<'static, ExitStatus> {
+        Box::pin(async move {
+            if let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id as i32)) {
+                // It may have ended by itself just now.
+                let _ = kill_process(pid, Signal::TERM);
             }
-        }
+            match timeout(END, self.child.wait()).await {
+                Ok(status) => Ok(status?),
+                Err(_) => {
+                    self.child.kill().await?;
+                    bail!(
+                        "{} did not end within {} s of SIGTERM",
+                        self.name,
+                        END.as_secs()
+                    )
+                }
+            }
+        })
     }
 }

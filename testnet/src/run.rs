@@ -1,5 +1,6 @@
 //! `quittance testnet`: publish, deliver, prove, attest, pay, audit; and judge the outcome.
 
+use crate::Answer;
 use crate::audit::audit_epoch;
 use crate::clock::now_ms;
 use crate::network::{Network, NetworkConfig, Published};
@@ -44,22 +45,25 @@ struct Claimed {
 ///
 /// # Errors
 /// If a part fails, or a byte or a number disagrees; the folder of the run is then kept and named.
-pub async fn run(options: Options, stop: CancellationToken) -> Result<()> {
-    ensure!(options.nodes >= 1, "--nodes must be at least 1");
-    ensure!(options.clients >= 1, "--clients must be at least 1");
-    ensure!(options.epochs >= 1, "--epochs must be at least 1");
-    ensure!(
-        options.epoch_seconds >= 5,
-        "--epoch-seconds must be at least 5"
-    );
-    for path in &options.content {
-        fs::metadata(path).with_context(|| format!("cannot read --content {}", path.display()))?;
-    }
-    let (data, json) = (options.data.clone(), options.json.clone());
-    in_folder(data.as_deref(), json.as_deref(), async |dir, steps| {
-        drive(&options, dir, steps, &stop).await
+pub fn run(options: Options, stop: CancellationToken) -> Answer<'static, ()> {
+    Box::pin(async move {
+        ensure!(options.nodes >= 1, "--nodes must be at least 1");
+        ensure!(options.clients >= 1, "--clients must be at least 1");
+        ensure!(options.epochs >= 1, "--epochs must be at least 1");
+        ensure!(
+            options.epoch_seconds >= 5,
+            "--epoch-seconds must be at least 5"
+        );
+        for path in &options.content {
+            fs::metadata(path)
+                .with_context(|| format!("cannot read --content {}", path.display()))?;
+        }
+        let (data, json) = (options.data.clone(), options.json.clone());
+        in_folder(data.as_deref(), json.as_deref(), async |dir, steps| {
+            drive(&options, dir, steps, &stop).await
+        })
+        .await
     })
-    .await
 }
 
 /// Gives a run its folder, and keeps it only if the run fails or was told where it is.

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use testnet::{Network, NetworkConfig, Published, Toolchain};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Networks at a time: more would only slow each other down on two cores.
-static TURNS: Semaphore = Semaphore::const_new(2);
+/// Networks at a time: with two, two cores are idle most of the time, since most tests wait for epochs to end.
+const NETWORKS: u32 = 4;
+static TURNS: Semaphore = Semaphore::const_new(NETWORKS as usize);
 
 /// Waits until one more network may run, for as long as what is returned is kept.
 ///
@@ -123,7 +124,23 @@ impl World {
     /// # Panics
     /// If it doesn't come up.
     pub async fn start(nodes: usize, change: impl FnOnce(&mut NetworkConfig)) -> Self {
-        let turn = turn().await;
+        Self::start_at(turn().await, nodes, change).await
+    }
+
+    /// As [`Self::start`], with no other network beside it: for a test whose nodes leave who is slow.
+    ///
+    /// # Panics
+    /// If it doesn't come up.
+    pub async fn start_alone(nodes: usize, change: impl FnOnce(&mut NetworkConfig)) -> Self {
+        let turns = TURNS.acquire_many(NETWORKS).await;
+        Self::start_at(turns.expect("never closed"), nodes, change).await
+    }
+
+    async fn start_at(
+        turn: SemaphorePermit<'static>,
+        nodes: usize,
+        change: impl FnOnce(&mut NetworkConfig),
+    ) -> Self {
         let scratch = Scratch::new();
         let mut config = NetworkConfig::new(crate::binary(), scratch.path().join("net"));
         config.nodes = nodes;

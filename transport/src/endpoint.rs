@@ -10,6 +10,7 @@ use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::version::TLS13;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,72 +179,78 @@ pub fn client_endpoint(host: &Host) -> Result<Endpoint, BindError> {
         .or_else(|_| endpoint(host, (Ipv4Addr::UNSPECIFIED, 0).into(), None))
 }
 
+/// A connection to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it.
+pub type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<quinn::Connection, ConnectError>> + Send + 'a>>;
+
 /// Connects to the server with this key; with `identity`, proves ours where asked.
 ///
 /// Tries every address the name resolves to, in turn. Cancel safe: a dropped attempt leaves nothing.
 ///
 /// # Errors
 /// If the name doesn't resolve, nobody answers, or the server has another key.
-pub async fn connect(
-    endpoint: &Endpoint,
-    address: &str,
+pub fn connect<'a>(
+    endpoint: &'a Endpoint,
+    address: &'a str,
     server: PublicKey,
-    alpn: &[u8],
-    identity: Option<&SigningKey>,
-) -> Result<quinn::Connection, ConnectError> {
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider speaks TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Expect(server)));
-    let mut tls = match identity {
-        None => builder.with_no_client_auth(),
-        Some(key) => builder.with_client_cert_resolver(Arc::new(
-            AlwaysResolvesClientRawPublicKeys::new(certified(key)),
-        )),
-    };
-    tls.alpn_protocols = vec![alpn.to_vec()];
-    let crypto = QuicClientConfig::try_from(tls).expect("AES-128-GCM is among the suites");
-    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(client_transport());
+    alpn: &'a [u8],
+    identity: Option<&'a SigningKey>,
+) -> Connecting<'a> {
+    Box::pin(async move {
+        let builder = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .expect("the provider speaks TLS 1.3")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Expect(server)));
+        let mut tls = match identity {
+            None => builder.with_no_client_auth(),
+            Some(key) => builder.with_client_cert_resolver(Arc::new(
+                AlwaysResolvesClientRawPublicKeys::new(certified(key)),
+            )),
+        };
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        let crypto = QuicClientConfig::try_from(tls).expect("AES-128-GCM is among the suites");
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(client_transport());
 
-    let resolve = |source| ConnectError::Resolve {
-        address: address.to_owned(),
-        source,
-    };
-    let targets: Vec<_> = tokio::net::lookup_host(address)
-        .await
-        .map_err(resolve)?
-        .collect();
-    let mut last = resolve(io::Error::new(
-        io::ErrorKind::NotFound,
-        "the name has no address",
-    ));
-    for target in targets {
-        let target = mapped_for(endpoint, target);
-        // Raw public keys carry no name; TLS wants one all the same.
-        let connecting = match endpoint.connect_with(config.clone(), target, "quittance") {
-            Ok(connecting) => connecting,
-            Err(source) => {
-                last = ConnectError::Setup {
+        let resolve = |source| ConnectError::Resolve {
+            address: address.to_owned(),
+            source,
+        };
+        let targets: Vec<_> = tokio::net::lookup_host(address)
+            .await
+            .map_err(resolve)?
+            .collect();
+        let mut last = resolve(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the name has no address",
+        ));
+        for target in targets {
+            let target = mapped_for(endpoint, target);
+            // Raw public keys carry no name; TLS wants one all the same.
+            let connecting = match endpoint.connect_with(config.clone(), target, "quittance") {
+                Ok(connecting) => connecting,
+                Err(source) => {
+                    last = ConnectError::Setup {
+                        address: address.to_owned(),
+                        source,
+                    };
+                    continue;
+                }
+            };
+            last = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(source)) => ConnectError::Handshake {
                     address: address.to_owned(),
                     source,
-                };
-                continue;
-            }
-        };
-        last = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(source)) => ConnectError::Handshake {
-                address: address.to_owned(),
-                source,
-            },
-            Err(_) => ConnectError::TimedOut {
-                address: address.to_owned(),
-            },
-        };
-    }
-    Err(last)
+                },
+                Err(_) => ConnectError::TimedOut {
+                    address: address.to_owned(),
+                },
+            };
+        }
+        Err(last)
+    })
 }
 
 /// A dual-stack socket reaches IPv4 through mapped addresses.

@@ -11,6 +11,8 @@ mod endpoint;
 mod identity;
 mod stream;
 
-pub use endpoint::{BindError, ConnectError, PeerAuth, client_endpoint, connect, server_endpoint};
+pub use endpoint::{
+    BindError, ConnectError, Connecting, PeerAuth, client_endpoint, connect, server_endpoint,
+};
 pub use identity::{exporter, peer_key};
 pub use stream::{StreamError, read_frame, write_frame};

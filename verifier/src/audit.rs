@@ -42,6 +42,7 @@ pub use why::{
     TicketLine, Unredeemed, Wanted, explain_node, meaning,
 };
 
+use crate::Answer;
 use crate::evidence::{EvidenceFiles, EvidenceSource, fetch};
 use attested::Tree;
 use contracts::challenge::Challenge;
@@ -196,18 +197,20 @@ impl Audited {
 /// evidence from whichever source has it, and recomputes everything. Cancel safe.
 ///
 /// It never fails: what keeps it from judging is in the report.
-pub async fn audit_epoch(
-    chain: &Chain,
-    sources: &[EvidenceSource],
+pub fn audit_epoch<'a>(
+    chain: &'a Chain,
+    sources: &'a [EvidenceSource],
     epoch: Epoch,
-    progress: &Arc<dyn Progress>,
-) -> AuditReport {
-    let mut report = AuditReport::new(epoch, chain.network_id());
-    if let Err(reason) = audit(chain, sources, epoch, progress, &mut report).await {
-        report.reasons.push(reason);
-    }
-    report.conclude();
-    report
+    progress: &'a Arc<dyn Progress>,
+) -> Answer<'a, AuditReport> {
+    Box::pin(async move {
+        let mut report = AuditReport::new(epoch, chain.network_id());
+        if let Err(reason) = audit(chain, sources, epoch, progress, &mut report).await {
+            report.reasons.push(reason);
+        }
+        report.conclude();
+        report
+    })
 }
 
 async fn audit(

@@ -1,5 +1,6 @@
 //! What the chain says of an epoch, in the protocol's types.
 
+use crate::Answer;
 use crate::judge::Payer;
 use contracts::{Chain, ChainError, Node};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -82,22 +83,27 @@ async fn payers(chain: &Chain, end: u64) -> Result<Vec<Payer>, ChainError> {
 ///
 /// # Errors
 /// If the chain can't be asked.
-pub async fn epoch_facts(chain: &Chain, epoch: Epoch) -> Result<EpochFacts, ChainError> {
-    let timeline = chain.timeline().through(epoch);
-    let (start, end) = (timeline.start(epoch), timeline.end(epoch));
-    let previous = match epoch.checked_sub(1) {
-        Some(before) => chain.attestation_tx(before).await?,
-        None => None,
-    };
-    Ok(EpochFacts {
-        network: chain.network_id(),
-        epoch,
-        timeline,
-        terms: chain.parameters_at(epoch).await?.terms(),
-        nodes: nodes(chain, start, end).await?,
-        payers: payers(chain, end).await?,
-        committed: ticket_logs(chain, epoch, end).await?,
-        forced: chain.forced_records(epoch).await?,
-        previous: previous.map(|attested| attested.roots),
+pub fn epoch_facts<'a>(
+    chain: &'a Chain,
+    epoch: Epoch,
+) -> Answer<'a, Result<EpochFacts, ChainError>> {
+    Box::pin(async move {
+        let timeline = chain.timeline().through(epoch);
+        let (start, end) = (timeline.start(epoch), timeline.end(epoch));
+        let previous = match epoch.checked_sub(1) {
+            Some(before) => chain.attestation_tx(before).await?,
+            None => None,
+        };
+        Ok(EpochFacts {
+            network: chain.network_id(),
+            epoch,
+            timeline,
+            terms: chain.parameters_at(epoch).await?.terms(),
+            nodes: nodes(chain, start, end).await?,
+            payers: payers(chain, end).await?,
+            committed: ticket_logs(chain, epoch, end).await?,
+            forced: chain.forced_records(epoch).await?,
+            previous: previous.map(|attested| attested.roots),
+        })
     })
 }

@@ -41,3 +41,7 @@ pub use judge::{
 };
 pub use report::{AttestedEpoch, NodeLine, PayerLine, ServiceError, Status};
 pub use service::{RunError, run};
+
+/// What is asked of a verifier or an auditor, to come. Boxed: the body of an `async fn` is compiled in every crate that
+/// awaits it, and what is below these is large; so it is compiled here alone.
+pub type Answer<'a, T> = futures::future::BoxFuture<'a, T>;

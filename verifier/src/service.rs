@@ -13,6 +13,7 @@ mod outcome;
 mod shortener;
 mod turn;
 
+use crate::Answer;
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
 use crate::evidence::{Evidence, EvidenceStore, StoreError};
@@ -85,67 +86,69 @@ struct Prepared {
 /// # Errors
 /// If it can't start: data directory, addresses, or a chain that isn't the configured one. Once it runs,
 /// everything is tried again.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let data_dir = &config.data_dir;
-    // One verifier for each data directory.
-    let _lock = config
-        .host
-        .disk
-        .lock(data_dir)
-        .map_err(|error| match error {
-            LockError::InUse(path) => RunError::InUse(path),
-            LockError::Disk(error) => RunError::DataDir {
-                path: error.path,
-                source: error.source,
-            },
-        })?;
-    let store = EvidenceStore::open(&config.host.disk, data_dir.join("evidence"))?;
-    let address = config.listen;
-    let listen = |source| RunError::Listen { address, source };
-    let listener = config.host.sockets.listen(address).map_err(listen)?;
-    let gatherer = Gatherer::new(&config.host, config.controls.clone())?;
-    let status = SharedStatus::default();
-    // Also ends the server if this function fails or is dropped.
-    let stop_serving = shutdown.child_token();
-    let _guard = stop_serving.clone().drop_guard();
-    let bound = listener.local_addr().unwrap_or(address);
-    let server = serve(
-        listener,
-        store.clone(),
-        status.clone(),
-        stop_serving.clone(),
-    );
-    let server = tokio::spawn(server);
-    info!(address = %bound, "serving evidence");
+pub fn run(config: Config, shutdown: CancellationToken) -> Answer<'static, Result<(), RunError>> {
+    Box::pin(async move {
+        let data_dir = &config.data_dir;
+        // One verifier for each data directory.
+        let _lock = config
+            .host
+            .disk
+            .lock(data_dir)
+            .map_err(|error| match error {
+                LockError::InUse(path) => RunError::InUse(path),
+                LockError::Disk(error) => RunError::DataDir {
+                    path: error.path,
+                    source: error.source,
+                },
+            })?;
+        let store = EvidenceStore::open(&config.host.disk, data_dir.join("evidence"))?;
+        let address = config.listen;
+        let listen = |source| RunError::Listen { address, source };
+        let listener = config.host.sockets.listen(address).map_err(listen)?;
+        let gatherer = Gatherer::new(&config.host, config.controls.clone())?;
+        let status = SharedStatus::default();
+        // Also ends the server if this function fails or is dropped.
+        let stop_serving = shutdown.child_token();
+        let _guard = stop_serving.clone().drop_guard();
+        let bound = listener.local_addr().unwrap_or(address);
+        let server = serve(
+            listener,
+            store.clone(),
+            status.clone(),
+            stop_serving.clone(),
+        );
+        let server = tokio::spawn(server);
+        info!(address = %bound, "serving evidence");
 
-    let Some(chain) = connect(&config, &status, &shutdown).await? else {
-        return Ok(());
-    };
-    let (chain_id, settlement) = chain.network();
-    info!(chain_id, %settlement, account = %config.key.address(), "verifying");
-    status.update(|status| {
-        (status.chain_id, status.settlement) = (chain_id, settlement);
-        status.account = config.key.address();
-    });
-    let (from, interval) = (config.shorten_from, config.poll_interval);
-    let mut shortener = Shortener::new(chain.clone(), store.clone(), from);
-    let mut service = Service {
-        config,
-        chain,
-        store,
-        gatherer,
-        status,
-        prepared: None,
-    };
-    tokio::join!(
-        service.turns(&shutdown),
-        shortener.turns(interval, &shutdown)
-    );
-    stop_serving.cancel();
-    if let Err(error) = server.await {
-        warn!(%error, "the HTTP server failed");
-    }
-    Ok(())
+        let Some(chain) = connect(&config, &status, &shutdown).await? else {
+            return Ok(());
+        };
+        let (chain_id, settlement) = chain.network();
+        info!(chain_id, %settlement, account = %config.key.address(), "verifying");
+        status.update(|status| {
+            (status.chain_id, status.settlement) = (chain_id, settlement);
+            status.account = config.key.address();
+        });
+        let (from, interval) = (config.shorten_from, config.poll_interval);
+        let mut shortener = Shortener::new(chain.clone(), store.clone(), from);
+        let mut service = Service {
+            config,
+            chain,
+            store,
+            gatherer,
+            status,
+            prepared: None,
+        };
+        tokio::join!(
+            service.turns(&shutdown),
+            shortener.turns(interval, &shutdown)
+        );
+        stop_serving.cancel();
+        if let Err(error) = server.await {
+            warn!(%error, "the HTTP server failed");
+        }
+        Ok(())
+    })
 }
 
 /// Connects, however long the RPC node is away; `None` on shutdown.

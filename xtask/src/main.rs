@@ -5,6 +5,7 @@ mod coverage;
 mod fuzz;
 mod run;
 mod suites;
+mod symbols;
 mod test;
 
 use anyhow::Result;
@@ -40,6 +41,8 @@ enum Task {
     },
     /// Write the golden vectors anew.
     Vectors,
+    /// Build the released binary with its line tables in a file apart, in target/symbols/apart.
+    Symbols,
     /// Measure; prints a table and writes target/bench/NAME.json.
     #[command(subcommand)]
     Bench(Bench),
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Task::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Task::Coverage { branches } => coverage::coverage(branches),
         Task::Vectors => test::write_vectors(),
+        Task::Symbols => symbols::symbols(),
         Task::Bench(Bench::Delivery { rounds, mib }) => bench::delivery(rounds, mib),
         Task::Bench(Bench::Gas) => bench::gas(),
         Task::Bench(Bench::Journal) => bench::journal(),

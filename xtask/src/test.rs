@@ -6,6 +6,9 @@ use anyhow::Result;
 use std::process::Command;
 use toolchain::{Libraries, Players, Python, Toolchain};
 
+/// Tests of a program at a time.
+const THREADS: &str = "8";
+
 /// Everything that must be green. All suites run, whatever fails; but nothing is tested that can't be built.
 pub(crate) fn all() -> Result<()> {
     let tools = Toolchain::ensure()?;
@@ -43,6 +46,8 @@ pub(crate) fn all() -> Result<()> {
     // system tests bound by themselves how many networks run at once.
     let mut command = cargo_command();
     command.args(["test", "--workspace", "--no-fail-fast"]);
+    // Most of a test is to wait, for an epoch's end or for another process: with as many tests as cores these are idle.
+    command.env("RUST_TEST_THREADS", THREADS);
     let tested = suites.tests(command);
     // The table also when a program of tests fell over and has no row.
     suites.end().and(tested)

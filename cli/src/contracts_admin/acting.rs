@@ -5,7 +5,7 @@ use crate::keys::account;
 use crate::output;
 use crate::settings::{load, settings};
 use anyhow::Result;
-use contracts::{Chain, ChainError, Sent};
+use contracts::{Answer, Chain, Sent};
 use protocol::B256;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -69,7 +69,19 @@ pub(super) async fn act(
     settings: AdminSettings,
     config: Option<PathBuf>,
     json: bool,
-    action: impl AsyncFnOnce(&Chain) -> Result<Sent, ChainError>,
+    action: impl FnOnce(&Chain) -> Answer<'_, Sent>,
+) -> Result<()> {
+    acting(settings, config, json, Box::new(action)).await
+}
+
+type Action<'a> = Box<dyn FnOnce(&Chain) -> Answer<'_, Sent> + 'a>;
+
+/// The same for all actions, so that it is compiled once.
+async fn acting(
+    settings: AdminSettings,
+    config: Option<PathBuf>,
+    json: bool,
+    action: Action<'_>,
 ) -> Result<()> {
     let settings = load(settings, config.as_deref())?;
     let chain = connect(&settings, true).await?;

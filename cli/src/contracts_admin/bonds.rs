@@ -19,31 +19,31 @@ admin_args!(
 );
 
 pub(super) async fn bond_verifier(args: BondVerifierArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
+    act(args.settings, args.config, args.json, |chain| {
         let asked = || U256::from(chain.parameters().verifier_bond);
         let amount = args.amount.unwrap_or_else(asked);
-        chain.post_bond(amount).await
+        chain.post_bond(amount)
     })
     .await
 }
 
 pub(super) async fn unbond(args: BondArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.unbond().await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.unbond()
     })
     .await
 }
 
 pub(super) async fn withdraw_bond(args: BondArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.withdraw_bond().await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.withdraw_bond()
     })
     .await
 }
 
 pub(super) async fn withdraw_bounty(args: BondArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.withdraw_bounty().await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.withdraw_bounty()
     })
     .await
 }

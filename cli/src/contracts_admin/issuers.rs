@@ -52,39 +52,39 @@ admin_args!(
 );
 
 pub(super) async fn add(args: AddIssuerArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.add_issuer(args.key.0, args.committer).await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.add_issuer(args.key.0, args.committer)
     })
     .await
 }
 
 pub(super) async fn rotate_key(args: RotateIssuerKeyArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
+    act(args.settings, args.config, args.json, |chain| {
         let (issuer, key) = (args.issuer, args.key.0);
-        chain.rotate_issuer_key(issuer, key, args.from_epoch).await
+        chain.rotate_issuer_key(issuer, key, args.from_epoch)
     })
     .await
 }
 
 pub(super) async fn bond(args: BondIssuerArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
+    act(args.settings, args.config, args.json, |chain| {
         let asked = || U256::from(chain.parameters().issuer_bond);
         let amount = args.amount.unwrap_or_else(asked);
-        chain.bond_issuer(args.issuer, amount).await
+        chain.bond_issuer(args.issuer, amount)
     })
     .await
 }
 
 pub(super) async fn unbond(args: IssuerArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.unbond_issuer(args.issuer).await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.unbond_issuer(args.issuer)
     })
     .await
 }
 
 pub(super) async fn withdraw_bond(args: IssuerArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.withdraw_issuer_bond(args.issuer).await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.withdraw_issuer_bond(args.issuer)
     })
     .await
 }

@@ -27,15 +27,15 @@ admin_args!(
 );
 
 pub(super) async fn transfer(args: TransferOwnershipArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.transfer_ownership(args.to).await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.transfer_ownership(args.to)
     })
     .await
 }
 
 pub(super) async fn accept(args: AcceptOwnershipArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.accept_ownership().await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.accept_ownership()
     })
     .await
 }
@@ -46,8 +46,8 @@ pub(super) async fn renounce(args: RenounceOwnershipArgs) -> Result<()> {
         "without an owner nobody can add an issuer, change who attests or schedule parameters ever again, and \
          there is no way back: if that is meant, give --for-good"
     );
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.renounce_ownership().await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.renounce_ownership()
     })
     .await
 }

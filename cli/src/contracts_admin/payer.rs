@@ -66,8 +66,8 @@ struct Withdrawn {
 }
 
 pub(super) async fn fund(args: FundArgs) -> Result<()> {
-    act(args.settings, args.config, args.json, async |chain| {
-        chain.fund(args.amount).await
+    act(args.settings, args.config, args.json, |chain| {
+        chain.fund(args.amount)
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! How a network is, once or every second.
 
-use super::{ApiError, ControlApi};
+use super::{Answer, ApiError, ControlApi};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use protocol::NetworkStatus;
@@ -17,9 +17,9 @@ impl ControlApi {
     ///
     /// # Errors
     /// [`ApiError`]; status 401 without a token, 403 with one that is for something else.
-    pub async fn status(&self, token: &str) -> Result<NetworkStatus, ApiError> {
+    pub fn status(&self, token: &str) -> Answer<'_, NetworkStatus> {
         let request = self.request(Method::GET, &["status"]);
-        self.json(request.bearer_auth(token)).await
+        self.json(request.bearer_auth(token))
     }
 
     /// How the network is, now and each second from now on. The stream ends with the first error, or when the
@@ -27,14 +27,16 @@ impl ControlApi {
     ///
     /// # Errors
     /// [`ApiError`]; status 503 if as many watch as may.
-    pub async fn status_events(
-        &self,
-        token: &str,
-    ) -> Result<BoxStream<'static, Result<NetworkStatus, ApiError>>, ApiError> {
-        let request = self.request(Method::GET, &["status", "events"]);
-        let request = request.timeout(Duration::MAX).bearer_auth(token);
-        let response = self.send(request).await?;
-        Ok(events(self.clone(), response).boxed())
+    pub fn status_events<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Answer<'a, BoxStream<'static, Result<NetworkStatus, ApiError>>> {
+        Box::pin(async move {
+            let request = self.request(Method::GET, &["status", "events"]);
+            let request = request.timeout(Duration::MAX).bearer_auth(token);
+            let response = self.send(request).await?;
+            Ok(events(self.clone(), response).boxed())
+        })
     }
 }
 

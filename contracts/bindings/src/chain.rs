@@ -54,7 +54,7 @@ pub use inclusion::Question;
 pub use manifest::{Contract, Manifest};
 pub use part::Part;
 pub use revert::Revert;
-pub use rpc::Sent;
+pub use rpc::{Answer, Sent};
 pub use transport::rpc_client;
 pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};
 pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Settled, Version};
@@ -88,44 +88,46 @@ struct Inner {
 
 impl Chain {
     /// Connects, and checks that this is the chain and that the settlement contract is on it.
-    pub async fn connect(config: &ChainConfig) -> Result<Self, ChainError> {
-        let rpc = Rpc::new(config)?;
-        let chain_id = rpc.chain_id().await?;
-        if let Some(expected) = config.chain_id
-            && expected != chain_id
-        {
-            return Err(ChainError::WrongChain {
-                url: rpc.url().into(),
-                expected,
-                found: chain_id,
-            });
-        }
-        let settlement = config.settlement;
-        if !rpc.has_code(settlement).await? {
-            return Err(ChainError::NoContract {
-                address: settlement,
+    pub fn connect<'a>(config: &'a ChainConfig) -> Answer<'a, Self> {
+        Box::pin(async move {
+            let rpc = Rpc::new(config)?;
+            let chain_id = rpc.chain_id().await?;
+            if let Some(expected) = config.chain_id
+                && expected != chain_id
+            {
+                return Err(ChainError::WrongChain {
+                    url: rpc.url().into(),
+                    expected,
+                    found: chain_id,
+                });
+            }
+            let settlement = config.settlement;
+            if !rpc.has_code(settlement).await? {
+                return Err(ChainError::NoContract {
+                    address: settlement,
+                    chain_id,
+                });
+            }
+            let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
+            let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
+            let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
+            let versions = listed::read(&rpc, settlement).await?;
+            let agreed = Agreed::new(versions.clone())?;
+            let now = rpc.latest_block().await?.timestamp;
+            let current = listed::newest_begun(&versions, now);
+            let inner = Inner {
+                rpc,
                 chain_id,
-            });
-        }
-        let registry = rpc.view(settlement, Settlement::registryCall {}).await?;
-        let vault = rpc.view(settlement, Settlement::vaultCall {}).await?;
-        let token = rpc.view(settlement, Settlement::tokenCall {}).await?;
-        let versions = listed::read(&rpc, settlement).await?;
-        let agreed = Agreed::new(versions.clone())?;
-        let now = rpc.latest_block().await?.timestamp;
-        let current = listed::newest_begun(&versions, now);
-        let inner = Inner {
-            rpc,
-            chain_id,
-            settlement,
-            registry,
-            vault,
-            token,
-            agreed,
-            parameters: versions[current].parameters.clone(),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
+                settlement,
+                registry,
+                vault,
+                token,
+                agreed,
+                parameters: versions[current].parameters.clone(),
+            };
+            Ok(Self {
+                inner: Arc::new(inner),
+            })
         })
     }
 
@@ -159,56 +161,58 @@ impl Chain {
     // Cancel-safe, all of them.
 
     /// Time of the newest block, Unix seconds: the clock that contracts go by.
-    pub async fn now(&self) -> Result<u64, ChainError> {
-        Ok(self.inner.rpc.latest_block().await?.timestamp)
+    pub fn now(&self) -> Answer<'_, u64> {
+        Box::pin(async move { Ok(self.inner.rpc.latest_block().await?.timestamp) })
     }
 
     /// All issuers, by index.
-    pub async fn issuers(&self) -> Result<Vec<Issuer>, ChainError> {
-        let count = self.settlement(Settlement::issuerCountCall {}).await?;
-        let mut issuers = Vec::new();
-        for index in 0..count {
-            let issuer = self
-                .settlement(Settlement::issuerAtCall { issuer: index })
-                .await?;
-            issuers.push(Issuer {
-                index,
-                key: issuer.key,
-                committer: issuer.committer,
-                added_at: issuer.addedAt,
-                bond: issuer.bond.to(),
-                unbonded_at: issuer.unbondedAt,
-            });
-        }
-        Ok(issuers)
+    pub fn issuers(&self) -> Answer<'_, Vec<Issuer>> {
+        Box::pin(async move {
+            let count = self.settlement(Settlement::issuerCountCall {}).await?;
+            let mut issuers = Vec::new();
+            for index in 0..count {
+                let issuer = self
+                    .settlement(Settlement::issuerAtCall { issuer: index })
+                    .await?;
+                issuers.push(Issuer {
+                    index,
+                    key: issuer.key,
+                    committer: issuer.committer,
+                    added_at: issuer.addedAt,
+                    bond: issuer.bond.to(),
+                    unbonded_at: issuer.unbondedAt,
+                });
+            }
+            Ok(issuers)
+        })
     }
 
     /// The key that an issuer's tickets of an epoch are signed with.
-    pub async fn issuer_key_at(&self, issuer: u32, epoch: u64) -> Result<B256, ChainError> {
+    pub fn issuer_key_at(&self, issuer: u32, epoch: u64) -> Answer<'_, B256> {
         let call = Settlement::issuerKeyAtCall { issuer, epoch };
-        self.settlement(call).await
+        self.settlement(call)
     }
 
     // ---- Inside ----
 
-    async fn view<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return, ChainError> {
-        self.inner.rpc.view(to, call).await
+    fn view<C: SolCall + 'static>(&self, to: Address, call: C) -> Answer<'_, C::Return> {
+        self.inner.rpc.view(to, call)
     }
 
-    async fn registry_view<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {
-        self.view(self.inner.registry, call).await
+    fn registry_view<C: SolCall + 'static>(&self, call: C) -> Answer<'_, C::Return> {
+        self.view(self.inner.registry, call)
     }
 
-    async fn vault_view<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {
-        self.view(self.inner.vault, call).await
+    fn vault_view<C: SolCall + 'static>(&self, call: C) -> Answer<'_, C::Return> {
+        self.view(self.inner.vault, call)
     }
 
-    async fn settlement<C: SolCall>(&self, call: C) -> Result<C::Return, ChainError> {
-        self.view(self.inner.settlement, call).await
+    fn settlement<C: SolCall + 'static>(&self, call: C) -> Answer<'_, C::Return> {
+        self.view(self.inner.settlement, call)
     }
 
-    async fn send<C: SolCall>(&self, to: Address, call: C) -> Result<Sent, ChainError> {
-        self.inner.rpc.send(to, call).await
+    fn send<C: SolCall>(&self, to: Address, call: C) -> Answer<'_, Sent> {
+        self.inner.rpc.send(to, call)
     }
 }
 

@@ -14,11 +14,11 @@ pub use agreed::Agreed;
 pub use alloy::primitives::{Address, B256, Bytes, U256};
 pub use alloy::signers::local::PrivateKeySigner;
 pub use chain::{
-    Announced, Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError, ChallengeCall,
-    ChallengeContracts, Challenged, Change, CommittedLog, Contract, DeployConfig, Deployment,
-    FORCED_RECORDS_MAX, Finding, ForcedChunk, Found, Incoherent, Issuer, KeyProof, Manifest,
-    NoChange, Node, NodeLeaf, Offender, Overturn, Parameters, Part, Payer, Question, Revert, Sent,
-    Settled, Statement, Status, TokenConfig, Verification, Verified, Verifier, Version, deploy,
-    deploy_manifest, deploy_over, rpc_client, verify,
+    Announced, Answer, Attestation, AttestationTx, BillLeaf, Chain, ChainConfig, ChainError,
+    ChallengeCall, ChallengeContracts, Challenged, Change, CommittedLog, Contract, DeployConfig,
+    Deployment, FORCED_RECORDS_MAX, Finding, ForcedChunk, Found, Incoherent, Issuer, KeyProof,
+    Manifest, NoChange, Node, NodeLeaf, Offender, Overturn, Parameters, Part, Payer, Question,
+    Revert, Sent, Settled, Statement, Status, TokenConfig, Verification, Verified, Verifier,
+    Version, deploy, deploy_manifest, deploy_over, rpc_client, verify,
 };
 pub use protocol::Roots;

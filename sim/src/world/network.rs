@@ -161,7 +161,7 @@ impl Network {
         std::fs::write(&path, &self.file)?;
         let content = ContentHash::from(*blake3::hash(&self.file).as_bytes());
         let api = ControlApi::over(&host.http, admin)?;
-        api.put_blob(&content, &path, None, ADMIN_TOKEN, |_| {})
+        api.put_blob(&content, &path, None, ADMIN_TOKEN, Box::new(|_| {}))
             .await?;
         let entry = Entry {
             path: CONTENT_NAME.into(),

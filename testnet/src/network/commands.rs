@@ -3,6 +3,7 @@
 use super::Network;
 use super::anvil::give_ether;
 use super::config::CHAIN_ID;
+use crate::Answer;
 use crate::process::Process;
 use anyhow::{Context, Result, bail};
 use contracts::PrivateKeySigner;
@@ -42,66 +43,87 @@ impl Network {
     ///
     /// # Errors
     /// What the command says.
-    pub async fn publish(&self, path: &Path, name: &str) -> Result<Published> {
-        self.publish_with(path, name, &[]).await
+    pub fn publish<'a>(&'a self, path: &'a Path, name: &'a str) -> Answer<'a, Published> {
+        self.publish_with(path, name, &[])
     }
 
     /// As [`Self::publish`], with more flags.
     ///
     /// # Errors
     /// What the command says.
-    pub async fn publish_with(&self, path: &Path, name: &str, flags: &[&str]) -> Result<Published> {
-        let token = self.token_path().display().to_string();
-        let path = path.display().to_string();
-        let args = [
-            &path,
-            "--name",
-            name,
-            "--admin",
-            &self.admin_url,
-            "--token-file",
-            &token,
-            "--json",
-        ];
-        self.command("publish", &[&args, flags].concat()).await
+    pub fn publish_with<'a>(
+        &'a self,
+        path: &'a Path,
+        name: &'a str,
+        flags: &'a [&str],
+    ) -> Answer<'a, Published> {
+        Box::pin(async move {
+            let token = self.token_path().display().to_string();
+            let path = path.display().to_string();
+            let args = [
+                &path,
+                "--name",
+                name,
+                "--admin",
+                &self.admin_url,
+                "--token-file",
+                &token,
+                "--json",
+            ];
+            self.command("publish", &[&args, flags].concat()).await
+        })
     }
 
     /// Runs a subcommand and reads the JSON it prints.
     ///
     /// # Errors
     /// If it fails: what it said on stderr.
-    pub async fn command<T: DeserializeOwned>(&self, name: &str, args: &[&str]) -> Result<T> {
-        self.command_ending(name, args, 0).await
+    pub fn command<'a, T: DeserializeOwned>(
+        &'a self,
+        name: &'a str,
+        args: &'a [&str],
+    ) -> Answer<'a, T> {
+        self.command_ending(name, args, 0)
     }
 
     /// As [`Self::command`], of a subcommand that is to end with that exit code.
     ///
     /// # Errors
     /// If it ends otherwise: what it said on stderr.
-    pub async fn command_ending<T: DeserializeOwned>(
-        &self,
-        name: &str,
-        args: &[&str],
+    pub fn command_ending<'a, T: DeserializeOwned>(
+        &'a self,
+        name: &'a str,
+        args: &'a [&str],
         code: i32,
-    ) -> Result<T> {
-        let mut command = self.quittance(name);
-        let out = command
-            .args(args)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await?;
-        if out.status.code() != Some(code) {
-            let said = [out.stderr, out.stdout].concat();
-            let said = String::from_utf8_lossy(&said);
-            bail!(
-                "`quittance {name}` failed ({}): {}",
-                out.status,
-                said.trim()
-            );
-        }
-        serde_json::from_slice(&out.stdout)
-            .with_context(|| format!("`quittance {name}` printed no such JSON"))
+    ) -> Answer<'a, T> {
+        let printed = self.printed(name, args, code);
+        Box::pin(async move {
+            serde_json::from_slice(&printed.await?)
+                .with_context(|| format!("`quittance {name}` printed no such JSON"))
+        })
+    }
+
+    /// What a subcommand prints that ends with that exit code.
+    fn printed<'a>(&'a self, name: &'a str, args: &'a [&str], code: i32) -> Answer<'a, Vec<u8>> {
+        Box::pin(async move {
+            let mut command = self.quittance(name);
+            let out = command
+                .args(args)
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .output()
+                .await?;
+            if out.status.code() != Some(code) {
+                let said = [out.stderr, out.stdout].concat();
+                let said = String::from_utf8_lossy(&said);
+                bail!(
+                    "`quittance {name}` failed ({}): {}",
+                    out.status,
+                    said.trim()
+                );
+            }
+            Ok(out.stdout)
+        })
     }
 
     /// A subcommand to be run.
@@ -140,15 +162,17 @@ impl Network {
     ///
     /// # Errors
     /// If there is none.
-    pub async fn get_json<T: DeserializeOwned>(&self, url: &str) -> Result<T> {
-        Ok(self
-            .http
-            .get(url)
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?)
+    pub fn get_json<'a, T: DeserializeOwned>(&'a self, url: &'a str) -> Answer<'a, T> {
+        let body = self.get(url);
+        Box::pin(async move { Ok(serde_json::from_slice(&body.await?)?) })
+    }
+
+    /// GETs bytes.
+    fn get<'a>(&'a self, url: &'a str) -> Answer<'a, Vec<u8>> {
+        Box::pin(async move {
+            let answer = self.http.get(url).send().await?;
+            Ok(answer.error_for_status()?.bytes().await?.into())
+        })
     }
 
     pub(super) fn chain_config(&self, account: &str) -> String {

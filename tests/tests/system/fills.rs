@@ -45,7 +45,7 @@ fn signal(world: &World, node: usize, signal: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_fill_from_each_other_and_leave_who_fails() {
-    let mut world = World::start(2, |config| config.epoch_seconds = 60).await;
+    let mut world = World::start_alone(2, |config| config.epoch_seconds = 60).await;
     let bytes = noise(61, FILM as usize);
     let film = world
         .publish_files_with("film", &[("film", &bytes)], &["--open"])

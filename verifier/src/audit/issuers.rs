@@ -13,6 +13,7 @@ use super::rules::{log_claim, told_of_entry, told_of_log};
 use super::tree::{FalseElement, Opened};
 use super::walk::At;
 use super::{Against, Gaps, LieKind};
+use crate::Answer;
 use crate::evidence::EvidenceSource;
 use crate::http;
 use contracts::challenge::{Challenge, ElementPath, IssuerClaim, Kind, LogOf, RootOpening};
@@ -73,30 +74,32 @@ struct Issuer {
 /// Holds issuers to the tickets that somebody has of an epoch. Cancel safe.
 ///
 /// It never fails: what keeps it from judging is in the report.
-pub async fn check_issuers(
-    chain: &Chain,
+pub fn check_issuers<'a>(
+    chain: &'a Chain,
     epoch: Epoch,
-    sources: &[LogSource],
+    sources: &'a [LogSource],
     tickets: HeldTickets,
-    progress: &Arc<dyn Progress>,
-) -> IssuerReport {
-    let mut report = IssuerReport {
-        epoch,
-        verdict: Verdict::NotJudged,
-        reasons: Vec::new(),
-        tickets: 0,
-        lies_found: 0,
-        lies: Vec::new(),
-    };
-    if let Err(reason) = check(chain, epoch, sources, tickets, progress, &mut report).await {
-        report.reasons.push(reason);
-    }
-    report.verdict = match (report.lies_found, report.reasons.is_empty()) {
-        (0, true) => Verdict::True,
-        (0, false) => Verdict::NotJudged,
-        _ => Verdict::False,
-    };
-    report
+    progress: &'a Arc<dyn Progress>,
+) -> Answer<'a, IssuerReport> {
+    Box::pin(async move {
+        let mut report = IssuerReport {
+            epoch,
+            verdict: Verdict::NotJudged,
+            reasons: Vec::new(),
+            tickets: 0,
+            lies_found: 0,
+            lies: Vec::new(),
+        };
+        if let Err(reason) = check(chain, epoch, sources, tickets, progress, &mut report).await {
+            report.reasons.push(reason);
+        }
+        report.verdict = match (report.lies_found, report.reasons.is_empty()) {
+            (0, true) => Verdict::True,
+            (0, false) => Verdict::NotJudged,
+            _ => Verdict::False,
+        };
+        report
+    })
 }
 
 async fn check(

@@ -18,6 +18,7 @@ use super::findings::Findings;
 use super::opening::open;
 use super::progress::Progress;
 use super::{AuditedAttestation, Before, Gaps, Verdict, trees_before};
+use crate::Answer;
 use crate::evidence::{EvidenceFiles, EvidenceSource, fetch, numbered};
 use contracts::Chain;
 use protocol::{Address, Epoch, NodeId, TicketId};
@@ -86,38 +87,41 @@ impl Contradictions {
 /// # Errors
 /// Why nothing can be told: the chain can't be asked, the epoch isn't attested, the node isn't in it, or the
 /// evidence can't be had.
-pub async fn explain_node(
-    chain: &Chain,
-    sources: &[EvidenceSource],
+pub fn explain_node<'a>(
+    chain: &'a Chain,
+    sources: &'a [EvidenceSource],
     epoch: Epoch,
     index: u32,
     wanted: Wanted,
-    progress: &Arc<dyn Progress>,
-) -> Result<Explanation, String> {
-    progress.begin("chain", 0);
-    let facts = facts::read(chain, epoch).await;
-    let facts = facts.map_err(|error| error.to_string())?;
-    let facts = facts.ok_or_else(|| format!("epoch {epoch} isn't attested"))?;
-    let count = facts.epoch.nodes.len();
-    if index as usize >= count {
-        return Err(format!(
-            "node {index} has no leaf in epoch {epoch}, which has {count}: it registered after the epoch's end"
-        ));
-    }
-    let facts = Arc::new(facts);
-    let expected = (epoch, facts.attested.roots.evidence);
-    let segment = format!("segment-{index}.qseg");
-    // Of all segments only the node's.
-    let needed = |name: &str| name == segment || numbered(name, "segment-", ".qseg").is_none();
-    let network = facts.epoch.network;
-    let files = fetch(sources, network, expected, needed, &**progress).await;
-    let files = Arc::new(files.map_err(|error| error.to_string())?);
-    let before = trees_before(sources, &facts, &files).await;
-    let told = Arc::clone(progress);
-    let explained = disk::try_run(move || explain(facts, &files, before, index, wanted, &*told));
-    let explained = explained.await;
-    let explained = explained.map_err(|error| format!("the check itself failed: {error}"))?;
-    explained.map_err(|error| format!("the evidence can't be read: {error}"))
+    progress: &'a Arc<dyn Progress>,
+) -> Answer<'a, Result<Explanation, String>> {
+    Box::pin(async move {
+        progress.begin("chain", 0);
+        let facts = facts::read(chain, epoch).await;
+        let facts = facts.map_err(|error| error.to_string())?;
+        let facts = facts.ok_or_else(|| format!("epoch {epoch} isn't attested"))?;
+        let count = facts.epoch.nodes.len();
+        if index as usize >= count {
+            return Err(format!(
+                "node {index} has no leaf in epoch {epoch}, which has {count}: it registered after the epoch's end"
+            ));
+        }
+        let facts = Arc::new(facts);
+        let expected = (epoch, facts.attested.roots.evidence);
+        let segment = format!("segment-{index}.qseg");
+        // Of all segments only the node's.
+        let needed = |name: &str| name == segment || numbered(name, "segment-", ".qseg").is_none();
+        let network = facts.epoch.network;
+        let files = fetch(sources, network, expected, needed, &**progress).await;
+        let files = Arc::new(files.map_err(|error| error.to_string())?);
+        let before = trees_before(sources, &facts, &files).await;
+        let told = Arc::clone(progress);
+        let explained =
+            disk::try_run(move || explain(facts, &files, before, index, wanted, &*told));
+        let explained = explained.await;
+        let explained = explained.map_err(|error| format!("the check itself failed: {error}"))?;
+        explained.map_err(|error| format!("the evidence can't be read: {error}"))
+    })
 }
 
 /// The same by what was read from the chain. Blocking; uses all cores for signatures.

@@ -1,6 +1,7 @@
 //! Reading evidence from where it is, without trusting it.
 
 use super::{BundleError, BundleFile, Evidence, EvidenceError};
+use crate::Answer;
 use crate::http::Asker;
 use bundle::EVIDENCE_BYTES_MAX;
 use host::{Http, HttpError};
@@ -99,23 +100,25 @@ impl EvidenceSource {
     ///
     /// # Errors
     /// If a file is missing, altered, too large or makes no sense.
-    pub async fn read(
+    pub fn read(
         &self,
         network: Network,
         epoch: Epoch,
         expected: Option<B256>,
-    ) -> Result<(Evidence, B256), FetchError> {
-        let opened = self.open(network, epoch, expected).await?;
-        let size = opened.bundle().size();
-        if size > EVIDENCE_BYTES_MAX {
-            return Err(FetchError::TooLarge { size });
-        }
-        let mut files = BTreeMap::new();
-        for BundleFile { name, .. } in &opened.bundle().files {
-            let bytes = opened.file(name).await?.unwrap_or_default();
-            files.insert(name.clone(), bytes);
-        }
-        Ok((Evidence::from_files(files)?, opened.hash()))
+    ) -> Answer<'_, Result<(Evidence, B256), FetchError>> {
+        Box::pin(async move {
+            let opened = self.open(network, epoch, expected).await?;
+            let size = opened.bundle().size();
+            if size > EVIDENCE_BYTES_MAX {
+                return Err(FetchError::TooLarge { size });
+            }
+            let mut files = BTreeMap::new();
+            for BundleFile { name, .. } in &opened.bundle().files {
+                let bytes = opened.file(name).await?.unwrap_or_default();
+                files.insert(name.clone(), bytes);
+            }
+            Ok((Evidence::from_files(files)?, opened.hash()))
+        })
     }
 }
 

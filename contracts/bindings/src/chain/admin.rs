@@ -14,7 +14,7 @@ use alloy::primitives::{Address, B256};
 use alloy::rpc::types::Filter;
 use alloy::sol_types::SolEvent;
 
-use super::{Chain, ChainError, Parameters, Sent};
+use super::{Answer, Chain, Parameters, Sent};
 use crate::abi::Settlement;
 
 /// What the owner may change of those who vote.
@@ -92,134 +92,135 @@ pub struct Announced {
 
 impl Chain {
     /// Who adds issuers, changes who votes, and schedules parameters.
-    pub async fn owner(&self) -> Result<Address, ChainError> {
-        self.settlement(Settlement::ownerCall {}).await
+    pub fn owner(&self) -> Answer<'_, Address> {
+        self.settlement(Settlement::ownerCall {})
     }
 
     /// Who was named as the next owner and hasn't accepted, if anyone.
-    pub async fn pending_owner(&self) -> Result<Option<Address>, ChainError> {
-        let pending = self.settlement(Settlement::pendingOwnerCall {}).await?;
-        Ok((!pending.is_zero()).then_some(pending))
+    pub fn pending_owner(&self) -> Answer<'_, Option<Address>> {
+        Box::pin(async move {
+            let pending = self.settlement(Settlement::pendingOwnerCall {}).await?;
+            Ok((!pending.is_zero()).then_some(pending))
+        })
     }
 
     /// Names the next owner, who has to accept; until then nothing changes. Owner only.
-    pub async fn transfer_ownership(&self, to: Address) -> Result<Sent, ChainError> {
+    pub fn transfer_ownership(&self, to: Address) -> Answer<'_, Sent> {
         let call = Settlement::transferOwnershipCall { newOwner: to };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Becomes the owner, as this account was named.
-    pub async fn accept_ownership(&self) -> Result<Sent, ChainError> {
+    pub fn accept_ownership(&self) -> Answer<'_, Sent> {
         self.send(self.inner.settlement, Settlement::acceptOwnershipCall {})
-            .await
     }
 
     /// Leaves the network without an owner, for good. Owner only.
-    pub async fn renounce_ownership(&self) -> Result<Sent, ChainError> {
+    pub fn renounce_ownership(&self) -> Answer<'_, Sent> {
         self.send(self.inner.settlement, Settlement::renounceOwnershipCall {})
-            .await
     }
 
     /// Who receives what is slashed and no challenger gets.
-    pub async fn treasury(&self) -> Result<Address, ChainError> {
-        self.settlement(Settlement::treasuryCall {}).await
+    pub fn treasury(&self) -> Answer<'_, Address> {
+        self.settlement(Settlement::treasuryCall {})
     }
 
     /// Seconds between the announcement of a change and its effect.
-    pub async fn change_delay(&self) -> Result<u32, ChainError> {
-        self.settlement(Settlement::changeDelayCall {}).await
+    pub fn change_delay(&self) -> Answer<'_, u32> {
+        self.settlement(Settlement::changeDelayCall {})
     }
 
     /// The changes that are announced and not made, by when they are due. They are found by the events since
     /// the genesis. Cancel-safe.
-    pub async fn announced_changes(&self) -> Result<Vec<Announced>, ChainError> {
-        let filter = Filter::new()
-            .address(self.inner.settlement)
-            .event_signature(Settlement::ChangeAnnounced::SIGNATURE_HASH);
-        // Before the genesis changes are made at once.
-        let logs = self.logs_since(self.timeline().genesis(), &filter).await?;
-        let changes: BTreeSet<_> = logs
-            .iter()
-            .filter_map(|log| {
-                let event = Settlement::ChangeAnnounced::decode_log(&log.inner).ok()?;
-                Change::from_parts(event.change, event.value)
-            })
-            .collect();
-        let mut announced = Vec::new();
-        for change in changes {
-            if let Some(due) = self.due(change).await? {
-                announced.push(Announced { change, due });
+    pub fn announced_changes(&self) -> Answer<'_, Vec<Announced>> {
+        Box::pin(async move {
+            let filter = Filter::new()
+                .address(self.inner.settlement)
+                .event_signature(Settlement::ChangeAnnounced::SIGNATURE_HASH);
+            // Before the genesis changes are made at once.
+            let logs = self.logs_since(self.timeline().genesis(), &filter).await?;
+            let changes: BTreeSet<_> = logs
+                .iter()
+                .filter_map(|log| {
+                    let event = Settlement::ChangeAnnounced::decode_log(&log.inner).ok()?;
+                    Change::from_parts(event.change, event.value)
+                })
+                .collect();
+            let mut announced = Vec::new();
+            for change in changes {
+                if let Some(due) = self.due(change).await? {
+                    announced.push(Announced { change, due });
+                }
             }
-        }
-        announced.sort_by_key(|announced| announced.due);
-        Ok(announced)
+            announced.sort_by_key(|announced| announced.due);
+            Ok(announced)
+        })
     }
 
     /// From when on a change may be made, Unix seconds; `None` if it isn't announced.
-    pub async fn due(&self, change: Change) -> Result<Option<u64>, ChainError> {
-        let (change, value) = change.parts();
-        let due = Settlement::effectiveAtCall { change, value };
-        let due = self.settlement(due).await?;
-        Ok((!due.is_zero()).then(|| due.saturating_to()))
+    pub fn due(&self, change: Change) -> Answer<'_, Option<u64>> {
+        Box::pin(async move {
+            let (change, value) = change.parts();
+            let due = Settlement::effectiveAtCall { change, value };
+            let due = self.settlement(due).await?;
+            Ok((!due.is_zero()).then(|| due.saturating_to()))
+        })
     }
 
     /// Makes a change that was announced and is due. Anyone may.
-    pub async fn apply_change(&self, change: Change) -> Result<Sent, ChainError> {
+    pub fn apply_change(&self, change: Change) -> Answer<'_, Sent> {
         let (change, value) = change.parts();
         let call = Settlement::applyChangeCall { change, value };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Adds a control plane; its index is the number of issuers before. Owner only.
-    pub async fn add_issuer(&self, key: B256, committer: Address) -> Result<Sent, ChainError> {
+    pub fn add_issuer(&self, key: B256, committer: Address) -> Answer<'_, Sent> {
         let call = Settlement::addIssuerCall { key, committer };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Gives an issuer another key from an epoch on that hasn't begun. Its committer or the owner.
-    pub async fn rotate_issuer_key(
-        &self,
-        issuer: u32,
-        key: B256,
-        from_epoch: u64,
-    ) -> Result<Sent, ChainError> {
+    pub fn rotate_issuer_key(&self, issuer: u32, key: B256, from_epoch: u64) -> Answer<'_, Sent> {
         let call = Settlement::rotateIssuerKeyCall {
             issuer,
             key,
             fromEpoch: from_epoch,
         };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Admits a verifier, or announces it. Owner only.
-    pub async fn admit_verifier(&self, verifier: Address) -> Result<Sent, ChainError> {
+    pub fn admit_verifier(&self, verifier: Address) -> Answer<'_, Sent> {
         let call = Settlement::admitVerifierCall { verifier };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Dismisses a verifier, or announces it. Owner only.
-    pub async fn dismiss_verifier(&self, verifier: Address) -> Result<Sent, ChainError> {
+    pub fn dismiss_verifier(&self, verifier: Address) -> Answer<'_, Sent> {
         let call = Settlement::dismissVerifierCall { verifier };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Sets how many verifiers must agree, or announces it. Owner only.
-    pub async fn set_quorum(&self, quorum: u8) -> Result<Sent, ChainError> {
+    pub fn set_quorum(&self, quorum: u8) -> Answer<'_, Sent> {
         let call = Settlement::setQuorumCall { quorum_: quorum };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Has other parameters hold from an epoch on, which is far enough away. Owner only.
-    pub async fn schedule(
-        &self,
+    pub fn schedule<'a>(
+        &'a self,
         first_epoch: u64,
-        parameters: &Parameters,
-    ) -> Result<Sent, ChainError> {
-        let call = Settlement::scheduleCall {
-            firstEpoch: first_epoch,
-            parameters: parameters.try_into()?,
-        };
-        self.send(self.inner.settlement, call).await
+        parameters: &'a Parameters,
+    ) -> Answer<'a, Sent> {
+        Box::pin(async move {
+            let call = Settlement::scheduleCall {
+                firstEpoch: first_epoch,
+                parameters: parameters.try_into()?,
+            };
+            self.send(self.inner.settlement, call).await
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use alloy::primitives::{Address, U256};
 
-use super::{Chain, ChainError, Sent};
+use super::{Answer, Chain, Sent};
 use crate::abi::Settlement;
 
 /// An account that was admitted as a verifier once.
@@ -23,86 +23,92 @@ pub struct Verifier {
 
 impl Chain {
     /// All accounts that were ever admitted as verifiers, by their place among the signers.
-    pub async fn verifiers(&self) -> Result<Vec<Verifier>, ChainError> {
-        let mut verifiers = Vec::new();
-        for account in self.settlement(Settlement::verifiersCall {}).await? {
-            let known = Settlement::verifierOfCall { account };
-            let known = self.settlement(known).await?;
-            verifiers.push(Verifier {
-                account,
-                admitted: known.admitted,
-                bond: known.bond.to(),
-                unbonded_at: known.unbondedAt.to(),
-            });
-        }
-        Ok(verifiers)
+    pub fn verifiers(&self) -> Answer<'_, Vec<Verifier>> {
+        Box::pin(async move {
+            let mut verifiers = Vec::new();
+            for account in self.settlement(Settlement::verifiersCall {}).await? {
+                let known = Settlement::verifierOfCall { account };
+                let known = self.settlement(known).await?;
+                verifiers.push(Verifier {
+                    account,
+                    admitted: known.admitted,
+                    bond: known.bond.to(),
+                    unbonded_at: known.unbondedAt.to(),
+                });
+            }
+            Ok(verifiers)
+        })
     }
 
     /// Seconds from an announcement by whoever leaves now to the time when bond or stake may be withdrawn.
-    pub async fn unbonding(&self) -> Result<u64, ChainError> {
-        let seconds = self.settlement(Settlement::unbondingCall {}).await?;
-        Ok(seconds.saturating_to())
+    pub fn unbonding(&self) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let seconds = self.settlement(Settlement::unbondingCall {}).await?;
+            Ok(seconds.saturating_to())
+        })
     }
 
     /// Whether an account is a verifier that may vote.
-    pub async fn is_verifier(&self, account: Address) -> Result<bool, ChainError> {
+    pub fn is_verifier(&self, account: Address) -> Answer<'_, bool> {
         self.settlement(Settlement::isVerifierCall { account })
-            .await
     }
 
     /// How many verifiers must agree.
-    pub async fn quorum(&self) -> Result<u8, ChainError> {
-        self.settlement(Settlement::quorumCall {}).await
+    pub fn quorum(&self) -> Answer<'_, u8> {
+        self.settlement(Settlement::quorumCall {})
     }
 
     /// Puts up a verifier's bond from this account: approves exactly `amount` token units, then posts them.
-    pub async fn post_bond(&self, amount: U256) -> Result<Sent, ChainError> {
-        self.approve(self.inner.settlement, amount).await?;
-        self.send(self.inner.settlement, Settlement::bondCall { amount })
-            .await
+    pub fn post_bond(&self, amount: U256) -> Answer<'_, Sent> {
+        Box::pin(async move {
+            self.approve(self.inner.settlement, amount).await?;
+            self.send(self.inner.settlement, Settlement::bondCall { amount })
+                .await
+        })
     }
 
     /// Stops voting, so that the bond is free when nobody can challenge this account's votes any more.
-    pub async fn unbond(&self) -> Result<Sent, ChainError> {
+    pub fn unbond(&self) -> Answer<'_, Sent> {
         self.send(self.inner.settlement, Settlement::unbondCall {})
-            .await
     }
 
     /// Takes back the bond of this account that has stopped voting.
-    pub async fn withdraw_bond(&self) -> Result<Sent, ChainError> {
+    pub fn withdraw_bond(&self) -> Answer<'_, Sent> {
         self.send(self.inner.settlement, Settlement::withdrawBondCall {})
-            .await
     }
 
     /// Puts up an issuer's bond from this account: approves exactly `amount` token units, then posts them.
-    pub async fn bond_issuer(&self, issuer: u32, amount: U256) -> Result<Sent, ChainError> {
-        self.approve(self.inner.settlement, amount).await?;
-        let call = Settlement::bondIssuerCall { issuer, amount };
-        self.send(self.inner.settlement, call).await
+    pub fn bond_issuer(&self, issuer: u32, amount: U256) -> Answer<'_, Sent> {
+        Box::pin(async move {
+            self.approve(self.inner.settlement, amount).await?;
+            let call = Settlement::bondIssuerCall { issuer, amount };
+            self.send(self.inner.settlement, call).await
+        })
     }
 
     /// Announces that an issuer's bond is taken back; it stays at stake until nothing the issuer did can be
     /// challenged any more. Its committer only.
-    pub async fn unbond_issuer(&self, issuer: u32) -> Result<Sent, ChainError> {
+    pub fn unbond_issuer(&self, issuer: u32) -> Answer<'_, Sent> {
         let call = Settlement::unbondIssuerCall { issuer };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// Takes back an issuer's bond that was announced, to its committer, who only may.
-    pub async fn withdraw_issuer_bond(&self, issuer: u32) -> Result<Sent, ChainError> {
+    pub fn withdraw_issuer_bond(&self, issuer: u32) -> Answer<'_, Sent> {
         let call = Settlement::withdrawIssuerBondCall { issuer };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// What an account earned by challenges and hasn't withdrawn, token units.
-    pub async fn bounty_of(&self, account: Address) -> Result<U256, ChainError> {
-        let bounty = Settlement::bountiesCall { account };
-        Ok(U256::from(self.settlement(bounty).await?))
+    pub fn bounty_of(&self, account: Address) -> Answer<'_, U256> {
+        Box::pin(async move {
+            let bounty = Settlement::bountiesCall { account };
+            Ok(U256::from(self.settlement(bounty).await?))
+        })
     }
 
     /// Pays out what this account earned by challenges.
-    pub async fn withdraw_bounty(&self) -> Result<Sent, ChainError> {
+    pub fn withdraw_bounty(&self) -> Answer<'_, Sent> {
         self.send(self.inner.settlement, Settlement::withdrawBountyCall {})
-            .await
     }
 }

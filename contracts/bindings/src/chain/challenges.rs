@@ -15,7 +15,7 @@ use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::sol_types::{SolEvent, SolValue};
 
-use super::{Chain, ChainError, Sent, none_if};
+use super::{Answer, Chain, ChainError, Sent, none_if};
 use crate::abi::{NodeRegistry, Settlement};
 use crate::challenge::{Challenge, Contract, Kind, abi};
 
@@ -79,21 +79,23 @@ pub struct Challenged {
 impl Chain {
     /// The contracts of challenges that the settlement contract listens to. Names that this release doesn't
     /// know are left out. Cancel-safe.
-    pub async fn challenge_contracts(&self) -> Result<ChallengeContracts, ChainError> {
-        let addresses = self.settlement(Settlement::challengersCall {}).await?;
-        let mut contracts = BTreeMap::new();
-        for address in addresses {
-            let name = match self.view(address, abi::nameCall {}).await {
-                Ok(name) => name,
-                // Whoever deployed the network may have named an account, or a contract without a name.
-                Err(ChainError::Reverted { .. } | ChainError::BadAnswer { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            if let Some(contract) = Contract::ALL.into_iter().find(|c| c.name() == name) {
-                contracts.entry(contract).or_insert(address);
+    pub fn challenge_contracts(&self) -> Answer<'_, ChallengeContracts> {
+        Box::pin(async move {
+            let addresses = self.settlement(Settlement::challengersCall {}).await?;
+            let mut contracts = BTreeMap::new();
+            for address in addresses {
+                let name = match self.view(address, abi::nameCall {}).await {
+                    Ok(name) => name,
+                    // Whoever deployed the network may have named an account, or a contract without a name.
+                    Err(ChainError::Reverted { .. } | ChainError::BadAnswer { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
+                if let Some(contract) = Contract::ALL.into_iter().find(|c| c.name() == name) {
+                    contracts.entry(contract).or_insert(address);
+                }
             }
-        }
-        Ok(ChallengeContracts(contracts))
+            Ok(ChallengeContracts(contracts))
+        })
     }
 
     /// Makes a call, of this account if there is one, without sending it, and returns the gas that it would
@@ -101,10 +103,10 @@ impl Chain {
     ///
     /// # Errors
     /// [`ChainError::Reverted`] if it would have no effect.
-    pub async fn try_challenge(&self, to: Address, call: &Challenge) -> Result<u64, ChainError> {
+    pub fn try_challenge<'a>(&'a self, to: Address, call: &'a Challenge) -> Answer<'a, u64> {
         let data = call.call_data(B256::ZERO);
         let rpc = &self.inner.rpc;
-        rpc.try_data(call.kind().function(), to, data).await
+        rpc.try_data(call.kind().function(), to, data)
     }
 
     /// A challenge with this account's salt.
@@ -130,32 +132,38 @@ impl Chain {
     }
 
     /// The block that has the commitment to a call, if there is one and it is this account's newest. Cancel-safe.
-    pub async fn committed_in(&self, call: &ChallengeCall) -> Result<Option<u64>, ChainError> {
-        let Some(account) = self.account() else {
-            return Ok(None);
-        };
-        let commitment = call.commitment;
-        let committed = Settlement::committedInCall {
-            account,
-            commitment,
-        };
-        let block = self.settlement(committed).await?;
-        Ok((!block.is_zero()).then(|| block.saturating_to()))
+    pub fn committed_in<'a>(&'a self, call: &'a ChallengeCall) -> Answer<'a, Option<u64>> {
+        Box::pin(async move {
+            let Some(account) = self.account() else {
+                return Ok(None);
+            };
+            let commitment = call.commitment;
+            let committed = Settlement::committedInCall {
+                account,
+                commitment,
+            };
+            let block = self.settlement(committed).await?;
+            Ok((!block.is_zero()).then(|| block.saturating_to()))
+        })
     }
 
     /// Commits to a call, instead of what this account committed to before. `None` if that was the same.
-    pub async fn commit_challenge(&self, call: &ChallengeCall) -> Result<Option<Sent>, ChainError> {
-        let commitment = call.commitment;
-        let commit = Settlement::commitCall { commitment };
-        let sent = self.send(self.inner.settlement, commit).await;
-        none_if(sent, &["SameCommitment"])
+    pub fn commit_challenge<'a>(&'a self, call: &'a ChallengeCall) -> Answer<'a, Option<Sent>> {
+        Box::pin(async move {
+            let commitment = call.commitment;
+            let commit = Settlement::commitCall { commitment };
+            let sent = self.send(self.inner.settlement, commit).await;
+            none_if(sent, &["SameCommitment"])
+        })
     }
 
     /// Makes a call. The transaction is sent when the commitment is mined, so it lands in a later block.
-    pub async fn reveal_challenge(&self, call: &ChallengeCall) -> Result<Challenged, ChainError> {
-        let (rpc, data) = (&self.inner.rpc, call.data.clone());
-        let receipt = rpc.send_data(call.kind.function(), call.to, data).await?;
-        Ok(challenged(&receipt))
+    pub fn reveal_challenge<'a>(&'a self, call: &'a ChallengeCall) -> Answer<'a, Challenged> {
+        Box::pin(async move {
+            let (rpc, data) = (&self.inner.rpc, call.data.clone());
+            let receipt = rpc.send_data(call.kind.function(), call.to, data).await?;
+            Ok(challenged(&receipt))
+        })
     }
 }
 

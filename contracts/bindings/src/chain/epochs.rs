@@ -5,28 +5,30 @@
 
 use alloy::primitives::B256;
 
-use super::{Attestation, Chain, ChainError, Sent, Statement, Status, none_if};
+use super::{Answer, Attestation, Chain, Sent, Statement, Status, none_if};
 use crate::abi::Settlement;
 
 impl Chain {
     /// Root of an issuer's ticket log of an epoch, if it is committed.
-    pub async fn ticket_log(&self, epoch: u64, issuer: u32) -> Result<Option<B256>, ChainError> {
-        let root = self
-            .settlement(Settlement::ticketLogCall { epoch, issuer })
-            .await?;
-        // No root is zero: it is a keccak-256 digest.
-        Ok((!root.is_zero()).then_some(root))
+    pub fn ticket_log(&self, epoch: u64, issuer: u32) -> Answer<'_, Option<B256>> {
+        Box::pin(async move {
+            let root = self
+                .settlement(Settlement::ticketLogCall { epoch, issuer })
+                .await?;
+            // No root is zero: it is a keccak-256 digest.
+            Ok((!root.is_zero()).then_some(root))
+        })
     }
 
     /// Commits an issuer's ticket log of an epoch.
-    pub async fn commit_ticket_log(
+    pub fn commit_ticket_log(
         &self,
         epoch: u64,
         issuer: u32,
         top: B256,
         count: u32,
         max_bytes: u64,
-    ) -> Result<Sent, ChainError> {
+    ) -> Answer<'_, Sent> {
         let call = Settlement::commitTicketLogCall {
             epoch,
             issuer,
@@ -34,31 +36,37 @@ impl Chain {
             count,
             maxBytes: max_bytes,
         };
-        self.send(self.inner.settlement, call).await
+        self.send(self.inner.settlement, call)
     }
 
     /// The epoch to be attested next; all below are.
-    pub async fn next_epoch(&self) -> Result<u64, ChainError> {
-        self.settlement(Settlement::nextEpochCall {}).await
+    pub fn next_epoch(&self) -> Answer<'_, u64> {
+        self.settlement(Settlement::nextEpochCall {})
     }
 
     /// Where an epoch stands.
-    pub async fn status(&self, epoch: u64) -> Result<Status, ChainError> {
-        let status = self.settlement(Settlement::statusCall { epoch }).await?;
-        Ok(status.into())
+    pub fn status(&self, epoch: u64) -> Answer<'_, Status> {
+        Box::pin(async move {
+            let status = self.settlement(Settlement::statusCall { epoch }).await?;
+            Ok(status.into())
+        })
     }
 
     /// What was attested for an epoch, pending or active. `None` if it isn't, or so long ago that the
     /// contract has let go of it; [`Self::attestation_tx`] still finds it then.
-    pub async fn attestation(&self, epoch: u64) -> Result<Option<Attestation>, ChainError> {
-        let found = self.settlement(Settlement::attestationCall { epoch }).await;
-        Ok(none_if(found, &["NotAttested", "EpochArchived"])?.map(Attestation::from))
+    pub fn attestation(&self, epoch: u64) -> Answer<'_, Option<Attestation>> {
+        Box::pin(async move {
+            let found = self.settlement(Settlement::attestationCall { epoch }).await;
+            Ok(none_if(found, &["NotAttested", "EpochArchived"])?.map(Attestation::from))
+        })
     }
 
     /// Votes for what an epoch was.
-    pub async fn attest(&self, statement: &Statement) -> Result<Sent, ChainError> {
-        let s = statement.try_into()?;
-        self.send(self.inner.settlement, Settlement::attestCall { s })
-            .await
+    pub fn attest<'a>(&'a self, statement: &'a Statement) -> Answer<'a, Sent> {
+        Box::pin(async move {
+            let s = statement.try_into()?;
+            self.send(self.inner.settlement, Settlement::attestCall { s })
+                .await
+        })
     }
 }

@@ -12,7 +12,7 @@ use alloy::sol_types::{SolCall, SolEvent};
 use protocol::Roots;
 use std::collections::BTreeMap;
 
-use super::{Chain, ChainError, Statement, Status};
+use super::{Answer, Chain, ChainError, Statement, Status};
 use crate::abi::Settlement;
 
 /// Blocks of one query: what the strictest of the common public nodes allow.
@@ -73,120 +73,124 @@ pub struct Overturn {
 
 impl Chain {
     /// What issuers committed for an epoch, by issuer, from the events. Cancel-safe.
-    pub async fn committed_logs(&self, epoch: u64) -> Result<Vec<CommittedLog>, ChainError> {
-        let timeline = self.timeline();
-        let (end, last) = (timeline.end(epoch), timeline.commit_until(epoch));
-        let rpc = &self.inner.rpc;
-        let head = rpc.latest_block().await?;
-        let mut from = self.first_block_since(end, head.number).await?;
-        let mut found = Vec::new();
-        while from <= head.number {
-            let to = head.number.min(from + STRETCH - 1);
-            let filter = Filter::new()
-                .address(self.inner.settlement)
-                .event_signature(Settlement::TicketLogCommitted::SIGNATURE_HASH)
-                .topic1(B256::from(alloy::primitives::U256::from(epoch)))
-                .from_block(from)
-                .to_block(to);
-            found.extend(rpc.logs(&filter).await?.iter().filter_map(committed));
-            let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
-            if reached.timestamp > last {
-                break;
+    pub fn committed_logs(&self, epoch: u64) -> Answer<'_, Vec<CommittedLog>> {
+        Box::pin(async move {
+            let timeline = self.timeline();
+            let (end, last) = (timeline.end(epoch), timeline.commit_until(epoch));
+            let rpc = &self.inner.rpc;
+            let head = rpc.latest_block().await?;
+            let mut from = self.first_block_since(end, head.number).await?;
+            let mut found = Vec::new();
+            while from <= head.number {
+                let to = head.number.min(from + STRETCH - 1);
+                let filter = Filter::new()
+                    .address(self.inner.settlement)
+                    .event_signature(Settlement::TicketLogCommitted::SIGNATURE_HASH)
+                    .topic1(B256::from(alloy::primitives::U256::from(epoch)))
+                    .from_block(from)
+                    .to_block(to);
+                found.extend(rpc.logs(&filter).await?.iter().filter_map(committed));
+                let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
+                if reached.timestamp > last {
+                    break;
+                }
+                from = to + 1;
             }
-            from = to + 1;
-        }
-        // One that was struck doesn't stand any more; another may stand in its place.
-        let mut standing = BTreeMap::new();
-        for log in found {
-            if self.ticket_log(epoch, log.issuer).await? == Some(log.root) {
-                standing.insert(log.issuer, log);
+            // One that was struck doesn't stand any more; another may stand in its place.
+            let mut standing = BTreeMap::new();
+            for log in found {
+                if self.ticket_log(epoch, log.issuer).await? == Some(log.root) {
+                    standing.insert(log.issuer, log);
+                }
             }
-        }
-        Ok(standing.into_values().collect())
+            Ok(standing.into_values().collect())
+        })
     }
 
     /// The newest transaction that overturned an epoch, in blocks from `since`, Unix seconds, on. Cancel-safe.
-    pub async fn overturn_of(
-        &self,
-        epoch: u64,
-        since: u64,
-    ) -> Result<Option<Overturn>, ChainError> {
-        let rpc = &self.inner.rpc;
-        let head = rpc.latest_block().await?;
-        let mut from = self.first_block_since(since, head.number).await?;
-        let mut found = None;
-        while from <= head.number {
-            let to = head.number.min(from + STRETCH - 1);
-            let filter = Filter::new()
-                .address(self.inner.settlement)
-                .event_signature(Settlement::EpochsOverturned::SIGNATURE_HASH)
-                .from_block(from)
-                .to_block(to);
-            for log in rpc.logs(&filter).await? {
-                if overturned(&log, epoch) {
-                    found = overturn(&log);
+    pub fn overturn_of(&self, epoch: u64, since: u64) -> Answer<'_, Option<Overturn>> {
+        Box::pin(async move {
+            let rpc = &self.inner.rpc;
+            let head = rpc.latest_block().await?;
+            let mut from = self.first_block_since(since, head.number).await?;
+            let mut found = None;
+            while from <= head.number {
+                let to = head.number.min(from + STRETCH - 1);
+                let filter = Filter::new()
+                    .address(self.inner.settlement)
+                    .event_signature(Settlement::EpochsOverturned::SIGNATURE_HASH)
+                    .from_block(from)
+                    .to_block(to);
+                for log in rpc.logs(&filter).await? {
+                    if overturned(&log, epoch) {
+                        found = overturn(&log);
+                    }
                 }
+                from = to + 1;
             }
-            from = to + 1;
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// What was voted for in a transaction; `None` where the vote isn't the transaction's own call, or the
     /// node doesn't know it. Cancel-safe.
-    pub async fn vote_in(&self, tx: B256) -> Result<Option<Statement>, ChainError> {
-        let input = self.inner.rpc.input_of(tx).await?;
-        let call = input.and_then(|input| Settlement::attestCall::abi_decode(&input).ok());
-        Ok(call.map(|call| Statement::from(call.s)))
+    pub fn vote_in(&self, tx: B256) -> Answer<'_, Option<Statement>> {
+        Box::pin(async move {
+            let input = self.inner.rpc.input_of(tx).await?;
+            let call = input.and_then(|input| Settlement::attestCall::abi_decode(&input).ok());
+            Ok(call.map(|call| Statement::from(call.s)))
+        })
     }
 
     /// The transaction by which an epoch stands attested, from its event; `None` if it isn't attested. Finds
     /// those too that the contract has let go of. Cancel-safe.
-    pub async fn attestation_tx(&self, epoch: u64) -> Result<Option<AttestationTx>, ChainError> {
-        let timeline = self.timeline();
-        let challenge_window = u64::from(timeline.challenge_window_max(epoch));
-        let since = match self.status(epoch).await? {
-            Status::None => return Ok(None),
-            Status::Archived => timeline.attest_from(epoch),
-            Status::Pending | Status::Active => match self.attestation(epoch).await? {
-                Some(attestation) => attestation.active_at.saturating_sub(challenge_window),
-                // Overturned a moment ago.
-                None => return Ok(None),
-            },
-        };
-        let rpc = &self.inner.rpc;
-        let head = rpc.latest_block().await?;
-        let mut from = self.first_block_since(since, head.number).await?;
-        let mut found: Option<(AttestationTx, u64)> = None;
-        while from <= head.number {
-            let to = head.number.min(from + STRETCH - 1);
-            let filter = Filter::new()
-                .address(self.inner.settlement)
-                .event_signature(vec![
-                    Settlement::EpochAttested::SIGNATURE_HASH,
-                    Settlement::EpochsOverturned::SIGNATURE_HASH,
-                ])
-                .from_block(from)
-                .to_block(to);
-            for log in rpc.logs(&filter).await? {
-                if let Some(attested) = attested(&log, epoch) {
-                    let block = rpc.block(BlockNumberOrTag::Number(attested.block)).await?;
-                    found = Some((attested, block.timestamp));
-                } else if overturned(&log, epoch) {
-                    found = None;
+    pub fn attestation_tx(&self, epoch: u64) -> Answer<'_, Option<AttestationTx>> {
+        Box::pin(async move {
+            let timeline = self.timeline();
+            let challenge_window = u64::from(timeline.challenge_window_max(epoch));
+            let since = match self.status(epoch).await? {
+                Status::None => return Ok(None),
+                Status::Archived => timeline.attest_from(epoch),
+                Status::Pending | Status::Active => match self.attestation(epoch).await? {
+                    Some(attestation) => attestation.active_at.saturating_sub(challenge_window),
+                    // Overturned a moment ago.
+                    None => return Ok(None),
+                },
+            };
+            let rpc = &self.inner.rpc;
+            let head = rpc.latest_block().await?;
+            let mut from = self.first_block_since(since, head.number).await?;
+            let mut found: Option<(AttestationTx, u64)> = None;
+            while from <= head.number {
+                let to = head.number.min(from + STRETCH - 1);
+                let filter = Filter::new()
+                    .address(self.inner.settlement)
+                    .event_signature(vec![
+                        Settlement::EpochAttested::SIGNATURE_HASH,
+                        Settlement::EpochsOverturned::SIGNATURE_HASH,
+                    ])
+                    .from_block(from)
+                    .to_block(to);
+                for log in rpc.logs(&filter).await? {
+                    if let Some(attested) = attested(&log, epoch) {
+                        let block = rpc.block(BlockNumberOrTag::Number(attested.block)).await?;
+                        found = Some((attested, block.timestamp));
+                    } else if overturned(&log, epoch) {
+                        found = None;
+                    }
                 }
-            }
-            // Once active it can't be overturned.
-            if let Some((_, attested_at)) = &found {
-                let active_at = attested_at + challenge_window;
-                let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
-                if reached.timestamp >= active_at {
-                    break;
+                // Once active it can't be overturned.
+                if let Some((_, attested_at)) = &found {
+                    let active_at = attested_at + challenge_window;
+                    let reached = rpc.block(BlockNumberOrTag::Number(to)).await?;
+                    if reached.timestamp >= active_at {
+                        break;
+                    }
                 }
+                from = to + 1;
             }
-            from = to + 1;
-        }
-        Ok(found.map(|(found, _)| found))
+            Ok(found.map(|(found, _)| found))
+        })
     }
 
     /// All logs since `timestamp`, Unix seconds. Asks for everything at once, and for less where that is

@@ -7,7 +7,7 @@ use protocol::{RECORD_BYTES, Record};
 use std::collections::BTreeMap;
 
 use super::events::STRETCH;
-use super::{Chain, ChainError, Sent};
+use super::{Answer, Chain, ChainError, Sent};
 use crate::abi::ForcedSegments;
 use crate::challenge::Contract;
 
@@ -28,68 +28,71 @@ pub struct ForcedChunk {
 impl Chain {
     /// The records that nodes forced for an epoch so far, by registry index, in the order of their chunks; for
     /// good once the force window is over. Cancel-safe.
-    pub async fn forced_records(
-        &self,
-        epoch: u64,
-    ) -> Result<BTreeMap<u32, Vec<Record>>, ChainError> {
-        let mut forced = BTreeMap::<u32, Vec<Record>>::new();
-        for chunk in self.forced_chunks(epoch).await? {
-            forced.entry(chunk.node).or_default().extend(chunk.records);
-        }
-        Ok(forced)
+    pub fn forced_records(&self, epoch: u64) -> Answer<'_, BTreeMap<u32, Vec<Record>>> {
+        Box::pin(async move {
+            let mut forced = BTreeMap::<u32, Vec<Record>>::new();
+            for chunk in self.forced_chunks(epoch).await? {
+                forced.entry(chunk.node).or_default().extend(chunk.records);
+            }
+            Ok(forced)
+        })
     }
 
     /// The chunks that nodes forced for an epoch so far, each node's in their order. Cancel-safe.
-    pub async fn forced_chunks(&self, epoch: u64) -> Result<Vec<ForcedChunk>, ChainError> {
-        let mut forced = Vec::new();
-        let window = self.timeline().force_window(epoch);
-        let head = self.inner.rpc.latest_block().await?;
-        if window.is_empty() || head.timestamp < window.start {
-            return Ok(forced);
-        }
-        let contracts = self.challenge_contracts().await?;
-        let Some(contract) = contracts.get(Contract::ForcedSegments) else {
-            return Ok(forced);
-        };
-        let mut from = self.first_block_since(window.start, head.number).await?;
-        let end = self.first_block_since(window.end, head.number).await?;
-        while from < end {
-            let to = end.min(from + STRETCH) - 1;
-            let filter = Filter::new()
-                .address(contract)
-                .event_signature(ForcedSegments::SegmentForced::SIGNATURE_HASH)
-                .from_block(from)
-                .to_block(to);
-            for log in self.inner.rpc.logs(&filter).await? {
-                forced.extend(chunk(&log, epoch));
+    pub fn forced_chunks(&self, epoch: u64) -> Answer<'_, Vec<ForcedChunk>> {
+        Box::pin(async move {
+            let mut forced = Vec::new();
+            let window = self.timeline().force_window(epoch);
+            let head = self.inner.rpc.latest_block().await?;
+            if window.is_empty() || head.timestamp < window.start {
+                return Ok(forced);
             }
-            from = to + 1;
-        }
-        Ok(forced)
+            let contracts = self.challenge_contracts().await?;
+            let Some(contract) = contracts.get(Contract::ForcedSegments) else {
+                return Ok(forced);
+            };
+            let mut from = self.first_block_since(window.start, head.number).await?;
+            let end = self.first_block_since(window.end, head.number).await?;
+            while from < end {
+                let to = end.min(from + STRETCH) - 1;
+                let filter = Filter::new()
+                    .address(contract)
+                    .event_signature(ForcedSegments::SegmentForced::SIGNATURE_HASH)
+                    .from_block(from)
+                    .to_block(to);
+                for log in self.inner.rpc.logs(&filter).await? {
+                    forced.extend(chunk(&log, epoch));
+                }
+                from = to + 1;
+            }
+            Ok(forced)
+        })
     }
 
     /// Forces records of a node, at most [`FORCED_RECORDS_MAX`], strictly increasing by ticket. The account must
     /// be the node's operator, and the time the epoch's force window. Not cancel-safe; sent again, they are there
     /// twice and count once.
-    pub async fn force_commit(
-        &self,
+    pub fn force_commit<'a>(
+        &'a self,
         epoch: u64,
         node: u32,
-        records: &[Record],
-    ) -> Result<Sent, ChainError> {
-        let contracts = self.challenge_contracts().await?;
-        let Some(contract) = contracts.get(Contract::ForcedSegments) else {
-            return Err(ChainError::NotSupported {
-                what: "forcing records",
-            });
-        };
-        let records: Vec<u8> = records.iter().flat_map(Record::to_bytes).collect();
-        let call = ForcedSegments::forceCommitCall {
-            epoch,
-            node,
-            records: Bytes::from(records),
-        };
-        self.send(contract, call).await
+        records: &'a [Record],
+    ) -> Answer<'a, Sent> {
+        Box::pin(async move {
+            let contracts = self.challenge_contracts().await?;
+            let Some(contract) = contracts.get(Contract::ForcedSegments) else {
+                return Err(ChainError::NotSupported {
+                    what: "forcing records",
+                });
+            };
+            let records: Vec<u8> = records.iter().flat_map(Record::to_bytes).collect();
+            let call = ForcedSegments::forceCommitCall {
+                epoch,
+                node,
+                records: Bytes::from(records),
+            };
+            self.send(contract, call).await
+        })
     }
 }
 

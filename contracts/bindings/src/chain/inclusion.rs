@@ -7,7 +7,7 @@ use protocol::{
     Ticket, TreeLeaf,
 };
 
-use super::{Chain, ChainError};
+use super::{Answer, Chain, ChainError};
 use crate::abi::{Inclusion, Settlement};
 
 /// Contracts that one deployment makes after the settlement contract, at most: where `Inclusion` is looked for.
@@ -121,47 +121,53 @@ impl Question {
 
 impl Chain {
     /// The contract's answer to a question. Cancel-safe.
-    pub async fn ask(&self, inclusion: Address, question: &Question) -> Result<bool, ChainError> {
-        match question {
-            Question::Attestation(call) => self.view(inclusion, (**call).clone()).await,
-            Question::Receipt(call) => self.view(inclusion, (**call).clone()).await,
-        }
+    pub fn ask<'a>(&'a self, inclusion: Address, question: &'a Question) -> Answer<'a, bool> {
+        Box::pin(async move {
+            match question {
+                Question::Attestation(call) => self.view(inclusion, (**call).clone()).await,
+                Question::Receipt(call) => self.view(inclusion, (**call).clone()).await,
+            }
+        })
     }
 
     /// Whether the contract at an address is an `Inclusion` of this network. Cancel-safe.
-    pub async fn is_inclusion(&self, address: Address) -> Result<bool, ChainError> {
-        let code = self.inner.rpc.code(address).await?;
-        let answers = |selector: [u8; 4]| code.windows(4).any(|bytes| bytes == selector);
-        if !answers(Inclusion::verifyReceiptCall::SELECTOR)
-            || !answers(Inclusion::verifyAttestationCall::SELECTOR)
-        {
-            return Ok(false);
-        }
-        let call = Inclusion::settlementCall {};
-        match self.view(address, call).await {
-            Ok(settlement) => Ok(settlement == self.inner.settlement),
-            Err(ChainError::Reverted { .. } | ChainError::BadAnswer { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
+    pub fn is_inclusion(&self, address: Address) -> Answer<'_, bool> {
+        Box::pin(async move {
+            let code = self.inner.rpc.code(address).await?;
+            let answers = |selector: [u8; 4]| code.windows(4).any(|bytes| bytes == selector);
+            if !answers(Inclusion::verifyReceiptCall::SELECTOR)
+                || !answers(Inclusion::verifyAttestationCall::SELECTOR)
+            {
+                return Ok(false);
+            }
+            let call = Inclusion::settlementCall {};
+            match self.view(address, call).await {
+                Ok(settlement) => Ok(settlement == self.inner.settlement),
+                Err(ChainError::Reverted { .. } | ChainError::BadAnswer { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// The network's `Inclusion`, where deploying put it: among the contracts that the owner's account made
     /// right after the settlement contract. `None` if another account deployed it. Cancel-safe.
-    pub async fn find_inclusion(&self) -> Result<Option<Address>, ChainError> {
-        let owner = self.settlement(Settlement::ownerCall {}).await?;
-        let sent = self.inner.rpc.transaction_count(owner).await?;
-        let settlement = self.inner.settlement;
-        let mut before = 0..sent.min(DEPLOYED_BEFORE);
-        let Some(nonce) = before.find(|nonce| owner.create(*nonce) == settlement) else {
-            return Ok(None);
-        };
-        for nonce in nonce + 1..sent.min(nonce + 1 + DEPLOYED_AFTER) {
-            let address = owner.create(nonce);
-            if self.is_inclusion(address).await? {
-                return Ok(Some(address));
+    pub fn find_inclusion(&self) -> Answer<'_, Option<Address>> {
+        Box::pin(async move {
+            let owner = self.settlement(Settlement::ownerCall {}).await?;
+            let sent = self.inner.rpc.transaction_count(owner).await?;
+            let settlement = self.inner.settlement;
+            let mut before = 0..sent.min(DEPLOYED_BEFORE);
+            let Some(nonce) = before.find(|nonce| owner.create(*nonce) == settlement) else {
+                return Ok(None);
+            };
+            for nonce in nonce + 1..sent.min(nonce + 1 + DEPLOYED_AFTER) {
+                let address = owner.create(nonce);
+                if self.is_inclusion(address).await? {
+                    return Ok(Some(address));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 }
 

@@ -7,69 +7,74 @@ use alloy::primitives::{Address, B256, U256};
 use protocol::{NodeId, SigningKey, Tag, registration_digest, sign};
 
 use super::types::KeyProof;
-use super::{Chain, ChainError, Node, PAGE_SIZE, Sent, none_if};
+use super::{Answer, Chain, Node, PAGE_SIZE, Sent, none_if};
 use crate::abi::{NodeRegistry, RewardVault, Settlement};
 
 impl Chain {
     /// Number of registered nodes.
-    pub async fn node_count(&self) -> Result<u32, ChainError> {
-        self.registry_view(NodeRegistry::countCall {}).await
+    pub fn node_count(&self) -> Answer<'_, u32> {
+        self.registry_view(NodeRegistry::countCall {})
     }
 
     /// All registered nodes, by index, read a page at a time.
-    pub async fn nodes(&self) -> Result<Vec<Node>, ChainError> {
-        self.nodes_from(0).await
+    pub fn nodes(&self) -> Answer<'_, Vec<Node>> {
+        self.nodes_from(0)
     }
 
     /// The registered nodes from index `first` on: what is new to one who knows the others. Key, payout
     /// account and stake of known ones may have changed.
-    pub async fn nodes_from(&self, first: u32) -> Result<Vec<Node>, ChainError> {
-        let mut nodes = Vec::new();
-        let mut next = first;
-        loop {
-            let (first, limit) = (next, PAGE_SIZE);
-            let page = NodeRegistry::pageCall { first, limit };
-            let page = self.registry_view(page).await?;
-            let accounts = RewardVault::accountsCall { first, limit };
-            let accounts = self.vault_view(accounts).await?;
-            let full = page.len() == PAGE_SIZE as usize;
-            // A node that registered between the two calls is in the second only, at its end.
-            for (node, account) in page.into_iter().zip(accounts) {
-                nodes.push(Node {
-                    index: next,
-                    key: node.key,
-                    operator: node.operator,
-                    payout: account.payout,
-                    registered_at: node.registeredAt,
-                    stake: node.stake.to(),
-                    exit_at: node.exitAt,
-                });
-                next += 1;
+    pub fn nodes_from(&self, first: u32) -> Answer<'_, Vec<Node>> {
+        Box::pin(async move {
+            let mut nodes = Vec::new();
+            let mut next = first;
+            loop {
+                let (first, limit) = (next, PAGE_SIZE);
+                let page = NodeRegistry::pageCall { first, limit };
+                let page = self.registry_view(page).await?;
+                let accounts = RewardVault::accountsCall { first, limit };
+                let accounts = self.vault_view(accounts).await?;
+                let full = page.len() == PAGE_SIZE as usize;
+                // A node that registered between the two calls is in the second only, at its end.
+                for (node, account) in page.into_iter().zip(accounts) {
+                    nodes.push(Node {
+                        index: next,
+                        key: node.key,
+                        operator: node.operator,
+                        payout: account.payout,
+                        registered_at: node.registeredAt,
+                        stake: node.stake.to(),
+                        exit_at: node.exitAt,
+                    });
+                    next += 1;
+                }
+                if !full {
+                    return Ok(nodes);
+                }
             }
-            if !full {
-                return Ok(nodes);
-            }
-        }
+        })
     }
 
     /// Registry index of the node with that key, if it is registered.
-    pub async fn index_of(&self, key: B256) -> Result<Option<u32>, ChainError> {
-        let index = self.registry_view(NodeRegistry::indexOfCall { key }).await;
-        none_if(index, &["UnknownNode"])
+    pub fn index_of(&self, key: B256) -> Answer<'_, Option<u32>> {
+        Box::pin(async move {
+            let index = self.registry_view(NodeRegistry::indexOfCall { key }).await;
+            none_if(index, &["UnknownNode"])
+        })
     }
 
     /// The key that a node had by its rotations in the blocks before `time`, Unix seconds; its first one if there
     /// were none. With an epoch's start, its key in that epoch.
-    pub async fn key_at(&self, index: u32, time: u64) -> Result<B256, ChainError> {
+    pub fn key_at(&self, index: u32, time: u64) -> Answer<'_, B256> {
         let time = U256::from(time);
         self.registry_view(NodeRegistry::keyAtCall { index, time })
-            .await
     }
 
     /// What a node that registers now must put at stake, token units.
-    pub async fn node_stake(&self) -> Result<u128, ChainError> {
-        let stake = self.settlement(Settlement::nodeStakeCall {}).await?;
-        Ok(stake.to())
+    pub fn node_stake(&self) -> Answer<'_, u128> {
+        Box::pin(async move {
+            let stake = self.settlement(Settlement::nodeStakeCall {}).await?;
+            Ok(stake.to())
+        })
     }
 
     /// What shows that the key's owner wants `operator` to register it here.
@@ -83,23 +88,21 @@ impl Chain {
 
     /// Registers a node, with this account as its operator, who puts up its stake: approves exactly that,
     /// then registers. The proof must name this account.
-    pub async fn register_node(
-        &self,
-        proof: &KeyProof,
-        payout: Address,
-    ) -> Result<Sent, ChainError> {
-        let stake = self.node_stake().await?;
-        if stake > 0 {
-            self.approve(self.inner.registry, U256::from(stake)).await?;
-        }
-        let (r, s) = proof.halves();
-        let key = proof.node.0;
-        let call = NodeRegistry::registerCall { key, payout, r, s };
-        self.send(self.inner.registry, call).await
+    pub fn register_node<'a>(&'a self, proof: &'a KeyProof, payout: Address) -> Answer<'a, Sent> {
+        Box::pin(async move {
+            let stake = self.node_stake().await?;
+            if stake > 0 {
+                self.approve(self.inner.registry, U256::from(stake)).await?;
+            }
+            let (r, s) = proof.halves();
+            let key = proof.node.0;
+            let call = NodeRegistry::registerCall { key, payout, r, s };
+            self.send(self.inner.registry, call).await
+        })
     }
 
     /// Gives a node of this account another key, for the epochs that start later.
-    pub async fn rotate_node(&self, index: u32, proof: &KeyProof) -> Result<Sent, ChainError> {
+    pub fn rotate_node<'a>(&'a self, index: u32, proof: &'a KeyProof) -> Answer<'a, Sent> {
         let (r, s) = proof.halves();
         let call = NodeRegistry::rotateCall {
             index,
@@ -107,24 +110,23 @@ impl Chain {
             r,
             s,
         };
-        self.send(self.inner.registry, call).await
+        self.send(self.inner.registry, call)
     }
 
     /// Changes where a node of this account is paid.
-    pub async fn set_payout(&self, index: u32, payout: Address) -> Result<Sent, ChainError> {
+    pub fn set_payout(&self, index: u32, payout: Address) -> Answer<'_, Sent> {
         let call = NodeRegistry::setPayoutCall { index, payout };
-        self.send(self.inner.registry, call).await
+        self.send(self.inner.registry, call)
     }
 
     /// Ends the service of a node of this account; its stake is free when nobody can challenge it any more.
-    pub async fn exit_node(&self, index: u32) -> Result<Sent, ChainError> {
+    pub fn exit_node(&self, index: u32) -> Answer<'_, Sent> {
         self.send(self.inner.registry, NodeRegistry::exitCall { index })
-            .await
     }
 
     /// Takes back the stake of a node of this account that has left.
-    pub async fn withdraw_stake(&self, index: u32) -> Result<Sent, ChainError> {
+    pub fn withdraw_stake(&self, index: u32) -> Answer<'_, Sent> {
         let call = NodeRegistry::withdrawStakeCall { index };
-        self.send(self.inner.registry, call).await
+        self.send(self.inner.registry, call)
     }
 }

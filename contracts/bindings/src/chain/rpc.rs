@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// An answer to come. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and what goes to the
 /// provider is large; so it is compiled here alone.
-pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ChainError>> + Send + 'a>>;
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ChainError>> + Send + 'a>>;
 
 /// A mined transaction that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +126,8 @@ impl Rpc {
         })
     }
 
-    pub(super) async fn has_code(&self, address: Address) -> Result<bool, ChainError> {
-        Ok(!self.code(address).await?.is_empty())
+    pub(super) fn has_code(&self, address: Address) -> Answer<'_, bool> {
+        Box::pin(async move { Ok(!self.code(address).await?.is_empty()) })
     }
 
     /// Runtime code; empty if there is no contract.
@@ -186,8 +186,8 @@ impl Rpc {
         })
     }
 
-    pub(super) async fn latest_block(&self) -> Result<Block, ChainError> {
-        self.block(BlockNumberOrTag::Latest).await
+    pub(super) fn latest_block(&self) -> Answer<'_, Block> {
+        self.block(BlockNumberOrTag::Latest)
     }
 
     pub(super) fn block(&self, at: BlockNumberOrTag) -> Answer<'_, Block> {
@@ -217,17 +217,15 @@ impl Rpc {
     }
 
     /// Calls a view function.
-    pub(super) async fn view<C: SolCall>(
-        &self,
-        to: Address,
-        call: C,
-    ) -> Result<C::Return, ChainError> {
+    pub(super) fn view<C: SolCall + 'static>(&self, to: Address, call: C) -> Answer<'_, C::Return> {
         let name = name_of::<C>();
-        let answer = self.read(name, to, call.abi_encode()).await?;
-        C::abi_decode_returns(&answer).map_err(|source| ChainError::BadAnswer {
-            call: name,
-            address: to,
-            source,
+        let reading = self.read(name, to, call.abi_encode());
+        Box::pin(async move {
+            C::abi_decode_returns(&reading.await?).map_err(|source| ChainError::BadAnswer {
+                call: name,
+                address: to,
+                source,
+            })
         })
     }
 
@@ -242,25 +240,23 @@ impl Rpc {
     }
 
     /// Calls a view function without arguments that returns one word.
-    pub(super) async fn word(
-        &self,
-        address: Address,
-        function: &'static str,
-    ) -> Result<B256, ChainError> {
-        let selector = keccak256(format!("{function}()"))[..4].to_vec();
-        let answer = self.read(function, address, selector).await?;
-        B256::abi_decode(&answer).map_err(|source| ChainError::BadAnswer {
-            call: function,
-            address,
-            source,
+    pub(super) fn word(&self, address: Address, function: &'static str) -> Answer<'_, B256> {
+        Box::pin(async move {
+            let selector = keccak256(format!("{function}()"))[..4].to_vec();
+            let answer = self.read(function, address, selector).await?;
+            B256::abi_decode(&answer).map_err(|source| ChainError::BadAnswer {
+                call: function,
+                address,
+                source,
+            })
         })
     }
 
     /// Sends a call and waits until it is mined.
-    pub(super) async fn send<C: SolCall>(&self, to: Address, call: C) -> Result<Sent, ChainError> {
+    pub(super) fn send<C: SolCall>(&self, to: Address, call: C) -> Answer<'_, Sent> {
         let data = call.abi_encode().into();
-        let receipt = self.send_data(name_of::<C>(), to, data).await?;
-        Ok(Sent::from(&receipt))
+        let sending = self.send_data(name_of::<C>(), to, data);
+        Box::pin(async move { Ok(Sent::from(&sending.await?)) })
     }
 
     /// Sends call data and waits until it is mined.
@@ -338,10 +334,12 @@ impl Rpc {
     }
 
     /// The account's next nonce, when nothing of it is pending any more.
-    pub(super) async fn nonce(&self, call: &'static str) -> Result<u64, ChainError> {
-        let account = self.account.ok_or(ChainError::NoKey { call })?;
-        let _turn = self.turn.lock().await;
-        self.settled_nonce(account).await
+    pub(super) fn nonce(&self, call: &'static str) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let account = self.account.ok_or(ChainError::NoKey { call })?;
+            let _turn = self.turn.lock().await;
+            self.settled_nonce(account).await
+        })
     }
 
     /// Simulates, sends and awaits one transaction, after all others of the account.

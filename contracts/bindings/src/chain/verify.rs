@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::manifest::{Contract, Manifest};
 use super::part::Part;
 use super::rpc::{Creation, Rpc};
-use super::{ChainConfig, ChainError, Deployment, Parameters, TokenConfig, listed};
+use super::{Answer, ChainConfig, ChainError, Deployment, Parameters, TokenConfig, listed};
 use crate::abi::{Settlement, TestToken};
 use crate::artifact::{ARTIFACTS, Difference, artifact, code_hash};
 
@@ -95,28 +95,30 @@ impl Verification {
 ///
 /// # Errors
 /// If the chain can't be asked, or is another. What isn't as stated is no error, but a finding.
-pub async fn verify(rpc: &str, manifest: &Manifest) -> Result<Verification, ChainError> {
-    let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO))?;
-    let found = rpc.chain_id().await?;
-    if found != manifest.chain_id {
-        return Err(ChainError::WrongChain {
-            url: rpc.url().into(),
-            expected: manifest.chain_id,
-            found,
-        });
-    }
-    let verifier = Verifier {
-        network: manifest.deployment(),
-        rpc,
-        manifest,
-    };
-    let mut contracts = Vec::new();
-    for (part, contract) in &manifest.contracts {
-        contracts.push(verifier.verify(*part, contract).await?);
-    }
-    Ok(Verification {
-        chain_id: found,
-        contracts,
+pub fn verify<'a>(rpc: &'a str, manifest: &'a Manifest) -> Answer<'a, Verification> {
+    Box::pin(async move {
+        let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO))?;
+        let found = rpc.chain_id().await?;
+        if found != manifest.chain_id {
+            return Err(ChainError::WrongChain {
+                url: rpc.url().into(),
+                expected: manifest.chain_id,
+                found,
+            });
+        }
+        let verifier = Verifier {
+            network: manifest.deployment(),
+            rpc,
+            manifest,
+        };
+        let mut contracts = Vec::new();
+        for (part, contract) in &manifest.contracts {
+            contracts.push(verifier.verify(*part, contract).await?);
+        }
+        Ok(Verification {
+            chain_id: found,
+            contracts,
+        })
     })
 }
 
@@ -308,7 +310,11 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    async fn ask<C: SolCall>(&self, of: Address, call: C) -> Result<C::Return, ChainError> {
+    async fn ask<C: SolCall + 'static>(
+        &self,
+        of: Address,
+        call: C,
+    ) -> Result<C::Return, ChainError> {
         self.rpc.view(of, call).await
     }
 
