@@ -55,7 +55,7 @@ pub fn run(seed: u64, tell: bool) -> Result<Course> {
 /// A publication, a viewer, an epoch through its attestation.
 async fn course(world: &mut World) -> Result<()> {
     let network = Network::start(world, FILE_BYTES).await?;
-    network.begun().await?;
+    network.begun().await;
     let viewer = Viewer::new(&network, &world.host("viewer"))?;
     let got = viewer.watch().await?;
     let summary = viewer.leave().await;

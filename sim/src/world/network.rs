@@ -7,7 +7,7 @@ use contracts::{
     Address, B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig,
     U256,
 };
-use host::Host;
+use host::{Clock, Host};
 use protocol::{ContentHash, Entry, Manifest, PublishRequest, SigningKey};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,6 +49,7 @@ pub struct Network {
     pub file: Vec<u8>,
     /// Where evidence is, a folder for each epoch.
     pub evidence: PathBuf,
+    clock: Clock,
     control: String,
     processes: Vec<Process>,
     stop: CancellationToken,
@@ -144,6 +145,7 @@ impl Network {
             chain,
             file,
             evidence,
+            clock: desk.host.clock.clone(),
             control: url,
             processes,
             stop,
@@ -219,15 +221,11 @@ impl Network {
         }
     }
 
-    /// Waits for the genesis.
-    ///
-    /// # Errors
-    /// If the chain doesn't answer.
-    pub async fn begun(&self) -> Result<()> {
-        while self.chain.now().await? < self.chain.timeline().genesis() {
+    /// Waits for the genesis, by the world's clock.
+    pub async fn begun(&self) {
+        while self.clock.now_ms() / 1000 < self.chain.timeline().genesis() {
             sleep(LOOK).await;
         }
-        Ok(())
     }
 
     /// Ends all processes in order, the node first.
