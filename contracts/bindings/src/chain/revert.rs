@@ -1,11 +1,25 @@
 //! A contract's refusal, decoded with the errors of all our contracts.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use alloy::dyn_abi::{DynSolValue, ErrorExt};
+use alloy::json_abi::Error;
+use alloy::primitives::Selector;
 use alloy::sol_types::{Panic, Revert as RevertString, SolError};
 
 use crate::artifact::ARTIFACTS;
+
+/// The errors of all our contracts, and of those they build on. Kept: a selector is a hash, and who polls a contract is
+/// often refused.
+static ERRORS: LazyLock<HashMap<Selector, &Error>> = LazyLock::new(|| {
+    let mut errors = HashMap::new();
+    for error in ARTIFACTS.iter().flat_map(|artifact| artifact.abi.errors()) {
+        errors.entry(error.selector()).or_insert(error);
+    }
+    errors
+});
 
 /// A contract's refusal: the name of its error and the values it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +34,9 @@ pub struct Revert {
 impl Revert {
     /// Decodes revert data with the errors of all our contracts, and of those they build on.
     pub(super) fn decode(data: &[u8]) -> Self {
-        let errors = ARTIFACTS.iter().flat_map(|artifact| artifact.abi.errors());
-        let mut errors = errors;
-        let own = errors.find_map(|error| {
+        let selector = data.first_chunk().map(|selector| Selector::from(*selector));
+        let error = selector.and_then(|selector| ERRORS.get(&selector));
+        let own = error.and_then(|error| {
             let body = error.decode_error(data).ok()?.body;
             let names = error.inputs.iter().map(|input| input.name.clone());
             let values = names.zip(body.iter().map(show)).collect();
