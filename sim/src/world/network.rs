@@ -22,12 +22,12 @@ const ADMIN_TOKEN: &str = "correct horse battery";
 /// Seconds to the genesis: verifiers that are admitted before it vote at once.
 const GENESIS_IN_S: u64 = 120;
 /// How often something that is to come is looked for.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(2);
 /// Looks until it won't come any more.
-const LOOKS_MAX: u32 = 600;
+const LOOKS_MAX: u32 = 150;
 
 const PARAMETERS: Parameters = Parameters {
-    epoch_length: 300,
+    epoch_length: 120,
     ticket_tail: 60,
     commit_window: 60,
     force_window: 30,
