@@ -10,6 +10,7 @@ mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Development tasks.
@@ -73,6 +74,15 @@ enum Bench {
 
 #[derive(Debug, Subcommand)]
 enum Sim {
+    /// The whole network in one process, on a clock that doesn't wait; each seed in two processes, which must agree.
+    Network {
+        /// Seeds, FIRST..END.
+        #[arg(long, default_value = "0..20")]
+        seeds: String,
+        /// Folder for the events of each seed, as text.
+        #[arg(long, value_name = "FOLDER")]
+        trace: Option<PathBuf>,
+    },
     /// 100,000 nodes, 10 million requests, nodes that come and go, a zone that is lost.
     Routing {
         /// Another seed is another run; the same is the same run.
@@ -93,6 +103,7 @@ fn main() -> ExitCode {
         Task::Bench(Bench::Gas) => bench::gas(),
         Task::Bench(Bench::Journal) => bench::journal(),
         Task::Bench(Bench::Routing) => bench::routing(),
+        Task::Sim(Sim::Network { seeds, trace }) => bench::sim_network(&seeds, trace.as_deref()),
         Task::Sim(Sim::Routing { seed }) => bench::sim_routing(seed),
     };
     report(outcome)

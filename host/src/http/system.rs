@@ -1,6 +1,6 @@
 //! Over the machine's own network.
 
-use super::{Carried, Carrier, Guard, HttpError};
+use super::carrier::{Carried, Carrier, Guard, HttpError, innermost};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Url};
@@ -43,7 +43,7 @@ impl System {
         }
         let built = self.secure.get_or_init(|| {
             let built = builder(self.guard.clone()).build();
-            built.map_err(|error| super::innermost(&error))
+            built.map_err(|error| innermost(&error))
         });
         built.clone().map_err(HttpError::Tls)
     }

@@ -1,5 +1,7 @@
 use super::system::elsewhere;
 use super::*;
+use reqwest::{StatusCode, Url};
+use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -1,7 +1,8 @@
 //! The host at which an EVM node answers: the chain, its blocks by the world's clock, JSON-RPC over HTTP.
 
 use super::chain::{Chain, Genesis, Mining};
-use super::{Place, Trace};
+use super::ground::Place;
+use super::trace::Trace;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;

@@ -5,70 +5,28 @@
 
 mod datagrams;
 mod http;
+mod inbox;
+mod links;
 mod wire;
 
-use crate::world::dice::Dice;
-use crate::world::trace::Trace;
-use datagrams::{Inbox, Udp};
+pub use links::{Links, Net};
+
+use datagrams::Udp;
 use host::{Accept, Http, Listener, Net as Network, Sockets, Stream};
+use inbox::Inbox;
+use links::State;
 use quinn::AsyncUdpSocket;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use wire::Wire;
 
-/// First port that is given to who wants any.
-const FIRST_PORT: u16 = 49_152;
 /// Connections that wait to be accepted.
 const BACKLOG: usize = 1024;
 
-/// How links are.
-#[derive(Clone, Copy, Debug)]
-pub struct Links {
-    /// Shortest time that anything takes, one way.
-    pub delay: Duration,
-    /// What datagrams may take beyond it: those with less overtake others.
-    pub jitter: Duration,
-    /// Datagrams lost, of a million.
-    pub lost_ppm: u32,
-}
-
-/// All hosts' network; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Net(Arc<Mutex<State>>);
-
-#[derive(Debug)]
-struct State {
-    links: Links,
-    dice: Dice,
-    trace: Trace,
-    sent: u64,
-    inboxes: BTreeMap<SocketAddr, Arc<Inbox>>,
-    listeners: BTreeMap<SocketAddr, mpsc::Sender<(Wire, SocketAddr)>>,
-    next_port: BTreeMap<IpAddr, u16>,
-}
-
 impl Net {
-    pub(crate) fn new(links: Links, dice: Dice, trace: Trace) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            links,
-            dice,
-            trace,
-            sent: 0,
-            inboxes: BTreeMap::new(),
-            listeners: BTreeMap::new(),
-            next_port: BTreeMap::new(),
-        })))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The sockets of the host at this address.
     pub(crate) fn sockets(&self, ip: IpAddr) -> Sockets {
         Sockets::of(At {
@@ -80,39 +38,6 @@ impl Net {
     /// HTTP as asked from the host at this address.
     pub(crate) fn http(&self, ip: IpAddr) -> Http {
         Http::of(Arc::new(http::FromHost::new(self.clone(), ip)))
-    }
-
-    /// Says how links are from now on.
-    pub fn set_links(&self, links: Links) {
-        self.state().links = links;
-    }
-
-    /// Connects from a host to a listener, one round trip later.
-    async fn dial(&self, from: IpAddr, to: SocketAddr) -> io::Result<Wire> {
-        let (delay, incoming, ours) = {
-            let mut state = self.state();
-            let ours = SocketAddr::new(from, state.port(from));
-            state.trace.note(|| format!("dial {ours} {to}"));
-            (state.links.delay, state.listeners.get(&to).cloned(), ours)
-        };
-        tokio::time::sleep(2 * delay).await;
-        let incoming = incoming.ok_or(io::ErrorKind::ConnectionRefused)?;
-        let (here, there) = wire::pair(self, (ours, to), delay);
-        let sent = incoming.send((there, ours)).await;
-        sent.map_err(|_| io::ErrorKind::ConnectionRefused)?;
-        Ok(here)
-    }
-}
-
-impl State {
-    fn port(&mut self, ip: IpAddr) -> u16 {
-        let next = self.next_port.entry(ip).or_insert(FIRST_PORT);
-        let port = *next;
-        // A world that runs out has a leak.
-        *next = next
-            .checked_add(1)
-            .expect("a host has 16,384 ports to give");
-        port
     }
 }
 

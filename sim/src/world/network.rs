@@ -1,6 +1,7 @@
 //! A network, started as its operators do: contracts deployed, parties admitted, processes run.
 
-use super::{Place, World, evm};
+use super::evm;
+use super::ground::{Place, World};
 use anyhow::{Context, Result, ensure};
 use client::{Client, ClientConfig, ControlApi};
 use contracts::{

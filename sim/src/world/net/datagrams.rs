@@ -1,36 +1,15 @@
 //! Datagram sockets, as quinn has them.
 
-use super::Net;
+use super::inbox::Inbox;
+use super::links::Net;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// Datagrams on their way to one socket; more are lost, as in a system's buffer.
-const WAITING_MAX: usize = 4096;
-
-/// What is on its way to a socket.
-#[derive(Debug, Default)]
-pub(super) struct Inbox(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// By when they are due, then as they were sent.
-    datagrams: BTreeMap<(Instant, u64), Datagram>,
-    reader: Option<Waker>,
-}
-
-#[derive(Debug)]
-struct Datagram {
-    from: SocketAddr,
-    bytes: Vec<u8>,
-}
 
 /// A socket.
 #[derive(Debug)]
@@ -58,40 +37,6 @@ impl Drop for Udp {
     }
 }
 
-impl Net {
-    fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let mut state = self.state();
-        state.sent += 1;
-        let number = state.sent;
-        let lost = state.dice.below(1_000_000) < u64::from(state.links.lost_ppm);
-        let jitter_us = state.links.jitter.as_micros() as u64 + 1;
-        let jitter = Duration::from_micros(state.dice.below(jitter_us));
-        let due = Instant::now() + state.links.delay + jitter;
-        let length = bytes.len();
-        state.trace.note(|| {
-            format!(
-                "datagram {from} {to} {length} {}",
-                if lost { "lost" } else { "" }
-            )
-        });
-        // Nobody hears of one that is lost, nor of one to where nobody is.
-        let Some(inbox) = state.inboxes.get(&to).filter(|_| !lost) else {
-            return;
-        };
-        let mut waiting = inbox.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.datagrams.len() >= WAITING_MAX {
-            return;
-        }
-        let bytes = bytes.to_vec();
-        waiting
-            .datagrams
-            .insert((due, number), Datagram { from, bytes });
-        if let Some(reader) = waiting.reader.take() {
-            reader.wake();
-        }
-    }
-}
-
 impl AsyncUdpSocket for Udp {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
         Box::pin(Always)
@@ -116,7 +61,7 @@ impl AsyncUdpSocket for Udp {
     ) -> Poll<io::Result<usize>> {
         let mut sleeping = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let mut waiting = self.inbox.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.inbox.waiting();
             let now = Instant::now();
             let mut taken = 0;
             while taken < buffers.len().min(meta.len()) {

@@ -1,6 +1,6 @@
 //! HTTP as a host asks it: hyper's client over the world's wires, a connection for each request.
 
-use super::Net;
+use super::links::Net;
 use host::{Carried, Carrier, Guard, HttpError};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;

@@ -1,6 +1,5 @@
 //! A connection's two directions: bytes come in order, and late.
 
-use super::Net;
 use crate::world::trace::Trace;
 use std::collections::VecDeque;
 use std::io;
@@ -45,8 +44,11 @@ struct State {
 }
 
 /// Both ends of a connection that was dialled.
-pub(super) fn pair(net: &Net, between: (SocketAddr, SocketAddr), delay: Duration) -> (Wire, Wire) {
-    let trace = net.state().trace.clone();
+pub(super) fn pair(
+    trace: &Trace,
+    between: (SocketAddr, SocketAddr),
+    delay: Duration,
+) -> (Wire, Wire) {
     let way = |between| {
         Arc::new(Way {
             between,

@@ -1,0 +1,99 @@
+//! Hosts, what is between them, and what time it is there.
+
+use super::dice::Dice;
+use super::net::{Links, Net};
+use super::trace::Trace;
+use host::{Clock, Disk, Host};
+use protocol::UnixMillis;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// When a world begins, Unix milliseconds.
+const BEGINS_MS: UnixMillis = 1_900_000_000_000;
+/// The links of a world that nothing is wrong with: a city's, which lose a datagram of a thousand.
+const LINKS: Links = Links {
+    delay: Duration::from_millis(8),
+    jitter: Duration::from_millis(4),
+    lost_ppm: 1_000,
+};
+
+/// Hosts, their network and their time. All of it is one thread's, in a runtime whose clock is paused.
+#[derive(Debug)]
+pub struct World {
+    seed: u64,
+    began: Instant,
+    net: Net,
+    trace: Trace,
+    folder: PathBuf,
+    hosts: u8,
+}
+
+/// A host, and where it is.
+#[derive(Debug)]
+pub struct Place {
+    /// What is handed to the process that runs there.
+    pub host: Host,
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl World {
+    /// An empty one, whose hosts' files are in this folder. Must be called within the world's runtime.
+    pub fn new(seed: u64, folder: &Path, tell: bool) -> Self {
+        let trace = Trace::new(tell);
+        Self {
+            seed,
+            began: Instant::now(),
+            net: Net::new(LINKS, Dice::new(seed, "net"), trace.clone()),
+            trace,
+            folder: folder.to_owned(),
+            hosts: 0,
+        }
+    }
+
+    /// One more host; what it draws is its name's.
+    pub fn host(&mut self, name: &str) -> Place {
+        self.hosts += 1;
+        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts));
+        let clock = self.clock();
+        let host = Host {
+            clock,
+            random: Dice::new(self.seed, name).random(),
+            sockets: self.net.sockets(ip),
+            http: self.net.http(ip),
+            disk: Disk::system(),
+        };
+        let folder = self.folder.join(name);
+        Place { host, ip, folder }
+    }
+
+    /// The world's time, as a clock that is right tells it.
+    pub fn clock(&self) -> Clock {
+        let began = self.began;
+        Clock::new(move || BEGINS_MS + began.elapsed().as_millis() as UnixMillis)
+    }
+
+    /// How long it has lasted.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// What is between hosts.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// That of a name in this world.
+    pub fn dice(&self, name: &str) -> Dice {
+        Dice::new(self.seed, name)
+    }
+}

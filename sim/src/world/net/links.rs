@@ -1,0 +1,117 @@
+//! Links: how long what is sent takes, and whether it comes.
+
+use super::inbox::{Datagram, Inbox};
+use super::wire::{self, Wire};
+use crate::world::dice::Dice;
+use crate::world::trace::Trace;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// First port that is given to who wants any.
+const FIRST_PORT: u16 = 49_152;
+/// How links are.
+#[derive(Clone, Copy, Debug)]
+pub struct Links {
+    /// Shortest time that anything takes, one way.
+    pub delay: Duration,
+    /// What datagrams may take beyond it: those with less overtake others.
+    pub jitter: Duration,
+    /// Datagrams lost, of a million.
+    pub lost_ppm: u32,
+}
+
+/// All hosts' network; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Net(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) links: Links,
+    pub(super) dice: Dice,
+    pub(super) trace: Trace,
+    pub(super) sent: u64,
+    pub(super) inboxes: BTreeMap<SocketAddr, Arc<Inbox>>,
+    pub(super) listeners: BTreeMap<SocketAddr, mpsc::Sender<(Wire, SocketAddr)>>,
+    pub(super) next_port: BTreeMap<IpAddr, u16>,
+}
+
+impl Net {
+    pub(crate) fn new(links: Links, dice: Dice, trace: Trace) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            links,
+            dice,
+            trace,
+            sent: 0,
+            inboxes: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            next_port: BTreeMap::new(),
+        })))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says how links are from now on.
+    pub fn set_links(&self, links: Links) {
+        self.state().links = links;
+    }
+
+    /// Sends a datagram: it comes late, maybe after later ones, or never.
+    pub(super) fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let mut state = self.state();
+        state.sent += 1;
+        let number = state.sent;
+        let lost = state.dice.below(1_000_000) < u64::from(state.links.lost_ppm);
+        let jitter_us = state.links.jitter.as_micros() as u64 + 1;
+        let jitter = Duration::from_micros(state.dice.below(jitter_us));
+        let due = Instant::now() + state.links.delay + jitter;
+        let length = bytes.len();
+        state.trace.note(|| {
+            format!(
+                "datagram {from} {to} {length} {}",
+                if lost { "lost" } else { "" }
+            )
+        });
+        // Nobody hears of one that is lost, nor of one to where nobody is.
+        let Some(inbox) = state.inboxes.get(&to).filter(|_| !lost) else {
+            return;
+        };
+        let bytes = bytes.to_vec();
+        inbox.put((due, number), Datagram { from, bytes });
+    }
+
+    /// Connects from a host to a listener, one round trip later.
+    pub(super) async fn dial(&self, from: IpAddr, to: SocketAddr) -> io::Result<Wire> {
+        let (delay, trace, incoming, ours) = {
+            let mut state = self.state();
+            let ours = SocketAddr::new(from, state.port(from));
+            state.trace.note(|| format!("dial {ours} {to}"));
+            let incoming = state.listeners.get(&to).cloned();
+            (state.links.delay, state.trace.clone(), incoming, ours)
+        };
+        tokio::time::sleep(2 * delay).await;
+        let incoming = incoming.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let (here, there) = wire::pair(&trace, (ours, to), delay);
+        let sent = incoming.send((there, ours)).await;
+        sent.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok(here)
+    }
+}
+
+impl State {
+    pub(super) fn port(&mut self, ip: IpAddr) -> u16 {
+        let next = self.next_port.entry(ip).or_insert(FIRST_PORT);
+        let port = *next;
+        // A world that runs out has a leak.
+        *next = next
+            .checked_add(1)
+            .expect("a host has 16,384 ports to give");
+        port
+    }
+}
