@@ -154,11 +154,13 @@ fn build(branches: bool, place: &Path) -> Result<PathBuf> {
         "the tests of {PACKAGE} can't be built"
     );
     let said = String::from_utf8(out.stdout)?;
-    let programs = said.lines().filter_map(|line| {
+    let mut programs = said.lines().filter_map(|line| {
         let (_, path) = line.split_once("\"executable\":\"")?;
         Some(PathBuf::from(path.split_once('"')?.0))
     });
-    programs.last().context("cargo doesn't say what it built")
+    programs
+        .next_back()
+        .context("cargo doesn't say what it built")
 }
 
 fn show_with(mut command: Command, name: &str, value: &Path) -> Result<()> {

@@ -80,7 +80,6 @@ impl AsyncUdpSocket for Udp {
                     stride: length,
                     ecn: None,
                     dst_ip: Some(self.at.ip()),
-                    ..RecvMeta::default()
                 };
                 taken += 1;
             }
