@@ -11,7 +11,8 @@ use protocol::{
 use quittance_control::{Config, Control, StartError};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use toolchain::Anvil;
 use transport::{client_endpoint, connect, read_frame, write_frame};
@@ -43,7 +44,7 @@ fn issuer_key() -> SigningKey {
 }
 
 async fn network(rpc: &str) -> Chain {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = host::Clock::system().now_ms() / 1000;
     let config = DeployConfig {
         parameters: Parameters {
             epoch_length: 5,
@@ -59,7 +60,7 @@ async fn network(rpc: &str) -> Chain {
             issuer_bond: 1,
             node_stake: 1,
         },
-        genesis: now.as_secs(),
+        genesis: now,
         token: TokenConfig::Test {
             name: "Test".into(),
             symbol: "T".into(),

@@ -12,6 +12,7 @@ pub struct Clock(Arc<dyn Fn() -> UnixMillis + Send + Sync>);
 
 impl Clock {
     /// The machine's. Before 1970 it is 1970, which is before any network's genesis.
+    #[expect(clippy::disallowed_methods, reason = "this is where it is read")]
     pub fn system() -> Self {
         Self::new(|| {
             let since = SystemTime::now().duration_since(UNIX_EPOCH);

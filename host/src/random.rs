@@ -11,6 +11,7 @@ pub struct Random(Arc<Fill>);
 
 impl Random {
     /// The system's.
+    #[expect(clippy::disallowed_methods, reason = "this is where it is drawn")]
     pub fn system() -> Self {
         Self::new(|bytes| getrandom::fill(bytes).expect("the system gives randomness"))
     }

@@ -17,7 +17,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio::task::JoinSet;
 
 const GROUP: u32 = 512;

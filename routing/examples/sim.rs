@@ -514,6 +514,7 @@ fn main() {
         .nth(1)
         .and_then(|seed| seed.parse().ok())
         .unwrap_or(1);
+    #[expect(clippy::disallowed_methods, reason = "how long it took is told")]
     let began = Instant::now();
     let mut sim = Sim::new(seed);
     sim.run();

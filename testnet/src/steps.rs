@@ -1,7 +1,8 @@
 //! What a run says while it goes on.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Steps with the time they began, on stderr; a bar where someone watches.
 pub(crate) struct Steps {

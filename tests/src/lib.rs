@@ -18,7 +18,8 @@ mod world;
 pub use command::{Ran, binary, run};
 pub use world::{Evidence, Scratch, World, turn};
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest wait for anything: several epochs on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -49,8 +50,7 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 /// # Panics
 /// If the clock stands before 1970.
 pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("it is after 1970").as_millis() as u64
+    host::Clock::system().now_ms()
 }
 
 /// Bytes that neither compress nor repeat; the same for the same seed.

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use protocol::{ALPN_NODE, SigningKey};
 use quittance_transport::{PeerAuth, client_endpoint, connect, server_endpoint};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// As large as the slices in which nodes send content.
 const WRITE_BYTES: usize = 1 << 20;

@@ -22,7 +22,7 @@ use quittance_verifier::{
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -75,8 +75,8 @@ fn parameters() -> Parameters {
 /// A network whose epoch 0 has begun, with three nodes, one payer, and one verifier that hasn't posted its
 /// bond.
 async fn network(anvil: &Anvil) -> Chain {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let genesis = now.as_secs() + 600;
+    let now = host::Clock::system().now_ms() / 1000;
+    let genesis = now + 600;
     let config = DeployConfig {
         parameters: parameters(),
         genesis,

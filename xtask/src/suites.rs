@@ -22,6 +22,7 @@ impl Suites {
 
     /// Runs a step; whether it went well.
     pub(crate) fn run(&mut self, name: &str, step: impl FnOnce() -> Result<()>) -> bool {
+        #[expect(clippy::disallowed_methods, reason = "how long a suite took is told")]
         let began = Instant::now();
         let outcome = step();
         if let Err(error) = &outcome {

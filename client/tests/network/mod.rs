@@ -23,7 +23,7 @@ use seal::{FileSeal, NonceHasher};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::watch;
 use transport::{PeerAuth, exporter, read_frame, server_endpoint, write_frame};
 
@@ -356,8 +356,8 @@ impl Control {
         let exclude = request.exclude.clone();
         let client = request.client;
         self.routes.lock().unwrap().push(request);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let issued_at = (wall + self.grants.clock_ahead).as_millis() as u64;
+        let ahead = self.grants.clock_ahead.as_millis() as u64;
+        let issued_at = host::Clock::system().now_ms() + ahead;
         let grant = |node: &Arc<Node>| RoutedNode {
             node: node.id,
             address: node.address.clone(),

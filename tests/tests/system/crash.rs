@@ -5,10 +5,16 @@ use quittance_tests::raw::{Raw, Session};
 use quittance_tests::{World, eventually, noise};
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
+use tokio::time::sleep;
 
 const SIZE: u64 = 1 << 20;
 /// Times the node is killed while receipts come in.
 const KILLS: usize = 4;
+/// Times it is killed while it starts.
+const STARTS: u32 = 300;
+/// Each of these a little later than the one before: from before its first instruction to after its last step.
+const LATER: Duration = Duration::from_micros(500);
 /// Clients at a time.
 const CLIENTS: usize = 3;
 /// Receipts that each client has acknowledged before the node is killed.
@@ -107,6 +113,16 @@ async fn what_was_acknowledged_is_sealed_however_often_the_node_dies() {
         }
         world.start_node(0).expect("it starts");
     }
+
+    // What runs goes first: what is killed while it starts has all of it on disk.
+    world.kill_node(0).await;
+    for start in 0..STARTS {
+        world.start_node(0).expect("it starts");
+        // No wait for anything: how far it came is the fault.
+        sleep(LATER * start).await;
+        world.kill_node(0).await;
+    }
+    world.start_node(0).expect("it starts");
 
     let sealed = world.segment(0, epoch).await;
     let segment = Segment::from_bytes(&sealed).expect("a segment");

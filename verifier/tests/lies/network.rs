@@ -12,7 +12,6 @@ use protocol::{
 use quittance_verifier::judge;
 use quittance_verifier::{EpochFacts, EpochInputs, Evidence, EvidenceStore, Previous, epoch_facts};
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use toolchain::Anvil;
 
@@ -186,8 +185,8 @@ pub async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain 
 /// A network before its genesis, as its owner sees it.
 pub async fn deployed(anvil: &Anvil) -> Chain {
     host::install_crypto_provider();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let genesis = now.as_secs() + 600;
+    let now = host::Clock::system().now_ms() / 1000;
+    let genesis = now + 600;
     let config = DeployConfig {
         parameters: parameters(),
         genesis,

@@ -7,8 +7,6 @@ mod levels;
 mod table;
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
@@ -86,7 +84,7 @@ impl World {
     async fn new() -> Result<Self> {
         let anvil = Anvil::start()?;
         let (key, me) = (Anvil::key()?, Anvil::key()?.address());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now = host::Clock::system().now_ms() / 1000;
         let supply = U256::from(10).pow(U256::from(27));
         let config = DeployConfig {
             parameters: parameters(),

@@ -1,7 +1,5 @@
 //! An anvil process, and a network on it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::primitives::{Address, U256};
 use alloy::signers::local::PrivateKeySigner;
 use quittance_contracts::{
@@ -99,10 +97,7 @@ pub(crate) fn parameters() -> Parameters {
 /// What the test networks are deployed with; the genesis is far enough away that all who take part are admitted
 /// before.
 pub(crate) fn config() -> DeployConfig {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
+    let now = host::Clock::system().now_ms() / 1000;
     DeployConfig {
         parameters: parameters(),
         genesis: now + 600,
