@@ -18,8 +18,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 const GROUP: u32 = 512;
 const ROUNDS: usize = 40;

@@ -16,8 +16,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Requests of one round, and how many at a time.
 const REQUESTS: usize = 20_000;

@@ -180,7 +180,10 @@ impl OwnerKey {
         let (secret, point) = match kind {
             OwnerKeyKind::Ed25519 => {
                 let mut seed = [0; SECRET_BYTES];
-                #[expect(clippy::disallowed_methods, reason = "an owner's key is made at a command line")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "an owner's key is made at a command line"
+                )]
                 getrandom::fill(&mut seed).map_err(|_| MakeError::Random)?;
                 let pair =
                     Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| MakeError::Key)?;

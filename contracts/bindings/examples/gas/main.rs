@@ -6,7 +6,6 @@ mod epochs;
 mod levels;
 mod table;
 
-use std::path::Path;
 use alloy::primitives::{B256, Bytes, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
@@ -19,6 +18,7 @@ use quittance_contracts::{
     Address, Chain, ChainConfig, DeployConfig, Deployment, NodeLeaf, Parameters, Statement, Status,
     TokenConfig, deploy,
 };
+use std::path::Path;
 
 use anvil::Anvil;
 use epochs::{Epoch, Lie, Parties, Segment};
