@@ -119,11 +119,11 @@ impl Recorder {
     /// If it can't be written.
     pub fn power_cut(&self, operations: usize, seed: u64, into: &Path) -> io::Result<()> {
         let state = self.state();
-        // What was there without us was there before.
-        let before = state
-            .done
-            .iter()
-            .filter(|(at, done)| *at < operations || matches!(done, Done::Found(..)));
+        // What is met by an operation was there before it, and not before those that came earlier.
+        let before = state.done.iter().filter(|(at, done)| match done {
+            Done::Found(..) => *at <= operations,
+            _ => *at < operations,
+        });
         cut::image(before.map(|(_, done)| done), seed, into)
     }
 
