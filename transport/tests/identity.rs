@@ -2,10 +2,12 @@
 #![allow(missing_docs)]
 
 use protocol::{ALPN_CONTROL, ALPN_NODE, OrderFrame, SigningKey};
+use quinn::Endpoint;
 use quittance_transport::{
-    ConnectError, PeerAuth, StreamError, client_endpoint, connect, exporter, peer_key, read_frame,
-    server_endpoint, write_frame,
+    BindError, ConnectError, PeerAuth, StreamError, client_endpoint, connect, exporter, peer_key,
+    read_frame, server_endpoint, write_frame,
 };
+use std::net::SocketAddr;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -15,17 +17,14 @@ fn public(seed: u8) -> [u8; 32] {
     key(seed).verifying_key().to_bytes()
 }
 
+fn server(bind: SocketAddr, alpn: &[u8], peers: PeerAuth) -> Result<Endpoint, BindError> {
+    server_endpoint(&host::Host::system(), bind, &key(1), &[alpn], peers)
+}
+
 #[tokio::test]
 async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = server_endpoint(
-        &host::Host::system(),
-        bind,
-        &key(1),
-        &[ALPN_CONTROL],
-        PeerAuth::Required,
-    )
-    .unwrap();
+    let server = server(bind, ALPN_CONTROL, PeerAuth::Required).unwrap();
     let address = server.local_addr().unwrap().to_string();
     let serving = tokio::spawn(async move {
         let connection = server.accept().await.unwrap().await.unwrap();
@@ -63,14 +62,7 @@ async fn both_sides_learn_the_other_s_key_and_share_an_exporter() {
 #[tokio::test]
 async fn another_key_or_protocol_is_refused() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let server = server_endpoint(
-        &host::Host::system(),
-        bind,
-        &key(1),
-        &[ALPN_NODE],
-        PeerAuth::Anonymous,
-    )
-    .unwrap();
+    let server = server(bind, ALPN_NODE, PeerAuth::Anonymous).unwrap();
     let address = server.local_addr().unwrap().to_string();
     let serving = tokio::spawn(async move {
         while let Some(incoming) = server.accept().await {
@@ -96,22 +88,8 @@ async fn another_key_or_protocol_is_refused() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let bind = "127.0.0.1:0".parse().unwrap();
-    let first = server_endpoint(
-        &host::Host::system(),
-        bind,
-        &key(1),
-        &[ALPN_NODE],
-        PeerAuth::Anonymous,
-    )
-    .unwrap();
+    let first = server(bind, ALPN_NODE, PeerAuth::Anonymous).unwrap();
     let taken = first.local_addr().unwrap();
-    let error = server_endpoint(
-        &host::Host::system(),
-        taken,
-        &key(1),
-        &[ALPN_NODE],
-        PeerAuth::Anonymous,
-    )
-    .unwrap_err();
+    let error = server(taken, ALPN_NODE, PeerAuth::Anonymous).unwrap_err();
     assert!(error.to_string().contains("is in use"), "{error}");
 }
