@@ -46,7 +46,7 @@ pub enum LogError {
     /// An earlier write failed: nothing is known of what is on disk since then.
     #[error("the receipt journal takes no more: {0}; see to the disk and start the node again")]
     Broken(Arc<str>),
-    /// The journal's thread ended after an earlier error.
+    /// The journal's task ended after an earlier error.
     #[error("the receipt journal has stopped after an error; see the log")]
     Stopped,
 }
