@@ -10,6 +10,5 @@ mod trace;
 
 pub use dice::Dice;
 pub use ground::{Place, World};
-pub use net::{Links, Net};
 pub use network::{CONTENT_NAME, Network};
 pub use trace::Trace;

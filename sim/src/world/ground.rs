@@ -87,11 +87,6 @@ impl World {
         &self.trace
     }
 
-    /// What is between hosts.
-    pub fn net(&self) -> &Net {
-        &self.net
-    }
-
     /// That of a name in this world.
     pub fn dice(&self, name: &str) -> Dice {
         Dice::new(self.seed, name)

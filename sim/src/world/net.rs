@@ -9,7 +9,7 @@ mod inbox;
 mod links;
 mod wire;
 
-pub use links::{Links, Net};
+pub(super) use links::{Links, Net};
 
 use datagrams::Udp;
 use host::{Accept, Http, Listener, Net as Network, Sockets, Stream};

@@ -16,18 +16,18 @@ use tokio::time::Instant;
 const FIRST_PORT: u16 = 49_152;
 /// How links are.
 #[derive(Clone, Copy, Debug)]
-pub struct Links {
+pub(crate) struct Links {
     /// Shortest time that anything takes, one way.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// What datagrams may take beyond it: those with less overtake others.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// Datagrams lost, of a million.
-    pub lost_ppm: u32,
+    pub(crate) lost_ppm: u32,
 }
 
 /// All hosts' network; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Net(Arc<Mutex<State>>);
+pub(crate) struct Net(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -55,11 +55,6 @@ impl Net {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Says how links are from now on.
-    pub fn set_links(&self, links: Links) {
-        self.state().links = links;
     }
 
     /// Sends a datagram: it comes late, maybe after later ones, or never.
