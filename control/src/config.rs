@@ -1,8 +1,8 @@
 //! What a control plane is told before it starts.
 
-use crate::dns::{DnsConfig, DnsConfigError, Zone};
-use crate::origin_address::Allowed;
-use crate::quota::{NetworkQuota, PayerQuota};
+use crate::contents::origin_address::Allowed;
+use crate::requests::dns::{DnsConfig, DnsConfigError, Zone};
+use crate::tickets::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
 use host::Host;
 use ipnet::IpNet;
