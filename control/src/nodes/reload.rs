@@ -28,9 +28,12 @@ pub(crate) struct MapFiles {
 /// What shows that a file is another: time of its last change and its length; `None` if it isn't there.
 type Mark = Option<(SystemTime, u64)>;
 
+/// How the zone file and the location database are.
+pub(crate) type Marks = [Mark; 2];
+
 impl MapFiles {
     /// Blocking.
-    pub(crate) fn marks(&self) -> [Mark; 2] {
+    pub(crate) fn marks(&self) -> Marks {
         [&self.zones, &self.locations].map(|path| {
             let found = fs::metadata(path.as_ref()?).ok()?;
             Some((found.modified().ok()?, found.len()))
@@ -68,12 +71,7 @@ impl<M: PartialEq + Clone> Watch<M> {
 }
 
 /// Watches until told to stop. `marks` is how the files were before they were read at the start.
-pub(crate) async fn run(
-    core: Arc<Core>,
-    files: MapFiles,
-    marks: [Mark; 2],
-    stop: CancellationToken,
-) {
+pub(crate) async fn run(core: Arc<Core>, files: MapFiles, marks: Marks, stop: CancellationToken) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => Some(hangups),
         Err(error) => {
