@@ -21,7 +21,7 @@ use protocol::{
     SealKeyRequest, TicketId,
 };
 use serde_json::value::RawValue;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
@@ -264,7 +264,7 @@ pub(super) async fn policy(
 
 /// One package of a format at most.
 fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
-    let formats: HashSet<_> = kind.iter().map(|package| package.format).collect();
+    let formats: BTreeSet<_> = kind.iter().map(|package| package.format).collect();
     match formats.len() == kind.len() {
         true => Ok(()),
         false => Err(Refusal::bad_request(
@@ -280,7 +280,7 @@ fn check_contents(
     account: Option<Address>,
     manifest: &Manifest,
 ) -> Result<(), Refusal> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let mut missing: Vec<&Entry> = Vec::new();
     let mut missing_count = 0usize;
     for entry in manifest.entries() {

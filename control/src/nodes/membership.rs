@@ -16,7 +16,7 @@ use member::{BLOCKED, Member};
 use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
 pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(crate) struct Membership {
 }
 
 struct State {
-    members: HashMap<NodeId, Member>,
+    members: BTreeMap<NodeId, Member>,
     generations: u64,
     table: Table,
     /// The map by which the table was made.
@@ -50,7 +50,7 @@ struct State {
     measured: Measured,
     traffic: Traffic,
     /// Also of nodes that aren't members now.
-    held: HashMap<NodeId, Hold>,
+    held: BTreeMap<NodeId, Hold>,
 }
 
 /// How members are judged.
@@ -83,13 +83,13 @@ impl Members {
         let table = Table::new(&overlay.zones, config.idle_sessions);
         Self {
             state: Mutex::new(State {
-                members: HashMap::new(),
+                members: BTreeMap::new(),
                 generations: 0,
                 table,
                 overlay: Arc::new(overlay),
                 measured: Measured::default(),
                 traffic: Traffic::default(),
-                held: HashMap::new(),
+                held: BTreeMap::new(),
             }),
             config,
         }
@@ -159,7 +159,7 @@ impl Members {
             place,
             zone,
             orders: Some(orders),
-            ordered: HashSet::new(),
+            ordered: BTreeSet::new(),
             heartbeat: None,
             health: Health::new(self.config.dial_back, now),
             hold,
@@ -228,7 +228,7 @@ impl Members {
     }
 
     /// Which nodes their operators want blocked or draining from now on.
-    pub(crate) fn hold(&self, held: HashMap<NodeId, Hold>, now: Instant) {
+    pub(crate) fn hold(&self, held: BTreeMap<NodeId, Hold>, now: Instant) {
         let mut state = self.state();
         let mut changed = Vec::new();
         for (node, member) in &mut state.members {

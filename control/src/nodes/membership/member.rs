@@ -5,7 +5,7 @@ use crate::nodes::health::{Health, Unfit};
 use crate::nodes::orders::Hold;
 use protocol::{CollectionId, Heartbeat, OrderFrame};
 use routing::{Standing, ZoneIndex};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ pub(super) struct Member {
     /// `None` once the connection is gone.
     pub(super) orders: Option<mpsc::Sender<OrderFrame>>,
     /// Collections it was told to fill since it joined.
-    pub(super) ordered: HashSet<CollectionId>,
+    pub(super) ordered: BTreeSet<CollectionId>,
     /// The latest, and when it came; `None` before the first.
     pub(super) heartbeat: Option<(Heartbeat, Instant)>,
     pub(super) health: Health,

@@ -6,7 +6,7 @@ use protocol::{
     Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficStatus, UnixMillis, ZoneStatus,
 };
 use routing::Standing;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// Nodes listed; of more, those that get traffic are left out first.
@@ -51,7 +51,11 @@ impl Members {
     }
 
     /// How all of them are. `outstanding` says how many orders each node has yet to confirm.
-    pub(crate) fn status(&self, outstanding: &HashMap<NodeId, u32>, now: Instant) -> MembersStatus {
+    pub(crate) fn status(
+        &self,
+        outstanding: &BTreeMap<NodeId, u32>,
+        now: Instant,
+    ) -> MembersStatus {
         let state = self.state();
         let zones = &state.overlay.zones;
         let mut seen: BTreeMap<_, _> = zones
@@ -99,7 +103,7 @@ impl Members {
         nodes.sort_unstable_by_key(|node| node.node);
         let sums = state.traffic.sums;
         let redeemed = state.traffic.redeemed.iter();
-        let sum = |kept: &HashMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
+        let sum = |kept: &BTreeMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
         MembersStatus {
             zones: seen.into_values().collect(),
             nodes_known: state.members.len() as u32,

@@ -2,7 +2,7 @@
 
 use super::meter::Sums;
 use protocol::{Counts, Epoch, NodeId, TrafficPoint, TrafficStatus, UnixMillis};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ pub(super) struct Traffic {
     /// Sums and tickets at the newest point of the history, and when that was.
     pub(super) marked: Option<(Sums, u64, Instant)>,
     pub(super) history: VecDeque<TrafficPoint>,
-    pub(super) redeemed: BTreeMap<Epoch, HashMap<NodeId, u32>>,
+    pub(super) redeemed: BTreeMap<Epoch, BTreeMap<NodeId, u32>>,
 }
 
 impl Traffic {

@@ -22,7 +22,7 @@ use crate::tickets::client_network::ClientNetwork;
 use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use limit::{Limiter, Verdict};
 use protocol::CollectionId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,7 +165,7 @@ async fn serve_udp(core: &Core, zone: &Zone, socket: &UdpSocket) {
 }
 
 /// Connections of each network; those without any aren't here.
-type Open = Arc<Mutex<HashMap<ClientNetwork, usize>>>;
+type Open = Arc<Mutex<BTreeMap<ClientNetwork, usize>>>;
 
 /// A connection's place among those of its network.
 struct Seat {
