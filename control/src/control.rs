@@ -98,7 +98,7 @@ impl Control {
         };
         let access = Access::new(
             config.host.clock.clone(),
-            opened.catalogue.clone(),
+            opened.contents.catalogue.clone(),
             opened.orders.clone(),
         );
         let core = Arc::new(Core {
@@ -110,15 +110,10 @@ impl Control {
                 None => at.join.to_string(),
             },
             agreed: on_chain.chain.agreed().clone(),
-            payer: config.payer,
             tickets_per_route: config.tickets_per_route,
             replicas: config.replicas,
             host: config.host.clone(),
-            catalogue: opened.catalogue,
-            store: opened.store,
-            seal_keys: opened.seal_keys,
-            origins: opened.origins,
-            handed_in: opened.handed_in,
+            contents: opened.contents,
             members: Members::new(members, overlay),
             holders: Mutex::default(),
             orders: opened.orders,
@@ -214,7 +209,7 @@ async fn read_funds(
         chain.agreed().clone(),
         config.host.clock.clone(),
     );
-    let published = opened.catalogue.list();
+    let published = opened.contents.catalogue.list();
     funds.watch(published.iter().map(|collection| collection.payer));
     funds.watch([config.payer]);
     funds.read(&mut source).await?;

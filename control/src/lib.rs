@@ -36,6 +36,7 @@ mod http;
 mod metrics;
 mod nodes;
 mod requests;
+mod rules;
 mod start_error;
 mod status;
 #[cfg(test)]

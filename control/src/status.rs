@@ -188,7 +188,7 @@ impl Board {
 
     /// Who pays for what stands under a name, and how many names there are.
     fn payers(&self) -> (Vec<PayerStatus>, u32) {
-        let all = self.core.catalogue.list();
+        let all = self.core.contents.catalogue.list();
         let mut payers = BTreeMap::<Address, PayerStatus>::new();
         for collection in &all {
             let account = collection.payer;

@@ -11,6 +11,7 @@ use crate::contents::catalogue::Catalogue;
 use crate::contents::handed_in::HandedIn;
 use crate::contents::origin_address::Allowed;
 use crate::contents::origins::Origins;
+use crate::contents::publication::{Naming, PublicationDesk};
 use crate::contents::seal_keys::SealKeys;
 use crate::core::Core;
 use crate::nodes::membership::{Members, MembersConfig};
@@ -148,27 +149,31 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         issuer_index: 4,
         join_address: "join.test:4433".into(),
         agreed: agreed(),
-        payer: PAYER,
         tickets_per_route: 3,
         replicas: 2,
         access: Access::new(clock.clock(), catalogue.clone(), orders.clone()),
-        catalogue,
-        store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
-        origins: Origins::open(
-            &host,
-            &dir.join("origins"),
-            Allowed::default(),
-            seal_keys.clone(),
-        )
-        .unwrap(),
-        seal_keys,
-        handed_in: HandedIn::open(
-            &host.disk,
-            dir,
-            |_| true,
-            || Ok::<_, DiskError>(BTreeSet::new()),
-        )
-        .unwrap(),
+        contents: PublicationDesk {
+            catalogue,
+            store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
+            origins: Origins::open(
+                &host,
+                &dir.join("origins"),
+                Allowed::default(),
+                seal_keys.clone(),
+            )
+            .unwrap(),
+            seal_keys,
+            handed_in: HandedIn::open(
+                &host.disk,
+                dir,
+                |_| true,
+                || Ok::<_, DiskError>(BTreeSet::new()),
+            )
+            .unwrap(),
+            payer: PAYER,
+            clock: clock.clock(),
+            naming: Naming::default(),
+        },
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {

@@ -45,7 +45,7 @@ pub(super) async fn keep(
     hash: ContentHash,
 ) -> Result<(), Refusal> {
     let core = core.clone();
-    let kept = disk::run(move || core.handed_in.keep(account, [hash])).await;
+    let kept = disk::run(move || core.contents.handed_in.keep(account, [hash])).await;
     kept.map_err(|error| unkept(&error))
 }
 

@@ -110,7 +110,7 @@ async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, S
 /// A small file whose bytes are here. What stays at an origin is left out: a node that can't get it because its
 /// origin is gone would be at fault for that, and with it all others.
 async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
-    let (catalogue, store) = (core.catalogue.clone(), core.store.clone());
+    let (catalogue, store) = (core.contents.catalogue.clone(), core.contents.store.clone());
     let find = move || {
         let mut small = catalogue.smallest(CANDIDATES).into_iter();
         small.find_map(|collection| {
@@ -229,9 +229,10 @@ mod tests {
                 media_type: "text/plain".into(),
             });
             let manifest = Manifest::new(entries.collect()).unwrap();
-            let published = core
-                .catalogue
-                .publish(name, &manifest, PAYER, None, Vec::new(), 0);
+            let published =
+                core.contents
+                    .catalogue
+                    .publish(name, &manifest, PAYER, None, Vec::new(), 0);
             published.unwrap()
         };
         publish("empty", &[b""]);
@@ -240,11 +241,11 @@ mod tests {
         let here = publish("here", &[b"yy", b"zzz", b"elsewhere, too"]);
         let (large, small) = (dir.path().join("large"), dir.path().join("small"));
         std::fs::write(&large, b"elsewhere, too").unwrap();
-        core.store.import_file(&large).unwrap();
+        core.contents.store.import_file(&large).unwrap();
         let (found, entry) = smallest(&core).await.unwrap();
         assert_eq!((found.id, entry.size), (here.id, 14));
         std::fs::write(&small, b"zzz").unwrap();
-        core.store.import_file(&small).unwrap();
+        core.contents.store.import_file(&small).unwrap();
         assert_eq!(smallest(&core).await.unwrap().1.size, 3);
     }
 }

@@ -381,11 +381,11 @@ async fn manifest(
     send: &mut SendStream,
     core: &Core,
 ) -> Result<(), StreamEnd> {
-    if core.catalogue.find_id(&collection).is_none() {
+    if core.contents.catalogue.find_id(&collection).is_none() {
         let detail = format!("there is no collection {collection} here");
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
     }
-    let catalogue = core.catalogue.clone();
+    let catalogue = core.contents.catalogue.clone();
     let read = disk::run(move || catalogue.manifest_bytes(&collection)).await;
     let bytes = match read {
         Ok(bytes) => bytes,
@@ -419,9 +419,9 @@ async fn fill(
         let detail = "too many fills at once: try again";
         return reply(send, &FetchReply::refused(Code::TooMany, detail)).await;
     };
-    let store = shared.core.store.clone();
+    let store = shared.core.contents.store.clone();
     let Some(blob) = disk::run(move || store.get(&content)).await else {
-        if let Some(origin) = shared.core.origins.find(&content) {
+        if let Some(origin) = shared.core.contents.origins.find(&content) {
             return fill_from(origin, offset, length, send, &shared.core).await;
         }
         let detail = format!("there is no content {content} here");
@@ -459,7 +459,7 @@ async fn fill_from(
             return reply(send, &refused).await;
         }
     };
-    let begun = core.origins.fill(origin, range).await;
+    let begun = core.contents.origins.fill(origin, range).await;
     let mut filling = match begun {
         Ok(filling) => filling,
         Err(error) => {

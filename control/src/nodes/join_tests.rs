@@ -63,7 +63,7 @@ impl Server {
 
     /// Publishes one content, past HTTP.
     async fn publish(&self, bytes: &[u8]) -> (CollectionId, ContentHash) {
-        let mut incoming = self.core.store.incoming().unwrap();
+        let mut incoming = self.core.contents.store.incoming().unwrap();
         incoming.write(bytes.to_vec().into()).await.unwrap();
         let blob = incoming.finish(None).await.unwrap();
         let manifest = Manifest::new(vec![Entry {
@@ -73,11 +73,12 @@ impl Server {
             media_type: "text/plain".into(),
         }])
         .unwrap();
-        let payer = self.core.payer;
-        let published = self
-            .core
-            .catalogue
-            .publish("film", &manifest, payer, None, Vec::new(), 0);
+        let payer = self.core.contents.payer;
+        let published =
+            self.core
+                .contents
+                .catalogue
+                .publish("film", &manifest, payer, None, Vec::new(), 0);
         self.core.replicate(&published.unwrap());
         (manifest.id(), blob.hash())
     }

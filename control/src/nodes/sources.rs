@@ -20,7 +20,7 @@ impl Core {
         filler: NodeId,
         collection: CollectionId,
     ) -> Option<Vec<FillSource>> {
-        self.catalogue.find_id(&collection)?;
+        self.contents.catalogue.find_id(&collection)?;
         let before = {
             let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
             holders.begin(collection, filler)
@@ -77,7 +77,7 @@ impl Core {
 
     /// A node says that it has all of a collection.
     pub(crate) fn filled(&self, node: NodeId, collection: CollectionId) {
-        if self.catalogue.find_id(&collection).is_some() {
+        if self.contents.catalogue.find_id(&collection).is_some() {
             let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
             holders.confirm(collection, node);
         }

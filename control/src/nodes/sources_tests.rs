@@ -55,9 +55,14 @@ async fn the_nearest_of_those_that_began_before() {
     let manifest = Manifest::new(vec![entry]).unwrap();
     let film = manifest.id();
     assert_eq!(core.fill_sources(node(1), film), None, "not published");
-    let published = core
-        .catalogue
-        .publish("film", &manifest, core.payer, None, Vec::new(), 0);
+    let published = core.contents.catalogue.publish(
+        "film",
+        &manifest,
+        core.contents.payer,
+        None,
+        Vec::new(),
+        0,
+    );
     published.unwrap();
 
     let sources = |filler| {

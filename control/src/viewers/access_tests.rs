@@ -68,9 +68,10 @@ async fn route(core: &Arc<Core>, from: &str) -> Result<RouteAnswer, RouteError> 
 
 fn publish(core: &Arc<Core>, policy: Policy) {
     check_policy(&core.members.overlay(), &policy).unwrap();
-    let published = core
-        .catalogue
-        .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
+    let published =
+        core.contents
+            .catalogue
+            .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
     published.unwrap();
 }
 
@@ -141,7 +142,7 @@ async fn what_requires_something_is_delivered_by_nodes_that_have_it() {
         requires: vec!["gpu".into()],
         ..Policy::default()
     };
-    core.catalogue.set_policy("film", gone).unwrap();
+    core.contents.catalogue.set_policy("film", gone).unwrap();
     let refused = route(&core, BERLIN).await.unwrap_err();
     assert_eq!(refused, RouteError::Lacks(vec!["gpu".into()]));
 }
@@ -170,6 +171,7 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
     // Locations that went away after it was set: nobody can say who may.
     let _orders = join(&blind, 1);
     blind
+        .contents
         .catalogue
         .publish("film", &manifest(), PAYER, Some(deny), Vec::new(), 0)
         .unwrap();

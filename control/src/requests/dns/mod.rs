@@ -51,11 +51,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Directory for Core {
     fn find(&self, labels: &str) -> Named {
-        self.catalogue.find_domain(labels)
+        self.contents.catalogue.find_domain(labels)
     }
 
     fn nodes(&self, collection: CollectionId, from: IpAddr, family: Family) -> Nearby {
-        let Some(collection) = self.catalogue.find_id(&collection) else {
+        let Some(collection) = self.contents.catalogue.find_id(&collection) else {
             return Nearby::default();
         };
         let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);

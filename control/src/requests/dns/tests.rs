@@ -514,6 +514,7 @@ async fn nodes_are_those_the_decision_names() {
     .unwrap();
     let payer = testing::PAYER;
     let published = core
+        .contents
         .catalogue
         .publish("film", &manifest, payer, None, Vec::new(), 0);
     let film = published.unwrap().id;
