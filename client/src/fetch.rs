@@ -12,7 +12,7 @@ use crate::transfer::{Ending, Order, transfer};
 use futures::future::BoxFuture;
 use host::{Disk, Host};
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::Range;
@@ -165,8 +165,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Cache {
-    names: HashMap<String, (CollectionId, Instant)>,
-    manifests: HashMap<CollectionId, Arc<Manifest>>,
+    names: BTreeMap<String, (CollectionId, Instant)>,
+    manifests: BTreeMap<CollectionId, Arc<Manifest>>,
 }
 
 impl Client {

@@ -1,23 +1,23 @@
 //! What HTTP handlers and the join server share, and the two decisions they make with it: where a
 //! client goes, and who fills what.
 
-use crate::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
-use crate::catalogue::{Catalogue, Collection};
-use crate::explain::{explain, reasons};
-use crate::funds::Funds;
-use crate::gateways::Gateways;
-use crate::handed_in::HandedIn;
-use crate::holders::Holders;
-use crate::issuer::{Grant, IssueError, Issuer};
-use crate::membership::{Ask, Chosen, Members};
+use crate::chain::funds::Funds;
+use crate::chain::registry::{Registry, Standing};
+use crate::contents::catalogue::{Catalogue, Collection};
+use crate::contents::handed_in::HandedIn;
+use crate::contents::origins::Origins;
+use crate::contents::seal_keys::SealKeys;
 use crate::metrics::Metrics;
-use crate::orders::{Orders, OrdersError, purge_all};
-use crate::origins::Origins;
-use crate::promises::Promised;
-use crate::quota::{NetworkExceeded, NetworkQuotas};
-use crate::registry::{Registry, Standing};
-use crate::seal_keys::SealKeys;
-use crate::token_usage::Viewer;
+use crate::nodes::holders::Holders;
+use crate::nodes::membership::{Ask, Chosen, Members};
+use crate::nodes::orders::{Orders, OrdersError, purge_all};
+use crate::requests::explain::{explain, reasons};
+use crate::requests::gateways::Gateways;
+use crate::tickets::issuer::{Grant, IssueError, Issuer};
+use crate::tickets::promises::Promised;
+use crate::tickets::quota::{NetworkExceeded, NetworkQuotas};
+use crate::tickets::token_usage::Viewer;
+use crate::viewers::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
 use content::Store;
 use contracts::Agreed;
 use formats::rewriting::Pathway;

@@ -1,9 +1,9 @@
 //! How the network is, for whoever may see it: one document, made at most once a second and shared by all
 //! who look, and not at all while nobody does.
 
-use crate::commit::Progress;
+use crate::chain::commit::Progress;
 use crate::core::Core;
-use crate::membership::INTERVAL;
+use crate::nodes::membership::INTERVAL;
 use bytes::Bytes;
 use protocol::{Address, EpochStatus, NetworkStatus, PayerStatus, TicketStatus, UnixMillis};
 use std::collections::BTreeMap;

@@ -4,23 +4,23 @@
     reason = "the chain's errors are as large as they are"
 )]
 
-use crate::access::Access;
-use crate::catalogue::Catalogue;
+use crate::chain::funds::Funds;
+use crate::chain::ledger::Ledger;
+use crate::chain::registry::Registry;
+use crate::contents::catalogue::Catalogue;
+use crate::contents::handed_in::HandedIn;
+use crate::contents::origin_address::Allowed;
+use crate::contents::origins::Origins;
+use crate::contents::seal_keys::SealKeys;
 use crate::core::Core;
-use crate::funds::Funds;
-use crate::handed_in::HandedIn;
-use crate::issuer::{Issuer, IssuerConfig};
-use crate::ledger::Ledger;
-use crate::membership::{Members, MembersConfig};
-use crate::orders::Orders;
-use crate::origin_address::Allowed;
-use crate::origins::Origins;
-use crate::overlay::Overlay;
-use crate::promises::Reading;
-use crate::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
-use crate::registry::Registry;
-use crate::seal_keys::SealKeys;
-use crate::ticket_log::Seal;
+use crate::nodes::membership::{Members, MembersConfig};
+use crate::nodes::orders::Orders;
+use crate::nodes::overlay::Overlay;
+use crate::tickets::issuer::{Issuer, IssuerConfig};
+use crate::tickets::promises::Reading;
+use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
+use crate::tickets::ticket_log::Seal;
+use crate::viewers::access::Access;
 use content::{OnDamage, Store};
 use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use disk::DiskError;

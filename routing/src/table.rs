@@ -6,7 +6,7 @@ use crate::ring::Ring;
 use crate::zones::{ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Quality is told in quarters: a node of full quality may have four quarters of its share.
 const QUALITY_FULL: u8 = 4;
@@ -123,7 +123,7 @@ pub(crate) struct ZoneNodes {
 pub struct Table {
     slots: Vec<Option<Node>>,
     free: Vec<u32>,
-    index: HashMap<NodeId, u32>,
+    index: BTreeMap<NodeId, u32>,
     zones: Vec<ZoneNodes>,
     idle_sessions: u32,
 }
@@ -135,7 +135,7 @@ impl Table {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: BTreeMap::new(),
             zones: (0..zones.len()).map(|_| ZoneNodes::default()).collect(),
             idle_sessions: idle_sessions.max(1),
         }

@@ -20,7 +20,7 @@ use protocol::{
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use seal::{FileSeal, NonceHasher};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -80,7 +80,7 @@ pub(crate) struct Node {
     pub(crate) receipts: Mutex<Vec<VerifiedReceipt>>,
     /// Offset and length of every request.
     pub(crate) requests: Mutex<Vec<(u64, u64)>>,
-    sessions: Mutex<HashMap<TicketId, Arc<Session>>>,
+    sessions: Mutex<BTreeMap<TicketId, Arc<Session>>>,
 }
 
 #[derive(Debug)]
@@ -92,7 +92,7 @@ struct Session {
 impl Node {
     /// The newest receipt of each ticket.
     pub(crate) fn final_receipts(&self) -> Vec<protocol::Receipt> {
-        let mut last = HashMap::new();
+        let mut last = BTreeMap::new();
         for receipt in self.receipts.lock().unwrap().iter() {
             last.insert(receipt.record().id, *receipt.receipt());
         }

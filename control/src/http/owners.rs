@@ -3,9 +3,9 @@
 use super::bodies::no_room;
 use super::error::Refusal;
 use super::state::Admin;
-use crate::admin_tokens::Caller;
+use crate::contents::handed_in::HandedInError;
 use crate::core::Core;
-use crate::handed_in::HandedInError;
+use crate::http::admin_tokens::Caller;
 use axum::http::StatusCode;
 use protocol::{Address, ContentHash, TicketId};
 use std::sync::Arc;

@@ -4,11 +4,11 @@ use super::bodies::{no_room, piece};
 use super::error::Refusal;
 use super::owners::{check_ticket, not_yours, unkept};
 use super::state::Admin;
-use crate::access;
-use crate::admin_tokens::Caller;
-use crate::catalogue::{Collection, PublishError};
+use crate::contents::catalogue::{Collection, PublishError};
+use crate::contents::seal_keys::SealKeysError;
 use crate::core::Core;
-use crate::seal_keys::SealKeysError;
+use crate::http::admin_tokens::Caller;
+use crate::viewers::access;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Request, State};
@@ -21,7 +21,7 @@ use protocol::{
     SealKeyRequest, TicketId,
 };
 use serde_json::value::RawValue;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
@@ -264,7 +264,7 @@ pub(super) async fn policy(
 
 /// One package of a format at most.
 fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
-    let formats: HashSet<_> = kind.iter().map(|package| package.format).collect();
+    let formats: BTreeSet<_> = kind.iter().map(|package| package.format).collect();
     match formats.len() == kind.len() {
         true => Ok(()),
         false => Err(Refusal::bad_request(
@@ -280,7 +280,7 @@ fn check_contents(
     account: Option<Address>,
     manifest: &Manifest,
 ) -> Result<(), Refusal> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let mut missing: Vec<&Entry> = Vec::new();
     let mut missing_count = 0usize;
     for entry in manifest.entries() {

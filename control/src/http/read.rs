@@ -4,7 +4,7 @@ use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::{Admin, Web};
 use crate::core::{Core, RouteError};
-use crate::ticket_log::{ClosedLog, LogError};
+use crate::tickets::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};

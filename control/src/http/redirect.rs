@@ -3,7 +3,7 @@
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::Web;
-use crate::catalogue::Collection;
+use crate::contents::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};

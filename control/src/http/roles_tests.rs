@@ -1,8 +1,8 @@
 //! Who may do what, route by route and role by role; and what an owner may do of what its role may.
 
 use super::*;
-use crate::admin_tokens::Role;
 use crate::http::access::Who;
+use crate::http::admin_tokens::Role;
 use protocol::{ClientKey, OrderStatus, OrderSummary, Revoked};
 
 /// `y` where a role gets through: nobody's, `read`, `owner`, `operator`.

@@ -1,7 +1,7 @@
 //! Keys to sealed content over HTTP: who gets one, and what becomes of it.
 
 use super::*;
-use crate::admin_tokens::Role;
+use crate::http::admin_tokens::Role;
 use ::seal::{FileSeal, NonceHasher};
 use protocol::SealKey;
 

@@ -1,8 +1,8 @@
 //! What the handlers of each API are given.
 
 use super::error::Refusal;
-use crate::admin_tokens::Gate;
 use crate::core::Core;
+use crate::http::admin_tokens::Gate;
 use crate::status::Board;
 use axum::http::StatusCode;
 use ipnet::IpNet;

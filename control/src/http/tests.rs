@@ -2,9 +2,9 @@
 
 use super::access::ROUTE_BYTES_MAX;
 use super::*;
-use crate::admin_tokens::{Gate, TokenFile};
-use crate::bills::Bills;
-use crate::funds::Source;
+use crate::chain::bills::Bills;
+use crate::chain::funds::Source;
+use crate::http::admin_tokens::{Gate, TokenFile};
 use crate::status::Board;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
 use host::{Http, Sockets};

@@ -8,7 +8,7 @@ use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
 use disk::Disk;
 use protocol::{CollectionId, ContentHash, Manifest, Paths};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -84,10 +84,10 @@ pub(crate) struct Cache {
     store: Store,
     disk: Disk,
     manifests_dir: PathBuf,
-    manifests: Mutex<HashMap<CollectionId, Arc<Manifest>>>,
-    fills: Mutex<HashMap<ContentHash, Source>>,
+    manifests: Mutex<BTreeMap<CollectionId, Arc<Manifest>>>,
+    fills: Mutex<BTreeMap<ContentHash, Source>>,
     /// Contents that were purged while they were filled; locked only with `fills`.
-    purged: Mutex<HashSet<ContentHash>>,
+    purged: Mutex<BTreeSet<ContentHash>>,
 }
 
 fn read_manifest(path: &Path) -> Option<Manifest> {

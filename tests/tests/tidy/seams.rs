@@ -94,7 +94,11 @@ const MATCHING: [(&str, &str, &str); 4] = [
         "_ => return None",
     ),
     ("cli/src/audit/sending.rs", "const FALLEN", "];"),
-    ("control/src/commit.rs", "revert.name.as_str()", "_ => "),
+    (
+        "control/src/chain/commit.rs",
+        "revert.name.as_str()",
+        "_ => ",
+    ),
     ("verifier/src/service.rs", "revert.name.as_str()", "_ => "),
 ];
 

@@ -24,7 +24,7 @@ use protocol::{
     SignedTicket, TICKET_BYTES, Ticket, leaf_hash,
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -541,7 +541,7 @@ fn mass_at(opened: &Opened<DeliveryMass>, leaves: &Tickets<'_>, index: u32) -> D
 
 fn path(
     opened: &Opened<DeliveryMass>,
-    paths: &HashMap<At, Proof>,
+    paths: &BTreeMap<At, Proof>,
     at: At,
     mass: DeliveryMass,
 ) -> ElementPath {

@@ -7,7 +7,7 @@ use super::old;
 use super::stored::Stored;
 use disk::{Disk, Lock, LockError};
 use protocol::{Epoch, RECORDS_MAX, Receipt, Record, TicketId};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub(crate) struct Journal {
     dir: PathBuf,
     epochs: BTreeMap<Epoch, Open>,
     /// Epochs that take no more receipts.
-    closed: HashSet<Epoch>,
+    closed: BTreeSet<Epoch>,
     /// Closed epochs whose segment is written: their log isn't open.
-    written: HashSet<Epoch>,
+    written: BTreeSet<Epoch>,
     /// Why nothing is taken any more.
     broken: Option<Arc<str>>,
     pub(super) compact_bytes: u64,
@@ -69,8 +69,8 @@ impl Journal {
             disk: disk.clone(),
             dir: dir.to_owned(),
             epochs: BTreeMap::new(),
-            closed: HashSet::new(),
-            written: HashSet::new(),
+            closed: BTreeSet::new(),
+            written: BTreeSet::new(),
             broken: None,
             compact_bytes: COMPACT_BYTES,
             _lock: lock,

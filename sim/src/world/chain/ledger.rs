@@ -5,7 +5,7 @@ use revm::DatabaseRef;
 use revm::context::BlockEnv;
 use revm::database::CacheDB;
 use revm::state::AccountInfo;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::block::Block;
 use super::draft::{self, Draft};
@@ -55,7 +55,7 @@ pub struct Chain {
     /// By number; never empty.
     pub(super) blocks: Vec<Block>,
     /// Block and place in it of each mined transaction.
-    pub(super) mined: HashMap<B256, (usize, usize)>,
+    pub(super) mined: BTreeMap<B256, (usize, usize)>,
     pub(super) pool: Pool,
 }
 
@@ -82,7 +82,7 @@ impl Chain {
             mining: genesis.mining,
             state,
             blocks: vec![first],
-            mined: HashMap::new(),
+            mined: BTreeMap::new(),
             pool: Pool::default(),
         }
     }
