@@ -13,6 +13,8 @@ use crate::core::Core;
 use crate::http::{self, AdminConfig};
 use crate::metrics::Metrics;
 use crate::nodes::membership::{Members, MembersConfig};
+use crate::nodes::ordering::OrderDesk;
+use crate::nodes::sources::FillDesk;
 use crate::nodes::{dial_back, join, reload};
 use crate::requests::{dns, gateways};
 use crate::start_error::StartError;
@@ -101,6 +103,30 @@ impl Control {
             opened.contents.catalogue.clone(),
             opened.orders.clone(),
         );
+        let members = Arc::new(Members::new(members, overlay));
+        members.hold(opened.orders.held(), Instant::now());
+        let contents = Arc::new(opened.contents);
+        let metrics = Arc::new(Metrics::default());
+        let fills = Arc::new(FillDesk {
+            network: on_chain.network,
+            issuer_index: on_chain.seat.index,
+            issuer: issuer.clone(),
+            contents: contents.clone(),
+            members: members.clone(),
+            replicas: config.replicas,
+            metrics: metrics.clone(),
+            clock: config.host.clock.clone(),
+            holders: Mutex::default(),
+        });
+        let ordering = Arc::new(OrderDesk {
+            orders: opened.orders,
+            nodes: on_chain.nodes.clone(),
+            members: members.clone(),
+            contents: contents.clone(),
+            fills: fills.clone(),
+            ticket_ttl_ms: config.ticket_ttl_ms(),
+            clock: config.host.clock.clone(),
+        });
         let core = Arc::new(Core {
             network: on_chain.network,
             issuer_key: on_chain.issuer_key,
@@ -111,14 +137,11 @@ impl Control {
             },
             agreed: on_chain.chain.agreed().clone(),
             tickets_per_route: config.tickets_per_route,
-            replicas: config.replicas,
             host: config.host.clone(),
-            contents: opened.contents,
-            members: Members::new(members, overlay),
-            holders: Mutex::default(),
-            orders: opened.orders,
-            nodes: on_chain.nodes.clone(),
-            ticket_ttl_ms: config.ticket_ttl_ms(),
+            contents,
+            members,
+            fills,
+            ordering,
             gateways: Arc::default(),
             public_url: config.public_url.clone(),
             payers: on_chain.payers.clone(),
@@ -127,10 +150,9 @@ impl Control {
             began: Instant::now(),
             issuer: opened.issuer,
             access,
-            metrics: Arc::new(Metrics::default()),
+            metrics,
             connections: Arc::default(),
         });
-        core.members.hold(core.orders.held(), Instant::now());
         let committer = Committer::new(
             on_chain.chain.clone(),
             issuer.clone(),
@@ -255,7 +277,11 @@ impl Work {
             let core = core.clone();
             move || core.members.overlay()
         };
-        let (nodes, payers, funds) = (core.nodes.clone(), core.payers.clone(), core.funds.clone());
+        let (nodes, payers, funds) = (
+            core.ordering.nodes.clone(),
+            core.payers.clone(),
+            core.funds.clone(),
+        );
         let (nodes_chain, payers_chain) = (chain.clone(), chain.clone());
         let serve = |listener, router, connections: &Arc<Connections>| {
             let connections = connections.clone();
@@ -295,7 +321,9 @@ impl Work {
             row("join", GRACE, |stop| {
                 join::serve(listening.join, core.clone(), nodes.clone(), stop)
             }),
-            row("orders", GRACE, |stop| core.orders.clone().run(stop)),
+            row("orders", GRACE, |stop| {
+                core.ordering.orders.clone().run(stop)
+            }),
             row("commit", COMMIT_GRACE, |stop| committer.run(stop)),
             row("registry", GRACE, |stop| async move {
                 nodes.follow(nodes_chain, stop).await

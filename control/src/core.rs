@@ -6,9 +6,9 @@ use crate::chain::registry::{Registry, Standing};
 use crate::contents::catalogue::Collection;
 use crate::contents::publication::PublicationDesk;
 use crate::metrics::Metrics;
-use crate::nodes::holders::Holders;
 use crate::nodes::membership::{Ask, Chosen, Members};
-use crate::nodes::orders::{Orders, OrdersError, purge_all};
+use crate::nodes::ordering::OrderDesk;
+use crate::nodes::sources::FillDesk;
 use crate::requests::explain::{explain, reasons};
 use crate::requests::gateways::Gateways;
 use crate::tickets::issuer::{Grant, IssueError, Issuer};
@@ -21,14 +21,13 @@ use formats::rewriting::Pathway;
 use host::Host;
 use listener::Connections;
 use protocol::{
-    Address, ClientKey, CollectionId, CountryRefused, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
-    NodeId, Order, OrderAsk, OrderId, OrderRequest, OrderStatus, OrderSummary, PATTERN_BYTES_MAX,
-    Revoked, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets,
-    URI_SIGNING_PACKAGE, ViewerToken, keccak256,
+    Address, ClientKey, CountryRefused, Epoch, IssuerKey, Network, NodeId, RouteAnswer,
+    RouteExplanation, RouteRequest, RoutedNode, SealKey, ServiceTargets, URI_SIGNING_PACKAGE,
+    ViewerToken, keccak256,
 };
 use routing::{Why, ZoneIndex, Zones};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// The control plane's state; one per process.
@@ -39,17 +38,11 @@ pub(crate) struct Core {
     pub(crate) join_address: String,
     pub(crate) agreed: Agreed,
     pub(crate) tickets_per_route: usize,
-    pub(crate) replicas: usize,
     pub(crate) host: Host,
-    pub(crate) contents: PublicationDesk,
-    pub(crate) members: Members,
-    /// Who has what.
-    pub(crate) holders: Mutex<Holders>,
-    pub(crate) orders: Arc<Orders>,
-    /// The nodes that are registered.
-    pub(crate) nodes: Arc<Registry<NodeId>>,
-    /// Tickets that are out have expired after so long.
-    pub(crate) ticket_ttl_ms: u64,
+    pub(crate) contents: Arc<PublicationDesk>,
+    pub(crate) members: Arc<Members>,
+    pub(crate) fills: Arc<FillDesk>,
+    pub(crate) ordering: Arc<OrderDesk>,
     pub(crate) gateways: Arc<Gateways>,
     /// URL at which clients reach this API; none: as they say.
     pub(crate) public_url: Option<String>,
@@ -157,7 +150,7 @@ impl Core {
             from,
             turn,
             count,
-            dispersion: self.replicas,
+            dispersion: self.fills.replicas,
             requires: &collection.policy.requires,
             exclude,
         };
@@ -253,7 +246,7 @@ impl Core {
         from: IpAddr,
     ) -> Result<RouteAnswer, RouteError> {
         let collection = self.find(&request.collection)?;
-        let check = || match self.orders.is_revoked(&request.client) {
+        let check = || match self.ordering.orders.is_revoked(&request.client) {
             true => Err(RouteError::Revoked(request.client)),
             false => Ok(()),
         };
@@ -312,7 +305,7 @@ impl Core {
         self.metrics.tickets.add(tickets.len() as u64);
         self.members.note(collection.id, &chosen.decision);
         for (node, _) in &chosen.nodes {
-            self.order(node, collection.id);
+            self.fills.order(node, collection.id);
         }
         let nodes = chosen.nodes.into_iter().zip(tickets);
         Ok(RouteAnswer {
@@ -338,193 +331,12 @@ impl Core {
         // Only one that was unpublished this moment has none.
         self.contents.seal_keys.find(id).ok_or_else(gone).map(Some)
     }
-
-    /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
-    pub(crate) fn replicate(&self, collection: &Collection) {
-        let requires = &collection.policy.requires;
-        let nodes = self.members.holders(collection.id, requires, self.replicas);
-        for node in &nodes {
-            self.order(node, collection.id);
-        }
-        tracing::info!(
-            name = collection.name,
-            collection = %collection.id,
-            files = collection.files,
-            bytes = collection.bytes,
-            replicas = nodes.len(),
-            "published"
-        );
-    }
-
-    fn order(&self, node: &protocol::NodeId, collection: CollectionId) {
-        if !self.members.order_fill(node, collection) {
-            self.metrics.orders_dropped.add(1);
-            tracing::debug!(%node, %collection, "no room for a fill order");
-        }
-    }
 }
 
 /// By which clients that are known by their address only take turns.
 pub(crate) fn turn_of_address(from: IpAddr) -> u64 {
     let hash = keccak256(from.to_string());
     u64::from_be_bytes(*hash.first_chunk().expect("a hash has 32 bytes"))
-}
-
-/// Why an order isn't given.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OrderError {
-    #[error("there is no collection {0:?} here")]
-    UnknownCollection(String),
-    #[error("node {0} is not in this network's registry")]
-    UnknownNode(NodeId),
-    #[error("there is no zone {0:?} in the zone file")]
-    UnknownZone(String),
-    #[error("no node of these zones has joined within the hour: name nodes instead")]
-    EmptyZones,
-    #[error("say for which nodes or zones the order is")]
-    NoNodes,
-    #[error("a token's hash is never zero: that is where no token is needed")]
-    NoToken,
-    #[error("a revocation goes to all who may hold such tickets: name no nodes or zones")]
-    Nodes,
-    #[error("a path or pattern has 1 to {PATTERN_BYTES_MAX} bytes")]
-    Pattern,
-    #[error(transparent)]
-    Orders(#[from] OrdersError),
-}
-
-impl Core {
-    /// Gives an order, for an owner's account if it is one that asks. Blocking.
-    pub(crate) fn give(
-        &self,
-        request: &OrderRequest,
-        account: Option<Address>,
-    ) -> Result<OrderStatus, OrderError> {
-        let find = |wanted: &str| {
-            let unknown = || OrderError::UnknownCollection(wanted.chars().take(80).collect());
-            let found = self.contents.catalogue.find(wanted).ok_or_else(unknown)?;
-            Ok::<_, OrderError>(found.id)
-        };
-        let now = self.host.clock.now_ms();
-        let order = match &request.order {
-            OrderAsk::Push { collection } => Order::Push {
-                collection: find(collection)?,
-            },
-            OrderAsk::Purge { collection, paths } => Order::Purge {
-                // Also what was unpublished, by its id.
-                collection: collection.parse().or_else(|_| find(collection))?,
-                paths: paths.clone(),
-            },
-            OrderAsk::Drain => Order::Drain,
-            OrderAsk::Resume => Order::Resume,
-            OrderAsk::Block => Order::Block,
-            OrderAsk::Unblock => Order::Unblock,
-            OrderAsk::Revoke(what) => Order::Revoke {
-                what: *what,
-                issued_until: now,
-                until: now.saturating_add(self.ticket_ttl_ms),
-            },
-        };
-        if matches!(&order, Order::Purge { paths, .. } if !paths.is_well_formed()) {
-            return Err(OrderError::Pattern);
-        }
-        let nodes = self.ordered(&order, &request.nodes, &request.zones)?;
-        let id = self.orders.give(&order, &nodes, account)?;
-        self.members.hold(self.orders.held(), Instant::now());
-        if let Order::Purge { collection, .. } = &order {
-            self.unheld(collection);
-        }
-        tracing::info!(id, ?order, nodes = nodes.len(), "an order is given");
-        let status = self.orders.status(id, None);
-        Ok(status.expect("the newest order is kept"))
-    }
-
-    /// To whom an order goes.
-    fn ordered(
-        &self,
-        order: &Order,
-        nodes: &[NodeId],
-        zones: &[String],
-    ) -> Result<Vec<NodeId>, OrderError> {
-        if let Order::Revoke { what, .. } = order {
-            if !(nodes.is_empty() && zones.is_empty()) {
-                return Err(OrderError::Nodes);
-            }
-            return match what {
-                Revoked::Token(hash) if *hash == NO_VIEWER_TOKEN => Err(OrderError::NoToken),
-                Revoked::Node(node) if !self.nodes.knows(node) => {
-                    Err(OrderError::UnknownNode(*node))
-                }
-                Revoked::Node(node) => Ok(vec![*node]),
-                _ => Ok(self.nodes.all()),
-            };
-        }
-        if nodes.is_empty() && zones.is_empty() {
-            return match order {
-                Order::Purge { .. } => Ok(self.nodes.all()),
-                _ => Err(OrderError::NoNodes),
-            };
-        }
-        if let Some(unknown) = nodes.iter().find(|node| !self.nodes.knows(node)) {
-            return Err(OrderError::UnknownNode(*unknown));
-        }
-        let mut all = nodes.to_vec();
-        let overlay = self.members.overlay();
-        for zone in zones {
-            if overlay.zones.find(zone).is_none() {
-                let zone = zone.chars().take(80).collect();
-                return Err(OrderError::UnknownZone(zone));
-            }
-            all.extend(self.members.of_zone(zone));
-        }
-        match all.is_empty() {
-            true => Err(OrderError::EmptyZones),
-            false => Ok(all),
-        }
-    }
-
-    /// A node says why an order isn't done yet. Of what stays at an origin, the origin's reason comes first. Blocking.
-    pub(crate) fn order_failed(&self, node: &NodeId, id: OrderId, detail: &str) {
-        let of_origin = self.orders.order(id).and_then(|order| match order {
-            Order::Push { collection } => self.origin_trouble(&collection),
-            _ => None,
-        });
-        match of_origin {
-            Some(reason) if !detail.contains(&reason) => {
-                self.orders
-                    .trouble(node, id, &format!("{reason}: {detail}"));
-            }
-            _ => self.orders.trouble(node, id, detail),
-        }
-    }
-
-    /// Why the first of a collection's contents that doesn't come from its origin doesn't. Blocking.
-    fn origin_trouble(&self, collection: &CollectionId) -> Option<String> {
-        if self.contents.origins.is_empty() {
-            return None;
-        }
-        let manifest = self.contents.catalogue.manifest(collection).ok()?;
-        let origins = manifest.entries().iter();
-        let mut origins = origins.filter_map(|entry| self.contents.origins.find(&entry.content));
-        origins.find_map(|origin| origin.trouble())
-    }
-
-    /// Has every node drop collections that are published no more. Blocking.
-    pub(crate) fn purge_gone(
-        &self,
-        gone: &[CollectionId],
-        account: Option<Address>,
-    ) -> Result<Vec<OrderSummary>, OrderError> {
-        let nodes = self.nodes.all();
-        gone.iter()
-            .map(|collection| {
-                let id = self.orders.give(&purge_all(*collection), &nodes, account)?;
-                self.unheld(collection);
-                let status = self.orders.status(id, None);
-                Ok(status.expect("the newest order is kept").summary)
-            })
-            .collect()
-    }
 }
 
 /// By which a client takes turns with others.

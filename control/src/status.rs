@@ -130,7 +130,7 @@ impl Board {
     fn status(&self) -> NetworkStatus {
         let core = &self.core;
         let at = core.host.clock.now_ms();
-        let (owed, orders_outstanding, orders) = core.orders.overview(ORDERS_MAX);
+        let (owed, orders_outstanding, orders) = core.ordering.orders.overview(ORDERS_MAX);
         let members = core.members.status(&owed, Instant::now());
         let (payers, collections) = self.payers();
         NetworkStatus {
@@ -141,7 +141,7 @@ impl Board {
             issuer_index: core.issuer_index,
             epochs: self.epochs(at),
             zones: members.zones,
-            nodes_registered: core.nodes.all().len() as u32,
+            nodes_registered: core.ordering.nodes.all().len() as u32,
             nodes_known: members.nodes_known,
             nodes_available: members.nodes_available,
             nodes: members.nodes,

@@ -104,7 +104,7 @@ pub(super) async fn collection(
     let published = disk::run(move || core.contents.publish(asker, wanted)).await;
     let collection = published.map_err(|error| refusal(&error))?;
     web.core.metrics.publications.add(1);
-    web.core.replicate(&collection);
+    web.core.fills.replicate(&collection);
     Ok((StatusCode::CREATED, Json(collection.summary())))
 }
 
@@ -163,7 +163,8 @@ pub(super) async fn unpublish(
         let gone = core.contents.unpublish(caller.asker(), &name);
         let gone = gone.map_err(|error| refusal(&error))?;
         tracing::info!(name, collections = gone.len(), "unpublished");
-        core.purge_gone(&gone, caller.account)
+        core.ordering
+            .purge_gone(&gone, caller.account)
             .map_err(|error| orders::refusal(&error))
     });
     done.await.map(Json)

@@ -65,7 +65,7 @@ async fn the_status_is_what_there_is() {
     server.publish("film", &manifest(b"a")).await;
     let route = json!({"collection": "film", "client": client_key()});
     assert_eq!(server.route(route).await.status(), StatusCode::OK);
-    let orders = &server.core.orders;
+    let orders = &server.core.ordering.orders;
     let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
     orders.give(&purge, &[node], None).unwrap();
 

@@ -238,7 +238,7 @@ async fn serve_stream(
         }
         ControlRequest::Manifest { collection } => manifest(collection, send, &shared.core).await,
         ControlRequest::Sources { collection } => {
-            let answer = match shared.core.fill_sources(node, collection) {
+            let answer = match shared.core.fills.sources(node, collection) {
                 Some(sources) => SourcesReply::Known { sources },
                 None => SourcesReply::Refused {
                     code: Code::NotFound.to_u16(),
@@ -332,14 +332,14 @@ async fn told(
                 core.members
                     .counted(membership, &counts, epoch, Instant::now());
             }
-            MemberFrame::Done { order } => core.orders.confirm(&node, order),
+            MemberFrame::Done { order } => core.ordering.orders.confirm(&node, order),
             MemberFrame::Filled { collection } => {
-                core.filled(node, collection);
+                core.fills.filled(node, collection);
                 core.members.filled(membership, Instant::now());
             }
             MemberFrame::Failed { order, detail } => {
                 let core = core.clone();
-                let kept = move || core.order_failed(&node, order, &detail);
+                let kept = move || core.ordering.failed(&node, order, &detail);
                 disk::run(kept).await;
             }
         }
@@ -353,12 +353,12 @@ async fn orders(
     mut queue: mpsc::Receiver<OrderFrame>,
     send: &mut SendStream,
 ) -> Result<(), StreamEnd> {
-    let mut changes = core.orders.changes();
+    let mut changes = core.ordering.orders.changes();
     let mut told = 0;
     loop {
         // Before looking: what changes from here on is looked at again.
         changes.mark_unchanged();
-        for (id, order) in core.orders.outstanding(&node, told) {
+        for (id, order) in core.ordering.orders.outstanding(&node, told) {
             reply(send, &OrderFrame::Order { id, order }).await?;
             told = id;
         }

@@ -79,7 +79,7 @@ impl Server {
                 .contents
                 .catalogue
                 .publish("film", &manifest, payer, None, Vec::new(), 0);
-        self.core.replicate(&published.unwrap());
+        self.core.fills.replicate(&published.unwrap());
         (manifest.id(), blob.hash())
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod holders;
 pub(crate) mod join;
 pub(crate) mod measured;
 pub(crate) mod membership;
+pub(crate) mod ordering;
 pub(crate) mod orders;
 pub(crate) mod overlay;
 pub(crate) mod reload;

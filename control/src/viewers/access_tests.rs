@@ -250,8 +250,8 @@ async fn viewers_need_the_owners_token() {
         nodes: Vec::new(),
         zones: Vec::new(),
     };
-    assert!(core.give(&revoke(NO_VIEWER_TOKEN), None).is_err());
-    core.give(&revoke(hash), None).unwrap();
+    assert!(core.ordering.give(&revoke(NO_VIEWER_TOKEN), None).is_err());
+    core.ordering.give(&revoke(hash), None).unwrap();
     assert_eq!(refused(Some(&claims)).await, ViewerRefused::Revoked.into());
     clock.set(NOW_MS + 60_000);
     let expired = ViewerRefused::Token(TokenRefused::Expired);
