@@ -15,7 +15,8 @@ use crate::metrics::Metrics;
 use crate::nodes::membership::{Members, MembersConfig};
 use crate::nodes::ordering::OrderDesk;
 use crate::nodes::sources::FillDesk;
-use crate::nodes::{dial_back, join, reload};
+use crate::nodes::{NodeDesk, dial_back, join, reload};
+use crate::requests::route::RouteDesk;
 use crate::requests::{dns, gateways};
 use crate::start_error::StartError;
 use crate::status::Board;
@@ -118,13 +119,38 @@ impl Control {
             clock: config.host.clock.clone(),
             holders: Mutex::default(),
         });
-        let ordering = Arc::new(OrderDesk {
+        let ordering = OrderDesk {
             orders: opened.orders,
             nodes: on_chain.nodes.clone(),
             members: members.clone(),
             contents: contents.clone(),
             fills: fills.clone(),
             ticket_ttl_ms: config.ticket_ttl_ms(),
+            clock: config.host.clock.clone(),
+        };
+        let nodes = Arc::new(NodeDesk {
+            members,
+            fills,
+            ordering,
+            contents: contents.clone(),
+            issuer: issuer.clone(),
+            agreed: on_chain.chain.agreed().clone(),
+            metrics: metrics.clone(),
+            host: config.host.clone(),
+        });
+        let routes = Arc::new(RouteDesk {
+            contents: contents.clone(),
+            nodes: nodes.clone(),
+            gateways: Arc::default(),
+            access,
+            payers: on_chain.payers.clone(),
+            funds: funds.clone(),
+            quotas: NetworkQuotas::new(config.network_quota.clone()),
+            began: Instant::now(),
+            issuer: issuer.clone(),
+            tickets_per_route: config.tickets_per_route,
+            agreed: on_chain.chain.agreed().clone(),
+            metrics: metrics.clone(),
             clock: config.host.clock.clone(),
         });
         let core = Arc::new(Core {
@@ -135,23 +161,17 @@ impl Control {
                 Some(address) => address.clone(),
                 None => at.join.to_string(),
             },
-            agreed: on_chain.chain.agreed().clone(),
-            tickets_per_route: config.tickets_per_route,
-            host: config.host.clone(),
-            contents,
-            members,
-            fills,
-            ordering,
-            gateways: Arc::default(),
             public_url: config.public_url.clone(),
+            agreed: on_chain.chain.agreed().clone(),
+            routes,
+            nodes,
+            contents,
+            issuer: issuer.clone(),
             payers: on_chain.payers.clone(),
             funds,
-            quotas: NetworkQuotas::new(config.network_quota.clone()),
-            began: Instant::now(),
-            issuer: opened.issuer,
-            access,
             metrics,
             connections: Arc::default(),
+            host: config.host.clone(),
         });
         let committer = Committer::new(
             on_chain.chain.clone(),
@@ -274,11 +294,12 @@ impl Work {
         let admin = http::admin(core.clone(), admin);
         let public = http::public(core.clone(), trusted_proxies);
         let overlay = {
-            let core = core.clone();
-            move || core.members.overlay()
+            let members = core.nodes.members.clone();
+            move || members.overlay()
         };
+        let metrics = core.metrics.clone();
         let (nodes, payers, funds) = (
-            core.ordering.nodes.clone(),
+            core.nodes.ordering.nodes.clone(),
             core.payers.clone(),
             core.funds.clone(),
         );
@@ -289,10 +310,10 @@ impl Work {
         };
         vec![
             row("dns", GRACE, {
-                let core = core.clone();
+                let routes = core.routes.clone();
                 |stop| async move {
                     match listening.dns {
-                        Some((zone, sockets)) => dns::serve(core, zone, sockets, stop).await,
+                        Some((zone, sockets)) => dns::serve(routes, zone, sockets, stop).await,
                         None => stop.cancelled().await,
                     }
                 }
@@ -310,19 +331,24 @@ impl Work {
                 serve(listening.http, public, &connections),
             ),
             row("dial_back", GRACE, |stop| {
-                dial_back::run(core.clone(), stop)
+                dial_back::run(core.nodes.clone(), stop)
             }),
             row("gateways", GRACE, |stop| {
-                gateways::run(core.gateways.clone(), core.host.http.clone(), overlay, stop)
+                gateways::run(
+                    core.routes.gateways.clone(),
+                    core.host.http.clone(),
+                    overlay,
+                    stop,
+                )
             }),
             row("map", GRACE, |stop| {
-                reload::run(core.clone(), files, marks, stop)
+                reload::run(core.nodes.members.clone(), metrics, files, marks, stop)
             }),
             row("join", GRACE, |stop| {
-                join::serve(listening.join, core.clone(), nodes.clone(), stop)
+                join::serve(listening.join, core.nodes.clone(), stop)
             }),
             row("orders", GRACE, |stop| {
-                core.ordering.orders.clone().run(stop)
+                core.nodes.ordering.orders.clone().run(stop)
             }),
             row("commit", COMMIT_GRACE, |stop| committer.run(stop)),
             row("registry", GRACE, |stop| async move {

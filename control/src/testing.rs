@@ -15,11 +15,13 @@ use crate::contents::publication::{Naming, PublicationDesk};
 use crate::contents::seal_keys::SealKeys;
 use crate::core::Core;
 use crate::metrics::Metrics;
+use crate::nodes::NodeDesk;
 use crate::nodes::membership::{Members, MembersConfig};
 use crate::nodes::ordering::OrderDesk;
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
 use crate::nodes::sources::FillDesk;
+use crate::requests::route::RouteDesk;
 use crate::tickets::issuer::{Issuer, IssuerConfig};
 use crate::tickets::promises::Reading;
 use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
@@ -190,7 +192,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         clock: clock.clock(),
         holders: Mutex::default(),
     });
-    let ordering = Arc::new(OrderDesk {
+    let ordering = OrderDesk {
         orders,
         nodes: Arc::new(Registry::new()),
         members: members.clone(),
@@ -198,31 +200,50 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         fills: fills.clone(),
         ticket_ttl_ms: issuer_config().ttl_ms,
         clock: clock.clock(),
-    });
-    let core = Core {
+    };
+    let nodes = Arc::new(NodeDesk {
+        members,
+        fills,
+        ordering,
+        contents: contents.clone(),
+        issuer: issuer.clone(),
+        agreed: agreed(),
+        metrics: metrics.clone(),
         host: host.clone(),
+    });
+    let payers = Arc::new(Registry::of([PAYER]));
+    let routes = Arc::new(RouteDesk {
+        contents: contents.clone(),
+        nodes: nodes.clone(),
+        gateways: Arc::default(),
+        access,
+        payers: payers.clone(),
+        funds: funds.clone(),
+        quotas: NetworkQuotas::new(NetworkQuota::default()),
+        began: Instant::now(),
+        issuer: issuer.clone(),
+        tickets_per_route: 3,
+        agreed: agreed(),
+        metrics: metrics.clone(),
+        clock: clock.clock(),
+    });
+    Arc::new(Core {
         network: NETWORK,
         issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
         issuer_index: 4,
         join_address: "join.test:4433".into(),
-        agreed: agreed(),
-        tickets_per_route: 3,
-        access,
-        contents,
-        members,
-        fills,
-        ordering,
-        gateways: Arc::default(),
         public_url: None,
-        payers: Arc::new(Registry::of([PAYER])),
-        funds,
-        quotas: NetworkQuotas::new(NetworkQuota::default()),
-        began: Instant::now(),
+        agreed: agreed(),
+        routes,
+        nodes,
+        contents,
         issuer,
+        payers,
+        funds,
         metrics,
         connections: Arc::default(),
-    };
-    Arc::new(core)
+        host,
+    })
 }
 
 #[derive(Debug, Default)]

@@ -217,6 +217,7 @@ async fn what_is_described_is_what_there_is() {
     for order in [purge, protocol::Order::Drain] {
         server
             .core
+            .nodes
             .ordering
             .orders
             .give(&order, &[node], None)

@@ -69,7 +69,7 @@ pub(super) async fn give(
     if caller.role != Role::Operator {
         check_order(&web, &caller, &mut request).await?;
     }
-    let given = move || web.core.ordering.give(&request, caller.account);
+    let given = move || web.core.nodes.ordering.give(&request, caller.account);
     let status = disk::run(given).await;
     let status = status.map_err(|error| refusal(&error))?;
     Ok((StatusCode::CREATED, Json(status)))
@@ -101,7 +101,7 @@ pub(super) async fn list(
     State(web): State<Admin>,
     caller: Caller,
 ) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    Ok(Json(web.core.ordering.orders.list(caller.account)))
+    Ok(Json(web.core.nodes.ordering.orders.list(caller.account)))
 }
 
 /// How long an answer may wait.
@@ -121,7 +121,7 @@ pub(super) async fn status(
 ) -> Result<Json<OrderStatus>, Refusal> {
     let Path(id) = id.map_err(|_| Refusal::bad_request("an order is a number: 1, 2, 3, …"))?;
     let Query(waiting) = waiting.map_err(|error| Refusal::bad_request(error.body_text()))?;
-    let orders = &web.core.ordering.orders;
+    let orders = &web.core.nodes.ordering.orders;
     let mut changes = orders.changes();
     let look = || {
         let none = || Refusal::not_found(format!("there is no order {id} here, or no longer"));

@@ -5,3 +5,5 @@
 pub(crate) mod filling;
 pub(crate) mod orders;
 pub(crate) mod publication;
+pub(crate) mod routing;
+pub(crate) mod viewers;
