@@ -2,6 +2,7 @@
 //!
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
+pub(crate) mod commitments;
 pub(crate) mod filling;
 pub(crate) mod orders;
 pub(crate) mod publication;
