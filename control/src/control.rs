@@ -135,7 +135,7 @@ impl Control {
             let chain = ChainConfig {
                 chain_id: config.chain_id,
                 key: Some(config.key.clone()),
-                ..ChainConfig::new(config.rpc.clone(), config.settlement).over(&host.http)
+                ..ChainConfig::new(&host.http, config.rpc.clone(), config.settlement)
             };
             let chain = Chain::connect(&chain).await?;
             let (chain_id, settlement) = chain.network();
@@ -233,7 +233,7 @@ impl Control {
                         source,
                     };
                     let zone = dns::Zone::new(dns).map_err(ConfigError::from)?;
-                    let sockets = dns::Sockets::bind(dns.listen).await.map_err(listen)?;
+                    let sockets = dns::Sockets::bind(&host.sockets, dns.listen).map_err(listen)?;
                     Some((zone, sockets))
                 }
                 None => None,

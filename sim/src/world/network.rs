@@ -260,9 +260,9 @@ async fn deploy(host: &Host, rpc: &str, owner: &PrivateKeySigner) -> Result<Chai
         treasury: None,
         change_delay: 1_000,
     };
-    let manifest = contracts::deploy_over(&host.http, rpc, owner.clone(), &config).await?;
+    let manifest = contracts::deploy_manifest(&host.http, rpc, owner.clone(), &config).await?;
     let settlement = manifest.deployment().settlement;
-    let config = ChainConfig::new(rpc, settlement).over(&host.http);
+    let config = ChainConfig::new(&host.http, rpc, settlement);
     Ok(Chain::connect(&config.with_key(owner.clone())).await?)
 }
 
@@ -272,7 +272,7 @@ async fn as_account(
     chain: &Chain,
     account: &PrivateKeySigner,
 ) -> Result<Chain> {
-    let config = ChainConfig::new(rpc, chain.network().1).over(&host.http);
+    let config = ChainConfig::new(&host.http, rpc, chain.network().1);
     Ok(Chain::connect(&config.with_key(account.clone())).await?)
 }
 
@@ -301,6 +301,7 @@ async fn start_control(
     let at = |port| (place.ip, port).into();
     let payer = chain.account().context("the owner has a key")?;
     let mut config = control::Config::new(
+        place.host.clone(),
         rpc,
         chain.network().1,
         committer,
@@ -311,7 +312,6 @@ async fn start_control(
         ADMIN_TOKEN,
         payer,
     );
-    config.host = place.host.clone();
     config.admin_listen = at(8081);
     control::Control::start(config)
         .await
@@ -332,7 +332,7 @@ async fn start_node(
         listen: (place.ip, 4433).into(),
         public_address: None,
         control: control.to_owned(),
-        chain: ChainConfig::new(rpc, chain.network().1).over(&place.host.http),
+        chain: ChainConfig::new(&place.host.http, rpc, chain.network().1),
         cache_bytes: 1 << 30,
         receipt_interval: 1 << 20,
         window: 4 << 20,
