@@ -1,8 +1,8 @@
 //! What a control plane is told before it starts.
 
-use crate::dns::{DnsConfig, DnsConfigError, Zone};
-use crate::origin_address::Allowed;
-use crate::quota::{NetworkQuota, PayerQuota};
+use crate::contents::origin_address::Allowed;
+use crate::requests::dns::{DnsConfig, DnsConfigError, Zone};
+use crate::tickets::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
 use host::Host;
 use ipnet::IpNet;
@@ -86,6 +86,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// [`Self::ticket_ttl`] in milliseconds.
+    pub(crate) fn ticket_ttl_ms(&self) -> u64 {
+        u64::try_from(self.ticket_ttl.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// [`Self::funds_cover`], or its default.
     pub(crate) fn cover_percent(&self) -> u32 {
         let one_of_each_route = 100usize.div_ceil(self.tickets_per_route.max(1));

@@ -1,24 +1,21 @@
 //! What HTTP handlers and the join server share, and the two decisions they make with it: where a
 //! client goes, and who fills what.
 
-use crate::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
-use crate::catalogue::{Catalogue, Collection};
-use crate::explain::{explain, reasons};
-use crate::funds::Funds;
-use crate::gateways::Gateways;
-use crate::handed_in::HandedIn;
-use crate::holders::Holders;
-use crate::issuer::{Grant, IssueError, Issuer};
-use crate::membership::{Ask, Chosen, Members};
+use crate::chain::funds::Funds;
+use crate::chain::registry::{Registry, Standing};
+use crate::contents::catalogue::Collection;
+use crate::contents::publication::PublicationDesk;
 use crate::metrics::Metrics;
-use crate::orders::{Orders, OrdersError, purge_all};
-use crate::origins::Origins;
-use crate::promises::Promised;
-use crate::quota::{NetworkExceeded, NetworkQuotas};
-use crate::registry::{Registry, Standing};
-use crate::seal_keys::SealKeys;
-use crate::token_usage::Viewer;
-use content::Store;
+use crate::nodes::holders::Holders;
+use crate::nodes::membership::{Ask, Chosen, Members};
+use crate::nodes::orders::{Orders, OrdersError, purge_all};
+use crate::requests::explain::{explain, reasons};
+use crate::requests::gateways::Gateways;
+use crate::tickets::issuer::{Grant, IssueError, Issuer};
+use crate::tickets::promises::Promised;
+use crate::tickets::quota::{NetworkExceeded, NetworkQuotas};
+use crate::tickets::token_usage::Viewer;
+use crate::viewers::access::{Access, AccessRefused, ViewerRefused, check_country, ticket_bytes};
 use contracts::Agreed;
 use formats::rewriting::Pathway;
 use host::Host;
@@ -41,15 +38,10 @@ pub(crate) struct Core {
     pub(crate) issuer_index: u32,
     pub(crate) join_address: String,
     pub(crate) agreed: Agreed,
-    pub(crate) payer: Address,
     pub(crate) tickets_per_route: usize,
     pub(crate) replicas: usize,
     pub(crate) host: Host,
-    pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) store: Store,
-    pub(crate) seal_keys: Arc<SealKeys>,
-    pub(crate) origins: Origins,
-    pub(crate) handed_in: HandedIn,
+    pub(crate) contents: PublicationDesk,
     pub(crate) members: Members,
     /// Who has what.
     pub(crate) holders: Mutex<Holders>,
@@ -137,7 +129,7 @@ impl Core {
     pub(crate) fn find(&self, wanted: &str) -> Result<Arc<Collection>, RouteError> {
         // The answer repeats no more of a wrong name than people can read.
         let unknown = || RouteError::UnknownCollection(wanted.chars().take(80).collect());
-        self.catalogue.find(wanted).ok_or_else(unknown)
+        self.contents.catalogue.find(wanted).ok_or_else(unknown)
     }
 
     /// Whether a viewer may have a collection, and what is to be counted of its token. Cancel safe.
@@ -344,7 +336,7 @@ impl Core {
         };
         let gone = || RouteError::UnknownCollection(collection.name.clone());
         // Only one that was unpublished this moment has none.
-        self.seal_keys.find(id).ok_or_else(gone).map(Some)
+        self.contents.seal_keys.find(id).ok_or_else(gone).map(Some)
     }
 
     /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
@@ -410,7 +402,7 @@ impl Core {
     ) -> Result<OrderStatus, OrderError> {
         let find = |wanted: &str| {
             let unknown = || OrderError::UnknownCollection(wanted.chars().take(80).collect());
-            let found = self.catalogue.find(wanted).ok_or_else(unknown)?;
+            let found = self.contents.catalogue.find(wanted).ok_or_else(unknown)?;
             Ok::<_, OrderError>(found.id)
         };
         let now = self.host.clock.now_ms();
@@ -508,12 +500,12 @@ impl Core {
 
     /// Why the first of a collection's contents that doesn't come from its origin doesn't. Blocking.
     fn origin_trouble(&self, collection: &CollectionId) -> Option<String> {
-        if self.origins.is_empty() {
+        if self.contents.origins.is_empty() {
             return None;
         }
-        let manifest = self.catalogue.manifest(collection).ok()?;
+        let manifest = self.contents.catalogue.manifest(collection).ok()?;
         let origins = manifest.entries().iter();
-        let mut origins = origins.filter_map(|entry| self.origins.find(&entry.content));
+        let mut origins = origins.filter_map(|entry| self.contents.origins.find(&entry.content));
         origins.find_map(|origin| origin.trouble())
     }
 

@@ -13,85 +13,49 @@
 //! In the data directory: `store/` contents, `catalogue/` manifests and names, `seal-keys.json`, `origins/`
 //! outboards of what is elsewhere, `tickets/` logs, `orders.json`, `admin-tokens.json`, `lock`.
 //!
-//! | module | |
+//! A request passes the wings from the top down, and a wing uses only those below it:
+//!
+//! | wing | |
 //! |---|---|
-//! | `control` | start, and the order in which everything ends |
-//! | `core` | shared state; routing a client, replicating a collection |
-//! | `http` | the public API, and the admin API at an address of its own |
-//! | `admin_tokens` | who may use the latter, and for what |
-//! | `join`, `membership`, `registry` | nodes: connections, load and orders, who is registered |
-//! | `holders`, `sources` | who has which collection; where a node fills from |
-//! | `orders` | what nodes are told until they confirm it; who is blocked, draining, revoked |
-//! | `health`, `dial_back` | whether nodes deliver: what clients say, what the control plane sees |
-//! | `gateways` | ordinary players: who serves them HTTP |
-//! | `dns` | authoritative DNS |
-//! | `overlay`, `reload`, `measured`, `explain` | where clients are; the decision is the crate `routing`'s |
-//! | `status` | how the network is, for whoever may see it |
-//! | `issuer`, `ticket_log`, `reasons` | tickets: one task, one file per epoch, and why each names its node |
-//! | `commit`, `ledger` | ticket logs on chain |
-//! | `quota`, `rate` | how much clients of one network may ask for |
-//! | `funds`, `promises`, `bills` | what payers have left, and what is promised on it |
-//! | `catalogue` | names, policies and manifests on disk |
-//! | `access`, `by_token`, `token_usage` | whether a viewer may have a collection, and how much |
-//! | `seal_keys` | keys to sealed content |
-//! | `origins`, `origin_address` | content that stays at an HTTP(S) origin, and which origins may be asked |
+//! | `http` | the public API, and the admin API at an address of its own, with who may use it |
+//! | `requests` | ordinary players: DNS and gateways; why a client is sent where it is |
+//! | `viewers` | whether a viewer may have a collection |
+//! | `nodes` | who is connected and healthy, what they are told, where clients go; the decision is the crate `routing`'s |
+//! | `chain` | who is registered and has funds, and commitments of ticket logs |
+//! | `tickets` | the issuer and its logs, and what tickets count against |
+//! | `contents` | catalogue, seal keys and origins |
+//!
+//! Beside them: `control` starts and ends all, `core` is what they share, `status` says how the network is.
 
-mod access;
-mod admin_tokens;
-mod bills;
-mod by_token;
-mod catalogue;
-mod client_network;
-mod commit;
+mod chain;
 mod config;
+mod contents;
 mod control;
 mod core;
-mod dial_back;
-mod dns;
-mod explain;
-mod funds;
-mod gateways;
-mod handed_in;
-mod health;
-mod holders;
 mod http;
-mod issuer;
-mod join;
-mod ledger;
-mod measured;
-mod membership;
 mod metrics;
-mod orders;
-mod origin_address;
-mod origins;
-mod overlay;
-mod promises;
-mod quota;
-mod rate;
-mod reasons;
-mod registry;
-mod reload;
-mod seal_keys;
-mod sources;
+mod nodes;
+mod requests;
+mod rules;
 mod start_error;
 mod status;
 #[cfg(test)]
 mod testing;
-mod ticket_log;
-mod token_usage;
+mod tickets;
+mod viewers;
 
-pub use admin_tokens::{AdminToken, Role, TokenFile, TokensError};
-pub use catalogue::CatalogueError;
 pub use config::{Config, ConfigError};
+pub use contents::catalogue::CatalogueError;
+pub use contents::origins::OriginsError;
+pub use contents::seal_keys::SealKeysError;
 pub use control::{Control, Running, run};
-pub use dns::{DnsConfig, DnsConfigError};
-pub use orders::OrdersError;
-pub use origins::OriginsError;
-pub use overlay::OverlayError;
-pub use quota::{NetworkQuota, PayerQuota};
-pub use seal_keys::SealKeysError;
+pub use http::admin_tokens::{AdminToken, Role, TokenFile, TokensError};
+pub use nodes::orders::OrdersError;
+pub use nodes::overlay::OverlayError;
+pub use requests::dns::{DnsConfig, DnsConfigError};
 pub use start_error::StartError;
-pub use ticket_log::LogError;
+pub use tickets::quota::{NetworkQuota, PayerQuota};
+pub use tickets::ticket_log::LogError;
 
 #[cfg(test)]
 mod power_tests;

@@ -1,15 +1,15 @@
 //! What was acknowledged is there after a power cut, and the control plane's own opening takes what is left.
 
-use crate::admin_tokens::{Role, TokenFile};
-use crate::catalogue::Catalogue;
-use crate::handed_in::HandedIn;
-use crate::orders::Orders;
-use crate::origin_address::Allowed;
-use crate::origins::{self, Origins};
-use crate::seal_keys::SealKeys;
+use crate::contents::catalogue::Catalogue;
+use crate::contents::handed_in::HandedIn;
+use crate::contents::origin_address::Allowed;
+use crate::contents::origins::{self, Origins};
+use crate::contents::seal_keys::SealKeys;
+use crate::http::admin_tokens::{Role, TokenFile};
+use crate::nodes::orders::Orders;
 use crate::testing::TestClock;
-use crate::ticket_log::OpenLog;
-use crate::ticket_log::fixture::{HEAD, first_version, ticket};
+use crate::tickets::ticket_log::OpenLog;
+use crate::tickets::ticket_log::fixture::{HEAD, first_version, ticket};
 use disk::faults::{Fault, Recorder};
 use disk::{Disk, DiskError};
 use protocol::{Address, ContentHash, Entry, Manifest, NodeId, Order, OriginSource};

@@ -1,14 +1,14 @@
 //! Why a control plane doesn't start.
 
-use crate::admin_tokens::TokensError;
-use crate::catalogue::CatalogueError;
+use crate::chain::funds::FundsError;
 use crate::config::ConfigError;
-use crate::funds::FundsError;
-use crate::orders::OrdersError;
-use crate::origins::OriginsError;
-use crate::overlay::OverlayError;
-use crate::seal_keys::SealKeysError;
-use crate::ticket_log::LogError;
+use crate::contents::catalogue::CatalogueError;
+use crate::contents::origins::OriginsError;
+use crate::contents::seal_keys::SealKeysError;
+use crate::http::admin_tokens::TokensError;
+use crate::nodes::orders::OrdersError;
+use crate::nodes::overlay::OverlayError;
+use crate::tickets::ticket_log::LogError;
 use content::StoreError;
 use contracts::ChainError;
 use disk::DiskError;

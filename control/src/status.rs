@@ -1,9 +1,9 @@
 //! How the network is, for whoever may see it: one document, made at most once a second and shared by all
 //! who look, and not at all while nobody does.
 
-use crate::commit::Progress;
+use crate::chain::commit::Progress;
 use crate::core::Core;
-use crate::membership::INTERVAL;
+use crate::nodes::membership::INTERVAL;
 use bytes::Bytes;
 use protocol::{Address, EpochStatus, NetworkStatus, PayerStatus, TicketStatus, UnixMillis};
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ impl Board {
 
     /// Who pays for what stands under a name, and how many names there are.
     fn payers(&self) -> (Vec<PayerStatus>, u32) {
-        let all = self.core.catalogue.list();
+        let all = self.core.contents.catalogue.list();
         let mut payers = BTreeMap::<Address, PayerStatus>::new();
         for collection in &all {
             let account = collection.payer;

@@ -4,23 +4,24 @@
     reason = "the chain's errors are as large as they are"
 )]
 
-use crate::access::Access;
-use crate::catalogue::Catalogue;
+use crate::chain::funds::Funds;
+use crate::chain::ledger::Ledger;
+use crate::chain::registry::Registry;
+use crate::contents::catalogue::Catalogue;
+use crate::contents::handed_in::HandedIn;
+use crate::contents::origin_address::Allowed;
+use crate::contents::origins::Origins;
+use crate::contents::publication::{Naming, PublicationDesk};
+use crate::contents::seal_keys::SealKeys;
 use crate::core::Core;
-use crate::funds::Funds;
-use crate::handed_in::HandedIn;
-use crate::issuer::{Issuer, IssuerConfig};
-use crate::ledger::Ledger;
-use crate::membership::{Members, MembersConfig};
-use crate::orders::Orders;
-use crate::origin_address::Allowed;
-use crate::origins::Origins;
-use crate::overlay::Overlay;
-use crate::promises::Reading;
-use crate::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
-use crate::registry::Registry;
-use crate::seal_keys::SealKeys;
-use crate::ticket_log::Seal;
+use crate::nodes::membership::{Members, MembersConfig};
+use crate::nodes::orders::Orders;
+use crate::nodes::overlay::Overlay;
+use crate::tickets::issuer::{Issuer, IssuerConfig};
+use crate::tickets::promises::Reading;
+use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
+use crate::tickets::ticket_log::Seal;
+use crate::viewers::access::Access;
 use content::{OnDamage, Store};
 use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use disk::DiskError;
@@ -148,27 +149,31 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         issuer_index: 4,
         join_address: "join.test:4433".into(),
         agreed: agreed(),
-        payer: PAYER,
         tickets_per_route: 3,
         replicas: 2,
         access: Access::new(clock.clock(), catalogue.clone(), orders.clone()),
-        catalogue,
-        store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
-        origins: Origins::open(
-            &host,
-            &dir.join("origins"),
-            Allowed::default(),
-            seal_keys.clone(),
-        )
-        .unwrap(),
-        seal_keys,
-        handed_in: HandedIn::open(
-            &host.disk,
-            dir,
-            |_| true,
-            || Ok::<_, DiskError>(BTreeSet::new()),
-        )
-        .unwrap(),
+        contents: PublicationDesk {
+            catalogue,
+            store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
+            origins: Origins::open(
+                &host,
+                &dir.join("origins"),
+                Allowed::default(),
+                seal_keys.clone(),
+            )
+            .unwrap(),
+            seal_keys,
+            handed_in: HandedIn::open(
+                &host.disk,
+                dir,
+                |_| true,
+                || Ok::<_, DiskError>(BTreeSet::new()),
+            )
+            .unwrap(),
+            payer: PAYER,
+            clock: clock.clock(),
+            naming: Naming::default(),
+        },
         // Tests don't race the machine's clock.
         members: Members::new(
             MembersConfig {

@@ -1,10 +1,10 @@
-//! Runs the small world for some seeds: `network FIRST..END [--trace FOLDER]`. Each seed runs twice, in this process
+//! Runs the whole world for some seeds: `network FIRST..END [--trace FOLDER]`. Each seed runs twice, in this process
 //! and in another: a trace that differs is a failure, as is a check.
 //!
 //! Writes target/bench/sim-network.json.
 
 use anyhow::{Context, Result, bail, ensure};
-use quittance_sim::{Course, run};
+use quittance_sim::{Course, Plan, run};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["once", seed] => once(seed.parse()?),
+        ["log", seed] => log(seed.parse()?),
         [seeds] => many(seeds, None),
         [seeds, "--trace", folder] => many(seeds, Some(Path::new(folder))),
         _ => bail!("usage: network FIRST..END [--trace FOLDER]"),
@@ -24,7 +25,16 @@ fn main() -> Result<()> {
 
 /// One seed in a process of its own: prints its trace's hash.
 fn once(seed: u64) -> Result<()> {
-    println!("{}", run(seed, false)?.trace);
+    println!("{}", run(seed, &Plan::whole(), false)?.trace);
+    Ok(())
+}
+
+/// One seed with what its processes log, as RUST_LOG says, on stderr.
+fn log(seed: u64) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+    subscriber.with_writer(std::io::stderr).init();
+    println!("{:?}", run(seed, &Plan::whole(), false)?);
     Ok(())
 }
 
@@ -41,7 +51,7 @@ fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
     let (mut failed, mut simulated_s, mut hashes) = (0, 0, BTreeMap::new());
     for seed in seeds.clone() {
         let again = again(seed)?;
-        let course = run(seed, traces.is_some())?;
+        let course = run(seed, &Plan::whole(), traces.is_some())?;
         let again = again.wait_with_output()?;
         let again = String::from_utf8_lossy(&again.stdout).trim().to_owned();
         simulated_s += course.lasted.as_secs();

@@ -26,7 +26,7 @@ pub fn delivered(network: &Network, got: &[u8], summary: &Summary) -> Result<u64
 /// # Errors
 /// What isn't so.
 pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result<()> {
-    let source = EvidenceSource::Directory(network.evidence.join(epoch.to_string()));
+    let source = EvidenceSource::Directory(network.evidence(0).join(epoch.to_string()));
     let progress: Arc<dyn Progress> = Arc::new(NoProgress);
     let report = audit_epoch(&network.chain, &[source], epoch, &progress).await;
     ensure!(

@@ -10,3 +10,4 @@ mod run;
 pub mod world;
 
 pub use run::{Course, run};
+pub use world::Plan;

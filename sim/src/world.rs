@@ -3,12 +3,23 @@
 pub mod chain;
 mod dice;
 mod evm;
+mod founding;
 mod ground;
+mod machine;
 mod net;
 mod network;
+mod operator;
+mod parts;
+mod plan;
+mod process;
 mod trace;
 
 pub use dice::Dice;
-pub use ground::{Place, World};
+pub use founding::Parties;
+pub use ground::World;
+pub use machine::{Machine, Place};
 pub use network::{CONTENT_NAME, Network};
+pub use operator::Claimed;
+pub use plan::Plan;
+pub use process::{End, Ends, Part, Process, Program, Running};
 pub use trace::Trace;

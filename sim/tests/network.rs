@@ -1,10 +1,11 @@
 //! The small world: a seed repeats itself, and says so when it doesn't.
 
-use quittance_sim::run;
+use quittance_sim::{Plan, run};
 
 #[test]
-fn a_network_comes_through_its_epoch_and_a_seed_repeats_itself() {
-    let [first, again] = [1, 1].map(|seed| std::thread::spawn(move || run(seed, true).unwrap()));
+fn a_network_pays_for_its_epoch_and_a_seed_repeats_itself() {
+    let small = |seed| move || run(seed, &Plan::small(), true).unwrap();
+    let [first, again] = [1, 1].map(|seed| std::thread::spawn(small(seed)));
     let [first, again] = [first, again].map(|course| course.join().unwrap());
     assert_eq!(first.failure, None);
     let differ = first.told.lines().zip(again.told.lines());
@@ -13,7 +14,7 @@ fn a_network_comes_through_its_epoch_and_a_seed_repeats_itself() {
         .find(|(_, (first, again))| first != again);
     assert_eq!(differ, None, "the same seed went another way");
     assert_eq!((&first.trace, first.events), (&again.trace, again.events));
-    let other = run(2, false).unwrap();
+    let other = small(2)();
     assert_eq!(other.failure, None);
     assert_ne!(other.trace, first.trace);
 }

@@ -1,7 +1,7 @@
 //! Routes, each with who may ask for it, and the one place where that is checked.
 
 use super::error::Refusal;
-use crate::admin_tokens::{Caller, Gate, Role};
+use crate::http::admin_tokens::{Caller, Gate, Role};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::handler::Handler;

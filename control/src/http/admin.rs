@@ -20,13 +20,13 @@
 //! | `GET /healthz` | whether it is up; no token |
 //!
 //! [`routes`] is the table of who may ask for what; within its routes an owner may touch only what its
-//! account pays for ([`Caller::may_touch`](crate::admin_tokens::Caller::may_touch)).
+//! account pays for ([`Caller::may_touch`](crate::http::admin_tokens::Caller::may_touch)).
 
 use super::access::{Route, Who, router};
 use super::state::{Admin, Publishing};
 use super::{blobs, openapi, orders, origin, page, publish, read, status};
-use crate::admin_tokens::{Gate, Role};
 use crate::core::Core;
+use crate::http::admin_tokens::{Gate, Role};
 use crate::status::Board;
 use axum::Router;
 use axum::http::Method;
@@ -68,7 +68,7 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
             delete,
             "/v1/collections/{collection}",
             CONTENT,
-            orders::unpublish,
+            publish::unpublish,
         ),
         Route::new(
             put.clone(),

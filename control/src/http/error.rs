@@ -1,10 +1,10 @@
 //! Refusals: a status, one sentence as JSON, and when to come back.
 
-use crate::access::ViewerRefused;
 use crate::core::{PayerError, RouteError};
-use crate::issuer::IssueError;
-use crate::promises::PromiseError;
-use crate::token_usage::UsageError;
+use crate::tickets::issuer::IssueError;
+use crate::tickets::promises::PromiseError;
+use crate::tickets::token_usage::UsageError;
+use crate::viewers::access::ViewerRefused;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};

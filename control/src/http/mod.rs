@@ -20,6 +20,7 @@
 
 mod access;
 mod admin;
+pub(crate) mod admin_tokens;
 mod blobs;
 mod bodies;
 mod client_address;

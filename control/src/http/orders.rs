@@ -4,9 +4,9 @@ use super::bodies::no_room;
 use super::error::Refusal;
 use super::owners::{check_ticket, not_yours};
 use super::state::Admin;
-use crate::admin_tokens::{Caller, Role};
 use crate::core::OrderError;
-use crate::orders::OrdersError;
+use crate::http::admin_tokens::{Caller, Role};
+use crate::nodes::orders::OrdersError;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Most nodes and zones that one order may name.
 const NAMED_MAX: usize = 512;
 
-fn refusal(error: &OrderError) -> Refusal {
+pub(super) fn refusal(error: &OrderError) -> Refusal {
     let text = error.to_string();
     match error {
         OrderError::UnknownCollection(_)
@@ -74,7 +74,7 @@ async fn check_order(
     match &mut request.order {
         OrderAsk::Push { collection } | OrderAsk::Purge { collection, .. } => {
             let shown: String = collection.chars().take(80).collect();
-            let found = web.core.catalogue.find(collection);
+            let found = web.core.contents.catalogue.find(collection);
             let found = found.filter(|found| caller.may_touch(found.payer));
             let found = found.ok_or_else(|| not_yours(&format!("collection {shown:?}")))?;
             // What was looked at, whatever stands under the name by then.
@@ -133,40 +133,4 @@ pub(super) async fn status(
         failed?;
     }
     Ok(Json(look()?))
-}
-
-/// `DELETE /v1/collections/{name}`.
-pub(super) async fn unpublish(
-    State(web): State<Admin>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    let core = web.core;
-    let done = disk::run(move || {
-        // By its name: an id may stand under several.
-        let named = core.catalogue.find(&name).filter(|one| one.name == name);
-        let Some(named) = named else {
-            let shown: String = name.chars().take(80).collect();
-            let error = format!("nothing is published under the name {shown:?}");
-            return Err(Refusal::not_found(error));
-        };
-        if !caller.may_touch(named.payer) {
-            return Err(not_yours(&format!("the name {:?}", named.name)));
-        }
-        let turn = core.seal_keys.turn();
-        let gone = core.catalogue.unpublish(&name).map_err(|error| {
-            tracing::error!(%error, "cannot unpublish");
-            Refusal::internal()
-        })?;
-        let used = |id: &_| core.catalogue.is_sealed_by(id);
-        core.seal_keys.destroy(&name, used).map_err(|error| {
-            tracing::error!(%error, "cannot destroy the keys of what was unpublished");
-            Refusal::internal()
-        })?;
-        drop(turn);
-        tracing::info!(name, collections = gone.len(), "unpublished");
-        core.purge_gone(&gone, caller.account)
-            .map_err(|error| refusal(&error))
-    });
-    done.await.map(Json)
 }

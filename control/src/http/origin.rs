@@ -4,8 +4,8 @@ use super::bodies::{length_of, no_room, parse_hash, piece};
 use super::error::Refusal;
 use super::owners::keep;
 use super::state::Admin;
-use crate::admin_tokens::Caller;
-use crate::origins::OriginError;
+use crate::contents::origins::OriginError;
+use crate::http::admin_tokens::Caller;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use disk::DiskError;
@@ -43,7 +43,7 @@ pub(super) async fn put(
     let source: OriginSource = serde_json::from_slice(source.unwrap_or_default())
         .map_err(|_| Refusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
     let length = length_of(&parts.headers)?;
-    let origins = &web.core.origins;
+    let origins = &web.core.contents.origins;
     origins
         .check(&source, length)
         .map_err(|error| refusal(&error))?;
@@ -58,7 +58,7 @@ pub(super) async fn put(
     let added = origins.add(hash, source, coming.path(), || {
         // What others left at an origin is left there.
         let account = caller.account;
-        account.is_some() && web.core.handed_in.by_others(account, hash)
+        account.is_some() && web.core.contents.handed_in.by_others(account, hash)
     });
     added.await.map_err(|error| refusal(&error))?;
     keep(&web.core, caller.account, hash).await?;

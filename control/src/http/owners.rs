@@ -3,9 +3,9 @@
 use super::bodies::no_room;
 use super::error::Refusal;
 use super::state::Admin;
-use crate::admin_tokens::Caller;
+use crate::contents::handed_in::HandedInError;
 use crate::core::Core;
-use crate::handed_in::HandedInError;
+use crate::http::admin_tokens::Caller;
 use axum::http::StatusCode;
 use protocol::{Address, ContentHash, TicketId};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub(super) async fn keep(
     hash: ContentHash,
 ) -> Result<(), Refusal> {
     let core = core.clone();
-    let kept = disk::run(move || core.handed_in.keep(account, [hash])).await;
+    let kept = disk::run(move || core.contents.handed_in.keep(account, [hash])).await;
     kept.map_err(|error| unkept(&error))
 }
 

@@ -4,7 +4,7 @@ use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::{Admin, Web};
 use crate::core::{Core, RouteError};
-use crate::ticket_log::{ClosedLog, LogError};
+use crate::tickets::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -123,7 +123,7 @@ pub(super) async fn explain(
 }
 
 pub(super) async fn collections(State(web): State<Web>) -> Json<Vec<CollectionSummary>> {
-    let all = web.core.catalogue.list();
+    let all = web.core.contents.catalogue.list();
     Json(all.iter().map(|collection| collection.summary()).collect())
 }
 
@@ -131,7 +131,7 @@ pub(super) async fn manifest(
     State(web): State<Web>,
     Path(wanted): Path<String>,
 ) -> Result<Response, Refusal> {
-    let catalogue = web.core.catalogue.clone();
+    let catalogue = web.core.contents.catalogue.clone();
     let Some(collection) = catalogue.find(&wanted) else {
         let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
         return Err(Refusal::not_found(error.to_string()));
@@ -152,8 +152,8 @@ pub(super) async fn versions(
     let core = web.core;
     let shown: String = wanted.chars().take(80).collect();
     let found = disk::run(move || {
-        let collection = core.catalogue.find(&wanted)?;
-        let mut versions = core.catalogue.versions(&collection.name);
+        let collection = core.contents.catalogue.find(&wanted)?;
+        let mut versions = core.contents.catalogue.versions(&collection.name);
         let current = versions.last_mut()?;
         current.origin = origin_of(&core, &current.summary);
         Some(versions)
@@ -167,8 +167,12 @@ fn origin_of(core: &Core, collection: &CollectionSummary) -> Option<OriginState>
     if collection.files != 1 {
         return None;
     }
-    let manifest = core.catalogue.manifest(&collection.collection).ok()?;
-    let origin = core.origins.find(&manifest.entries()[0].content)?;
+    let manifest = core
+        .contents
+        .catalogue
+        .manifest(&collection.collection)
+        .ok()?;
+    let origin = core.contents.origins.find(&manifest.entries()[0].content)?;
     Some(OriginState {
         origin: origin.host().to_owned(),
         trouble: origin.trouble(),
@@ -270,7 +274,7 @@ pub(super) async fn health() -> Json<serde_json::Value> {
 pub(super) async fn metrics(State(web): State<Admin>) -> Response {
     let core = &web.core;
     let healthy = core.members.healthy_count(Instant::now()) as u64;
-    let collections = core.catalogue.list().len() as u64;
+    let collections = core.contents.catalogue.list().len() as u64;
     let text = core.metrics.text(healthy, collections, &core.connections);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

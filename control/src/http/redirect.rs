@@ -3,7 +3,7 @@
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::Web;
-use crate::catalogue::Collection;
+use crate::contents::catalogue::Collection;
 use crate::core::{Core, RouteError};
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
@@ -56,7 +56,7 @@ pub(super) async fn redirect(
 ) -> Result<Response, Refusal> {
     let core = &web.core;
     let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
-    let (catalogue, id) = (core.catalogue.clone(), collection.id);
+    let (catalogue, id) = (core.contents.catalogue.clone(), collection.id);
     let manifest = blocking(move || catalogue.manifest(&id)).await?;
     let entry = manifest.entry(&path).ok_or_else(|| {
         let shown: String = path.chars().take(80).collect();
@@ -174,7 +174,7 @@ async fn read(
     content: ContentHash,
     seal: Option<FileSeal>,
 ) -> Result<String, Refusal> {
-    let store = core.store.clone();
+    let store = core.contents.store.clone();
     let blob = blocking(move || Ok::<_, std::io::Error>(store.get(&content))).await?;
     let Some(blob) = blob else {
         return Err(Refusal::not_found(format!(

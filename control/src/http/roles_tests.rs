@@ -1,8 +1,8 @@
 //! Who may do what, route by route and role by role; and what an owner may do of what its role may.
 
 use super::*;
-use crate::admin_tokens::Role;
 use crate::http::access::Who;
+use crate::http::admin_tokens::Role;
 use protocol::{ClientKey, OrderStatus, OrderSummary, Revoked};
 
 /// `y` where a role gets through: nobody's, `read`, `owner`, `operator`.
@@ -162,7 +162,7 @@ async fn an_owner_touches_what_its_account_pays_for() {
     let published = server.publish_as(owner, "film", None).await;
     let published: CollectionSummary = published.json().await.unwrap();
     assert_eq!(published.payer, OWNER);
-    let catalogue = &server.core.catalogue;
+    let catalogue = &server.core.contents.catalogue;
     let theirs = catalogue.publish(
         "show",
         &manifest(b"show"),

@@ -2,7 +2,7 @@
 
 use super::error::Refusal;
 use super::state::Admin;
-use crate::admin_tokens::Caller;
+use crate::http::admin_tokens::Caller;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,7 +1,7 @@
 //! The status, once and as it changes.
 
 use super::*;
-use crate::admin_tokens::Role;
+use crate::http::admin_tokens::Role;
 use protocol::{Counts, NetworkStatus};
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn the_status_is_what_there_is() {
     let route = json!({"collection": "film", "client": client_key()});
     assert_eq!(server.route(route).await.status(), StatusCode::OK);
     let orders = &server.core.orders;
-    let purge = crate::orders::purge_all(manifest(b"a").id());
+    let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
     orders.give(&purge, &[node], None).unwrap();
 
     let status = server.admin(Method::GET, "/v1/status").bearer_auth(TOKEN);

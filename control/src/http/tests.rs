@@ -2,9 +2,9 @@
 
 use super::access::ROUTE_BYTES_MAX;
 use super::*;
-use crate::admin_tokens::{Gate, TokenFile};
-use crate::bills::Bills;
-use crate::funds::Source;
+use crate::chain::bills::Bills;
+use crate::chain::funds::Source;
+use crate::http::admin_tokens::{Gate, TokenFile};
 use crate::status::Board;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
 use host::{Http, Sockets};
@@ -313,7 +313,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     assert!(error.contains("quittance contracts fund"), "{error}");
 
     // Published before it was asked for.
-    let catalogue = &server.core.catalogue;
+    let catalogue = &server.core.contents.catalogue;
     catalogue
         .publish("film", &manifest(bytes), poor, None, Vec::new(), 0)
         .unwrap();
@@ -395,7 +395,7 @@ async fn uploads_that_are_refused() {
     if let Ok(response) = response {
         refused(response, StatusCode::PAYLOAD_TOO_LARGE).await;
     }
-    assert!(!server.core.store.contains(&hash(&large)));
+    assert!(!server.core.contents.store.contains(&hash(&large)));
 
     let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("x")]));
     let endless = server
@@ -405,7 +405,7 @@ async fn uploads_that_are_refused() {
     refused(endless.send().await.unwrap(), StatusCode::LENGTH_REQUIRED).await;
     let head = server.admin(Method::HEAD, &path).bearer_auth(TOKEN);
     assert_eq!(head.send().await.unwrap().status(), StatusCode::NOT_FOUND);
-    assert!(!server.core.store.contains(&hash(bytes)));
+    assert!(!server.core.contents.store.contains(&hash(bytes)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -455,7 +455,7 @@ async fn publications_that_are_refused() {
     let many = Manifest::new(many.collect()).unwrap();
     let error = refused(server.publish("film", &many).await, StatusCode::CONFLICT).await;
     assert!(error.ends_with("and 4 more"), "{error}");
-    assert!(server.core.catalogue.list().is_empty());
+    assert!(server.core.contents.catalogue.list().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,14 @@
 //! Hosts, what is between them, and what time it is there.
 
 use super::dice::Dice;
+use super::machine::{Machine, Place};
 use super::net::{Links, Net};
 use super::trace::Trace;
-use host::{Clock, Disk, Host};
+use host::Clock;
 use protocol::UnixMillis;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,17 +32,6 @@ pub struct World {
     hosts: u8,
 }
 
-/// A host, and where it is.
-#[derive(Debug)]
-pub struct Place {
-    /// What is handed to the process that runs there.
-    pub host: Host,
-    /// Its address.
-    pub ip: IpAddr,
-    /// Its folder.
-    pub folder: PathBuf,
-}
-
 impl World {
     /// An empty one, whose hosts' files are in this folder. Must be called within the world's runtime.
     pub fn new(seed: u64, folder: &Path, tell: bool) -> Self {
@@ -55,26 +46,30 @@ impl World {
         }
     }
 
-    /// One more host; what it draws is its name's.
-    pub fn host(&mut self, name: &str) -> Place {
+    /// One more machine; what is drawn there is its name's.
+    pub fn machine(&mut self, name: &str) -> Arc<Machine> {
         self.hosts += 1;
         let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts));
-        let clock = self.clock();
-        let host = Host {
-            clock,
-            random: Dice::new(self.seed, name).random(),
-            sockets: self.net.sockets(ip),
-            http: self.net.http(ip),
-            disk: Disk::system(),
-        };
+        let dice = Dice::new(self.seed, name);
         let folder = self.folder.join(name);
-        Place { host, ip, folder }
+        let net = self.net.clone();
+        Arc::new(Machine::new((name, ip), net, self.clock(), dice, &folder))
+    }
+
+    /// One more machine, as what runs there is handed it.
+    pub fn host(&mut self, name: &str) -> Place {
+        self.machine(name).place()
     }
 
     /// The world's time, as a clock that is right tells it.
     pub fn clock(&self) -> Clock {
         let began = self.began;
         Clock::new(move || BEGINS_MS + began.elapsed().as_millis() as UnixMillis)
+    }
+
+    /// When it began, by tokio's time.
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     /// How long it has lasted.

@@ -141,8 +141,6 @@ fn only_who_starts_a_process_takes_the_machines_own() {
             // Processes, and the network of them.
             "cli/src/",
             "testnet/src/",
-            // What the world hands in isn't this machine's but for the disk below its own.
-            "sim/src/world/",
         ],
         &[
             "Host::system",
@@ -163,7 +161,11 @@ const MATCHING: [(&str, &str, &str); 4] = [
         "_ => return None",
     ),
     ("cli/src/audit/sending.rs", "const FALLEN", "];"),
-    ("control/src/commit.rs", "revert.name.as_str()", "_ => "),
+    (
+        "control/src/chain/commit.rs",
+        "revert.name.as_str()",
+        "_ => ",
+    ),
     ("verifier/src/service.rs", "revert.name.as_str()", "_ => "),
 ];
 

@@ -1,0 +1,385 @@
+//! Who is a member now: heartbeats, health, load, and the orders that wait for each.
+//!
+//! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
+
+mod member;
+mod meter;
+mod route;
+mod status;
+mod traffic;
+
+use crate::nodes::health::{Health, Proof, Unfit};
+use crate::nodes::measured::Measured;
+use crate::nodes::orders::Hold;
+use crate::nodes::overlay::Overlay;
+use member::{BLOCKED, Member};
+use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
+pub(crate) use route::{Ask, Chosen};
+use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+pub(crate) use traffic::INTERVAL;
+use traffic::Traffic;
+
+/// Orders that may wait for one node; a node that doesn't read gets no more.
+const ORDERS_MAX: usize = 256;
+/// Collections remembered as ordered, per node; beyond, one may be ordered again, which does no harm.
+const ORDERED_MAX: usize = 65_536;
+/// How long a node that left is still listed.
+const GONE_LISTED: Duration = Duration::from_secs(3600);
+/// Bandwidth of a node with the least weight.
+const WEIGHT_MBPS: u32 = 100;
+
+/// Names one join of one node: what an older one says no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Membership {
+    node: NodeId,
+    generation: u64,
+}
+
+struct State {
+    members: BTreeMap<NodeId, Member>,
+    generations: u64,
+    table: Table,
+    /// The map by which the table was made.
+    overlay: Arc<Overlay>,
+    measured: Measured,
+    traffic: Traffic,
+    /// Also of nodes that aren't members now.
+    held: BTreeMap<NodeId, Hold>,
+}
+
+/// How members are judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MembersConfig {
+    /// A node without a heartbeat for longer gets no traffic.
+    pub(crate) timeout: Duration,
+    /// Whether a node gets traffic only after the control plane has dialled back.
+    pub(crate) dial_back: bool,
+    /// Sessions up to which a node counts as idle.
+    pub(crate) idle_sessions: u32,
+}
+
+/// A node that is to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) membership: Membership,
+    pub(crate) node: NodeId,
+    pub(crate) address: String,
+}
+
+/// All members, and for a while those that left.
+pub(crate) struct Members {
+    state: Mutex<State>,
+    config: MembersConfig,
+}
+
+impl Members {
+    pub(crate) fn new(config: MembersConfig, overlay: Overlay) -> Self {
+        let table = Table::new(&overlay.zones, config.idle_sessions);
+        Self {
+            state: Mutex::new(State {
+                members: BTreeMap::new(),
+                generations: 0,
+                table,
+                overlay: Arc::new(overlay),
+                measured: Measured::default(),
+                traffic: Traffic::default(),
+                held: BTreeMap::new(),
+            }),
+            config,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The map of the moment.
+    pub(crate) fn overlay(&self) -> Arc<Overlay> {
+        self.state().overlay.clone()
+    }
+
+    /// From now on this is the map: nodes are placed anew, and stay members with their load. What was measured of
+    /// zones that have kept their name stays; what many want is learned anew.
+    pub(crate) fn remap(&self, overlay: Overlay, now: Instant) {
+        let mut state = self.state();
+        let old = std::mem::replace(&mut state.overlay, Arc::new(overlay));
+        let new = state.overlay.clone();
+        state.table = Table::new(&new.zones, self.config.idle_sessions);
+        let renamed = |zone| new.zones.find(old.zones.name(zone));
+        state.measured.rename(renamed);
+        let nodes: Vec<_> = state.members.keys().copied().collect();
+        for node in nodes {
+            if let Some(member) = state.members.get_mut(&node) {
+                member.zone = new.place_node(&node, member.place);
+            }
+            self.refresh(&mut state, &node, now);
+        }
+    }
+
+    /// Takes a node in. An earlier connection of it ends: its queue closes. `remote` is where it dials from.
+    pub(crate) fn join(
+        &self,
+        node: NodeId,
+        address: String,
+        version: String,
+        remote: Option<IpAddr>,
+        now: Instant,
+    ) -> (Membership, mpsc::Receiver<OrderFrame>) {
+        let (orders, queue) = mpsc::channel(ORDERS_MAX);
+        // Where clients dial it is where it is; a name says nothing, and then it is where it dials from.
+        let at = address.parse::<std::net::SocketAddr>();
+        let place = at.ok().map(|at| at.ip()).or(remote);
+        let mut state = self.state();
+        let zone = state.overlay.place_node(&node, place);
+        let State { members, table, .. } = &mut *state;
+        members.retain(|id, member| {
+            let listed =
+                member.orders.is_some() || now.saturating_duration_since(member.seen) < GONE_LISTED;
+            if !listed {
+                table.remove(id);
+            }
+            listed
+        });
+        state.generations += 1;
+        let generation = state.generations;
+        let hold = state.held.get(&node).copied().unwrap_or_default();
+        let known = state.members.remove(&node);
+        let member = Member {
+            generation,
+            meter: known.map(|known| known.meter).unwrap_or_default(),
+            address,
+            version,
+            place,
+            zone,
+            orders: Some(orders),
+            ordered: BTreeSet::new(),
+            heartbeat: None,
+            health: Health::new(self.config.dial_back, now),
+            hold,
+            seen: now,
+            sent: 0,
+            sent_before: 0,
+        };
+        state.members.insert(node, member);
+        self.refresh(&mut state, &node, now);
+        (Membership { node, generation }, queue)
+    }
+
+    /// Puts a member into the table as it is now.
+    fn refresh(&self, state: &mut State, node: &NodeId, now: Instant) {
+        let Some(member) = state.members.get(node) else {
+            return;
+        };
+        let (standing, _) = member.standing(now, self.config.timeout);
+        let heartbeat = member.heartbeat.map(|(heartbeat, _)| heartbeat);
+        let (weight, capabilities) = state.overlay.zones.facts(node);
+        let weight = weight.unwrap_or_else(|| {
+            let mbps = heartbeat.map_or(0, |heartbeat| heartbeat.bandwidth_mbps);
+            u16::try_from(mbps / WEIGHT_MBPS)
+                .unwrap_or(WEIGHT_MAX)
+                .clamp(1, WEIGHT_MAX)
+        });
+        state.table.put(NodeSpec {
+            node: *node,
+            zone: member.zone,
+            weight,
+            sessions_max: heartbeat.map_or(0, |heartbeat| heartbeat.sessions_max),
+            capabilities,
+            standing,
+        });
+        state.table.set_load(node, member.load());
+    }
+
+    fn with<T>(
+        &self,
+        membership: Membership,
+        now: Instant,
+        change: impl FnOnce(&mut Member) -> T,
+    ) -> Option<T> {
+        let mut state = self.state();
+        let member = state.members.get_mut(&membership.node)?;
+        if member.generation != membership.generation {
+            return None;
+        }
+        let value = change(member);
+        self.refresh(&mut state, &membership.node, now);
+        Some(value)
+    }
+
+    /// Notes a heartbeat and acknowledges it; `false` if a newer connection took the node's place.
+    pub(crate) fn heartbeat(&self, from: Membership, heartbeat: Heartbeat, now: Instant) -> bool {
+        self.with(from, now, |member| {
+            member.heartbeat = Some((heartbeat, now));
+            member.seen = now;
+            member.sent_before = std::mem::take(&mut member.sent);
+            // A full queue has more important things to say.
+            if let Some(orders) = &member.orders {
+                let _ = orders.try_send(OrderFrame::Seen);
+            }
+        })
+        .is_some()
+    }
+
+    /// Which nodes their operators want blocked or draining from now on.
+    pub(crate) fn hold(&self, held: BTreeMap<NodeId, Hold>, now: Instant) {
+        let mut state = self.state();
+        let mut changed = Vec::new();
+        for (node, member) in &mut state.members {
+            let hold = held.get(node).copied().unwrap_or_default();
+            if member.hold == hold {
+                continue;
+            }
+            if let Some(orders) = member.orders.as_ref().filter(|_| hold.blocked) {
+                let reason = BLOCKED.to_owned();
+                let _ = orders.try_send(OrderFrame::NoTraffic { reason });
+            }
+            member.hold = hold;
+            changed.push(*node);
+        }
+        state.held = held;
+        for node in changed {
+            self.refresh(&mut state, &node, now);
+        }
+    }
+
+    /// Nodes of a zone that are members, or were within the hour; none if there is no such zone.
+    pub(crate) fn of_zone(&self, name: &str) -> Vec<NodeId> {
+        let state = self.state();
+        let here = |member: &Member| state.overlay.zones.name(member.zone) == name;
+        let members = state.members.iter().filter(|(_, member)| here(member));
+        members.map(|(node, _)| *node).collect()
+    }
+
+    /// The zone of a node that is listed.
+    pub(crate) fn zone_of(&self, node: &NodeId) -> Option<ZoneIndex> {
+        self.state().members.get(node).map(|member| member.zone)
+    }
+
+    /// Zone and address of those of some nodes that stand so.
+    pub(crate) fn places(
+        &self,
+        nodes: impl Iterator<Item = NodeId>,
+        standing: Standing,
+        now: Instant,
+    ) -> Vec<(NodeId, ZoneIndex, String)> {
+        let state = self.state();
+        let stands = |member: &&Member| member.standing(now, self.config.timeout).0 == standing;
+        let found = nodes.filter_map(|node| {
+            let member = state.members.get(&node).filter(stands)?;
+            Some((node, member.zone, member.address.clone()))
+        });
+        found.collect()
+    }
+
+    /// The connection is gone.
+    pub(crate) fn leave(&self, membership: Membership, now: Instant) {
+        self.with(membership, now, |member| member.orders = None);
+    }
+
+    /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::saw).
+    pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
+        let mut state = self.state();
+        let due = state.members.iter_mut().filter_map(|(node, member)| {
+            // A node that drains refuses looks like other sessions.
+            let draining = |(heartbeat, _): (Heartbeat, Instant)| heartbeat.draining;
+            let beats = member.heartbeat.is_some_and(|beat| !draining(beat));
+            let beats = beats && member.orders.is_some() && !member.hold.draining;
+            (beats && member.health.take_due(now)).then(|| Look {
+                membership: Membership {
+                    node: *node,
+                    generation: member.generation,
+                },
+                node: *node,
+                address: member.address.clone(),
+            })
+        });
+        due.take(most).collect()
+    }
+
+    /// What was seen of a node that was looked at. The node is told if it gets no traffic.
+    pub(crate) fn saw(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
+        self.with(look.membership, now, |member| {
+            member.health.saw(outcome, now);
+            if let (Some(Unfit::Unproven(reason)), Some(orders)) =
+                (member.health.unfit(now), &member.orders)
+            {
+                let _ = orders.try_send(OrderFrame::NoTraffic { reason });
+            }
+        });
+    }
+
+    /// A node says that it has filled something: one of which only the key is proven is looked at again.
+    pub(crate) fn filled(&self, from: Membership, now: Instant) {
+        self.with(from, now, |member| member.health.filled(now));
+    }
+
+    /// Tells a node to fill a collection unless it was told; `false` if its queue is full or it is gone.
+    pub(crate) fn order_fill(&self, node: &NodeId, collection: CollectionId) -> bool {
+        let mut state = self.state();
+        let Some(member) = state.members.get_mut(node) else {
+            return false;
+        };
+        if member.ordered.contains(&collection) {
+            return true;
+        }
+        let order = OrderFrame::Fill { collection };
+        let queued = match &member.orders {
+            Some(orders) => orders.try_send(order).is_ok(),
+            None => false,
+        };
+        if queued {
+            if member.ordered.len() >= ORDERED_MAX {
+                member.ordered.clear();
+            }
+            member.ordered.insert(collection);
+        }
+        queued
+    }
+
+    /// Nodes that get traffic.
+    pub(crate) fn healthy_count(&self, now: Instant) -> usize {
+        let state = self.state();
+        let standings = state.members.values();
+        standings
+            .filter(|member| member.standing(now, self.config.timeout).0 == Standing::Available)
+            .count()
+    }
+
+    /// All that are listed, in order of their ids.
+    pub(crate) fn list(&self, now: Instant) -> Vec<NodeInfo> {
+        let state = self.state();
+        let mut nodes: Vec<_> = state
+            .members
+            .iter()
+            .map(|(node, member)| {
+                let (standing, reason) = member.standing(now, self.config.timeout);
+                NodeInfo {
+                    node: *node,
+                    address: member.address.clone(),
+                    healthy: standing == Standing::Available,
+                    standing: standing.name().to_owned(),
+                    reason,
+                    zone: state.overlay.zones.name(member.zone).to_owned(),
+                    bound: state.table.view(node).map_or(0, |view| view.bound),
+                    sessions: member.heartbeat.map_or(0, |(beat, _)| beat.sessions),
+                    cached_bytes: member.heartbeat.map_or(0, |(beat, _)| beat.cached_bytes),
+                    heartbeat_age_ms: now.saturating_duration_since(member.seen).as_millis() as u64,
+                    version: member.version.clone(),
+                }
+            })
+            .collect();
+        nodes.sort_by_key(|node| node.node);
+        nodes
+    }
+}
+
+#[cfg(test)]
+#[path = "membership_tests.rs"]
+mod tests;

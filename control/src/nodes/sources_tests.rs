@@ -1,0 +1,96 @@
+//! Who fills from whom.
+
+use super::*;
+use crate::nodes::overlay::Overlay;
+use crate::testing::{TestClock, core, issuer_key};
+use protocol::{Entry, Heartbeat, IssuerKey, Manifest};
+
+fn node(n: u8) -> NodeId {
+    NodeId::from([n; 32])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nearest_of_those_that_began_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::at(1_001_000);
+    let core = core(dir.path(), &clock);
+    let zones = r#"{"coverageZones":{
+        "a":{"network":["192.0.2.0/24"],"coordinates":{"latitude":1,"longitude":1},
+             "backupZones":{"list":["b"],"fallbackToClosestGroup":true}},
+        "b":{"network":["198.51.100.0/24"],"coordinates":{"latitude":40,"longitude":2}},
+        "c":{"network":["203.0.113.0/24"],"coordinates":{"latitude":2,"longitude":2}}}}"#;
+    let overlay = Overlay {
+        zones: routing::Zones::parse(zones.as_bytes()).unwrap(),
+        ..Overlay::default()
+    };
+    let now = Instant::now();
+    core.members.remap(overlay, now);
+    let mut joined = Vec::new();
+    for (id, address) in [
+        (1, "192.0.2.1:1"),
+        (2, "198.51.100.2:1"),
+        (3, "203.0.113.3:1"),
+        (4, "192.0.2.4:1"),
+        (5, "192.0.2.5:1"),
+    ] {
+        let members = &core.members;
+        let (membership, queue) = members.join(node(id), address.into(), String::new(), None, now);
+        let beat = Heartbeat {
+            sessions: 0,
+            cached_bytes: 0,
+            free_bytes: 0,
+            draining: id == 4,
+            sessions_max: 10,
+            bandwidth_mbps: 100,
+        };
+        members.heartbeat(membership, beat, now);
+        joined.push((membership, queue));
+    }
+    let entry = Entry {
+        path: "a".into(),
+        content: protocol::ContentHash::from([1; 32]),
+        size: 1,
+        media_type: "text/plain".into(),
+    };
+    let manifest = Manifest::new(vec![entry]).unwrap();
+    let film = manifest.id();
+    assert_eq!(core.fill_sources(node(1), film), None, "not published");
+    let published = core.contents.catalogue.publish(
+        "film",
+        &manifest,
+        core.contents.payer,
+        None,
+        Vec::new(),
+        0,
+    );
+    published.unwrap();
+
+    let sources = |filler| {
+        let sources = core.fill_sources(node(filler), film).unwrap();
+        let nodes = sources.iter().map(|source| source.node);
+        nodes.collect::<Vec<_>>()
+    };
+    assert_eq!(sources(3), [], "the control plane's is the first copy");
+    assert_eq!(sources(2), [node(3)]);
+    assert_eq!(sources(4), [node(2), node(3)], "as its zone's backups are");
+    assert_eq!(sources(1), [node(2), node(3)], "4 is draining");
+    assert_eq!(sources(5), [node(1), node(2), node(3)]);
+    assert_eq!(sources(3), [], "never from who came later");
+    core.filled(node(3), film);
+
+    let granted = core.fill_sources(node(2), film).unwrap();
+    assert_eq!(granted[0].address, "203.0.113.3:1");
+    let issuer = IssuerKey::from(issuer_key().verifying_key().to_bytes());
+    let grant = granted[0].grant.verify(&issuer, 1_030_000, 0).unwrap();
+    assert_eq!(
+        (
+            grant.grant().source,
+            grant.grant().filler,
+            grant.grant().collection
+        ),
+        (node(3), node(2), film)
+    );
+    core.unheld(&film);
+    assert_eq!(sources(5), []);
+    core.issuer.stop().await;
+}
