@@ -3,6 +3,7 @@
 use crate::gateway::make_film;
 use crate::routing::{configure, divide};
 use client::ControlApi;
+use host::Http;
 use protocol::{
     ClientKey, Code, RouteAnswer, RouteRequest, SigningKey, URI_SIGNING_PACKAGE, ViewerToken,
 };
@@ -86,7 +87,7 @@ impl Owner {
 }
 
 async fn route(world: &World, client: &Raw, token: &ViewerToken) -> RouteAnswer {
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let key = ClientKey::from(client.key.verifying_key().to_bytes());
     let request = RouteRequest {
         viewer_token: Some(token.clone()),
