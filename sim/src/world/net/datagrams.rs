@@ -55,7 +55,8 @@ impl AsyncUdpSocket for Udp {
             .contents
             .chunks(transmit.segment_size.unwrap_or(whole))
         {
-            self.net.send((self.at, self.life), transmit.destination, bytes);
+            self.net
+                .send((self.at, self.life), transmit.destination, bytes);
         }
         Ok(())
     }

@@ -94,7 +94,11 @@ impl Net {
     }
 
     /// Connects from a host to a listener, one round trip later.
-    pub(super) async fn dial(&self, (from, life): (IpAddr, Life), to: SocketAddr) -> io::Result<Wire> {
+    pub(super) async fn dial(
+        &self,
+        (from, life): (IpAddr, Life),
+        to: SocketAddr,
+    ) -> io::Result<Wire> {
         let gives_up = Instant::now() + DIAL_MAX;
         let (delay, ours) = {
             let mut state = self.state();

@@ -45,7 +45,9 @@ impl Outages {
     pub(super) fn open_at(&self, from: IpAddr, to: IpAddr) -> Instant {
         let hit = self.shut.iter().filter(|one| one.hits(from, to));
         let now = Instant::now();
-        hit.map(|one| one.until).max().map_or(now, |until| until.max(now))
+        hit.map(|one| one.until)
+            .max()
+            .map_or(now, |until| until.max(now))
     }
 
     /// Whether a way is shut.
