@@ -1,5 +1,39 @@
-//! Who uses the network: programs over the real client.
+//! Who uses the network: programs over the real client and node code. Some keep the rules.
+//!
+//! Those who break them are a file each, whose head says what one does, what a false statement costs it, and who pays
+//! today. A player is met only where it did its deed.
 
+mod signs_too_much;
+mod stage;
 mod viewer;
+mod wire;
 
+pub use stage::{Own, Stage};
 pub use viewer::Viewer;
+pub use wire::{RECEIPT_REFUSED, Said, Session, Wire};
+
+use anyhow::Result;
+use std::pin::Pin;
+
+/// A play under way.
+pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// What players do in a network.
+#[derive(Clone, Copy)]
+pub struct Play {
+    /// Its name.
+    pub name: &'static str,
+    /// Verifiers of its network.
+    pub verifiers: usize,
+    /// What is played, from before the genesis on.
+    pub play: for<'a> fn(&'a mut Stage) -> Playing<'a>,
+}
+
+/// All of them.
+pub const PLAYS: &[Play] = &[
+    Play {
+        name: "signs too much",
+        verifiers: 1,
+        play: |stage| Box::pin(signs_too_much::play(stage)),
+    },
+];

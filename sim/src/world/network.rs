@@ -110,7 +110,11 @@ impl Network {
         network.nodes_are_there().await?;
         let now_s = network.clock.now_ms() / 1000;
         let genesis = network.chain.timeline().genesis();
-        ensure!(now_s < genesis, "epoch 0 began {} s too early", now_s - genesis);
+        ensure!(
+            now_s < genesis,
+            "epoch 0 began {} s too early",
+            now_s - genesis
+        );
         Ok(network)
     }
 
@@ -260,14 +264,22 @@ impl Network {
     async fn nodes_are_there(&self) -> Result<()> {
         let api = ControlApi::over(&self.owner.http, &self.control_url())?;
         for _ in 0..LOOKS_MAX {
-            let healthy = api.nodes().await?.iter().filter(|node| node.healthy).count();
+            let healthy = api
+                .nodes()
+                .await?
+                .iter()
+                .filter(|node| node.healthy)
+                .count();
             if healthy == self.nodes.len() {
                 return Ok(());
             }
             sleep(LOOK).await;
         }
         let nodes = api.nodes().await?;
-        bail!("not all nodes became healthy: {nodes:?} {:?}", self.ends.so_far())
+        bail!(
+            "not all nodes became healthy: {nodes:?} {:?}",
+            self.ends.so_far()
+        )
     }
 }
 

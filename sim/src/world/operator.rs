@@ -76,7 +76,11 @@ impl Network {
         for verifier in &self.verifiers {
             let url = evidence_url(verifier.machine().ip());
             let url = format!("{url}/v1/evidence/{epoch}/tree.qtree");
-            match host.http.read(host.http.get(&url), NodeTree::BYTES_MAX).await {
+            match host
+                .http
+                .read(host.http.get(&url), NodeTree::BYTES_MAX)
+                .await
+            {
                 Ok(bytes) => return Ok(EpochTree::from_bytes(&bytes)?),
                 Err(error) => failed = Some(error),
             }

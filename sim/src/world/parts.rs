@@ -138,7 +138,9 @@ pub(super) fn gateway(control: String, summaries: Summaries) -> Program {
         config.listen = (place.ip, 8480).into();
         let summaries = summaries.clone();
         Box::pin(async move {
-            let gateway = Gateway::bind(config).await.context("starting the gateway")?;
+            let gateway = Gateway::bind(config)
+                .await
+                .context("starting the gateway")?;
             let summary = gateway.run(stop).await;
             let mut summaries = summaries.lock().unwrap_or_else(PoisonError::into_inner);
             summaries.push(summary);

@@ -1,0 +1,98 @@
+//! Faults that are known: invariants that today's rules break, the play that shows each, and who said it first.
+//!
+//! A listed one that holds is red, and so is one that breaks and isn't listed: what is mended is deleted here, and nothing
+//! else breaks unseen. Each was found by its play alone; the reviews' numbers only say that it is the same fault.
+
+use crate::checks::{Entries, INVARIANTS};
+use crate::players::{Play, Stage};
+use crate::world::{Network, Plan, World};
+use anyhow::{Context, Result};
+use tokio::runtime::Builder;
+
+/// An invariant that a play breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The play's name.
+    pub play: &'static str,
+    /// The invariant's.
+    pub breaks: &'static str,
+    /// What is wrong, in a sentence.
+    pub says: &'static str,
+}
+
+/// All of them, money before comfort.
+pub const KNOWN: &[Known] = &[];
+
+/// What came of a play.
+#[derive(Debug)]
+pub struct Played {
+    /// Deeds that were done.
+    pub met: Vec<&'static str>,
+    /// Invariants that broke, and how.
+    pub broken: Vec<(&'static str, String)>,
+    /// The trace's hash.
+    pub trace: String,
+}
+
+/// Plays in a seed's world, and holds all invariants against its books; blocks.
+///
+/// # Errors
+/// If the machine has no runtime or folder for it, or the play didn't come to its deed.
+pub fn play(play: &Play, seed: u64) -> Result<Played> {
+    let folder = crate::run::folder().context("no folder for a world")?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .context("no runtime for a world")?;
+    let _in_place = disk::in_place();
+    runtime.block_on(async {
+        let mut world = World::new(seed, folder.path(), false);
+        let plan = Plan {
+            verifiers: play.verifiers,
+            ..Plan::small()
+        };
+        let network = Network::start(&mut world, &plan).await?;
+        let mut stage = Stage::new(world, network);
+        (play.play)(&mut stage).await.context(play.name)?;
+        if stage.books.enter(|books| books.epochs.is_empty()) {
+            stage.closed().await?;
+        }
+        stage.enter_datagrams();
+        let broken = stage.books.enter(|books| broken(books));
+        let Stage {
+            world,
+            network,
+            met,
+            ..
+        } = stage;
+        network.end().await?;
+        let (_, trace) = world.trace().digest();
+        Ok(Played { met, broken, trace })
+    })
+}
+
+fn broken(books: &Entries) -> Vec<(&'static str, String)> {
+    let held = INVARIANTS.iter().map(|(name, holds)| (*name, holds(books)));
+    held.filter_map(|(name, held)| Some((name, held.err()?)))
+        .collect()
+}
+
+/// What a play broke that isn't listed, and what is listed for it and held; empty if it went as it is known to.
+pub fn surprises(play: &Play, played: &Played) -> Vec<String> {
+    let listed = |name| {
+        let mut all = KNOWN.iter();
+        all.any(|known| (known.play, known.breaks) == (play.name, name))
+    };
+    let unlisted = played.broken.iter().filter(|(name, _)| !listed(*name));
+    let unlisted = unlisted.map(|(name, why)| format!("{}: broke \"{name}\": {why}", play.name));
+    let of_play = KNOWN.iter().filter(|known| known.play == play.name);
+    let held = of_play.filter(|known| played.broken.iter().all(|(name, _)| *name != known.breaks));
+    let held = held.map(|known| {
+        format!(
+            "{}: \"{}\" held: mended, delete the line",
+            play.name, known.breaks
+        )
+    });
+    unlisted.chain(held).collect()
+}
