@@ -3,7 +3,7 @@
 //! A listed one that holds is red, and so is one that breaks and isn't listed: what is mended is deleted here, and nothing
 //! else breaks unseen. Each was found by its play alone; the reviews' numbers only say that it is the same fault.
 
-use crate::checks::{Entries, INVARIANTS};
+use crate::checks::{self, Entries, INVARIANTS};
 use crate::players::{Play, Stage};
 use crate::world::{Network, Plan, World};
 use anyhow::{Context, Result};
@@ -21,7 +21,18 @@ pub struct Known {
 }
 
 /// All of them, money before comfort.
-pub const KNOWN: &[Known] = &[];
+pub const KNOWN: &[Known] = &[
+    Known {
+        play: "verifier lies",
+        breaks: checks::NOTHING_ELSE,
+        says: "a quorum attests hashes that nobody can look below, and takes every deposit (C-1)",
+    },
+    Known {
+        play: "verifier lies",
+        breaks: checks::TRUE,
+        says: "what stands attested has no evidence anywhere, and stands for good (C-1)",
+    },
+];
 
 /// What came of a play.
 #[derive(Debug)]

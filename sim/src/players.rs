@@ -3,6 +3,7 @@
 //! Those who break them are a file each, whose head says what one does, what a false statement costs it, and who pays
 //! today. A player is met only where it did its deed.
 
+mod lying_verifier;
 mod signs_too_much;
 mod stage;
 mod viewer;
@@ -35,5 +36,10 @@ pub const PLAYS: &[Play] = &[
         name: "signs too much",
         verifiers: 1,
         play: |stage| Box::pin(signs_too_much::play(stage)),
+    },
+    Play {
+        name: "verifier lies",
+        verifiers: 1,
+        play: |stage| Box::pin(lying_verifier::play(stage)),
     },
 ];
