@@ -32,6 +32,16 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::TRUE,
         says: "what stands attested has no evidence anywhere, and stands for good (C-1)",
     },
+    Known {
+        play: "signs for nothing",
+        breaks: checks::SIGNED,
+        says: "honest nodes acknowledge receipts for bytes that were never sent (V2)",
+    },
+    Known {
+        play: "signs for nothing",
+        breaks: checks::NOTHING_ELSE,
+        says: "payers pay for bytes that were never sent (V2)",
+    },
 ];
 
 /// What came of a play.

@@ -4,6 +4,7 @@
 //! today. A player is met only where it did its deed.
 
 mod lying_verifier;
+mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
 mod viewer;
@@ -32,6 +33,11 @@ pub struct Play {
 
 /// All of them.
 pub const PLAYS: &[Play] = &[
+    Play {
+        name: "signs for nothing",
+        verifiers: 1,
+        play: |stage| Box::pin(signs_for_nothing::play(stage)),
+    },
     Play {
         name: "signs too much",
         verifiers: 1,
