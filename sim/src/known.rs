@@ -42,6 +42,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::NOTHING_ELSE,
         says: "payers pay for bytes that were never sent (V2)",
     },
+    Known {
+        play: "payer runs",
+        breaks: checks::OWED,
+        says: "a payer is served for an epoch and takes everything back before its end (H-1)",
+    },
 ];
 
 /// What came of a play.

@@ -4,6 +4,7 @@
 //! today. A player is met only where it did its deed.
 
 mod lying_verifier;
+mod payer_runs;
 mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
@@ -42,6 +43,11 @@ pub const PLAYS: &[Play] = &[
         name: "signs too much",
         verifiers: 1,
         play: |stage| Box::pin(signs_too_much::play(stage)),
+    },
+    Play {
+        name: "payer runs",
+        verifiers: 1,
+        play: |stage| Box::pin(payer_runs::play(stage)),
     },
     Play {
         name: "verifier lies",
