@@ -47,6 +47,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::OWED,
         says: "a payer is served for an epoch and takes everything back before its end (H-1)",
     },
+    Known {
+        play: "issuer withholds its log",
+        breaks: checks::LOCKED,
+        says: "one root that nobody has the log of stops every epoch, and locks all money (H-2)",
+    },
 ];
 
 /// What came of a play.

@@ -10,6 +10,7 @@ mod signs_too_much;
 mod stage;
 mod viewer;
 mod wire;
+mod withholds_log;
 
 pub use stage::{Own, Stage};
 pub use viewer::Viewer;
@@ -48,6 +49,11 @@ pub const PLAYS: &[Play] = &[
         name: "payer runs",
         verifiers: 1,
         play: |stage| Box::pin(payer_runs::play(stage)),
+    },
+    Play {
+        name: "issuer withholds its log",
+        verifiers: 1,
+        play: |stage| Box::pin(withholds_log::play(stage)),
     },
     Play {
         name: "verifier lies",
