@@ -52,6 +52,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::LOCKED,
         says: "one root that nobody has the log of stops every epoch, and locks all money (H-2)",
     },
+    Known {
+        play: "states failures",
+        breaks: checks::OWN,
+        says: "one receipt of no bytes and 128 failures takes a node's pay for the epoch (V1)",
+    },
 ];
 
 /// What came of a play.

@@ -8,6 +8,7 @@ mod payer_runs;
 mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
+mod states_failures;
 mod viewer;
 mod wire;
 mod withholds_log;
@@ -39,6 +40,11 @@ pub const PLAYS: &[Play] = &[
         name: "signs for nothing",
         verifiers: 1,
         play: |stage| Box::pin(signs_for_nothing::play(stage)),
+    },
+    Play {
+        name: "states failures",
+        verifiers: 1,
+        play: |stage| Box::pin(states_failures::play(stage)),
     },
     Play {
         name: "signs too much",
