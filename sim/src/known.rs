@@ -57,6 +57,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::OWN,
         says: "one receipt of no bytes and 128 failures takes a node's pay for the epoch (V1)",
     },
+    Known {
+        play: "RPC leaves out logs",
+        breaks: checks::BONDS,
+        says: "a verifier that believes its RPC attests without what was forced, and loses its bond (T43)",
+    },
 ];
 
 /// What came of a play.

@@ -5,6 +5,7 @@
 
 mod lying_verifier;
 mod payer_runs;
+mod rpc_leaves_out;
 mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
@@ -65,5 +66,10 @@ pub const PLAYS: &[Play] = &[
         name: "verifier lies",
         verifiers: 1,
         play: |stage| Box::pin(lying_verifier::play(stage)),
+    },
+    Play {
+        name: "RPC leaves out logs",
+        verifiers: 1,
+        play: |stage| Box::pin(rpc_leaves_out::play(stage)),
     },
 ];
