@@ -62,6 +62,16 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::BONDS,
         says: "a verifier that believes its RPC attests without what was forced, and loses its bond (T43)",
     },
+    Known {
+        play: "two-faced node",
+        breaks: checks::AGREE,
+        says: "each verifier judges by the segment that it alone was given (V5)",
+    },
+    Known {
+        play: "two-faced node",
+        breaks: checks::LOCKED,
+        says: "with a quorum of two, one node that gives to one verifier only stops settlement (V5)",
+    },
 ];
 
 /// What came of a play.

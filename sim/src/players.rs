@@ -6,10 +6,12 @@
 mod lying_verifier;
 mod payer_runs;
 mod rpc_leaves_out;
+mod shut;
 mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
 mod states_failures;
+mod two_faced_node;
 mod viewer;
 mod wire;
 mod withholds_log;
@@ -66,6 +68,11 @@ pub const PLAYS: &[Play] = &[
         name: "verifier lies",
         verifiers: 1,
         play: |stage| Box::pin(lying_verifier::play(stage)),
+    },
+    Play {
+        name: "two-faced node",
+        verifiers: 2,
+        play: |stage| Box::pin(two_faced_node::play(stage)),
     },
     Play {
         name: "RPC leaves out logs",
