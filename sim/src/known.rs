@@ -72,6 +72,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::LOCKED,
         says: "with a quorum of two, one node that gives to one verifier only stops settlement (V5)",
     },
+    Known {
+        play: "reports healthy nodes",
+        breaks: checks::REPORTS,
+        says: "three requests from three networks take a node out that delivers (V3)",
+    },
 ];
 
 /// What came of a play.

@@ -5,6 +5,7 @@
 
 mod lying_verifier;
 mod payer_runs;
+mod reports_healthy;
 mod rpc_leaves_out;
 mod shut;
 mod signs_for_nothing;
@@ -53,6 +54,11 @@ pub const PLAYS: &[Play] = &[
         name: "signs too much",
         verifiers: 1,
         play: |stage| Box::pin(signs_too_much::play(stage)),
+    },
+    Play {
+        name: "reports healthy nodes",
+        verifiers: 1,
+        play: |stage| Box::pin(reports_healthy::play(stage)),
     },
     Play {
         name: "payer runs",
