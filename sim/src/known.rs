@@ -77,6 +77,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::REPORTS,
         says: "three requests from three networks take a node out that delivers (V3)",
     },
+    Known {
+        play: "stays",
+        breaks: checks::OUTLIVES,
+        says: "a session holds its place when its ticket is over, for as long as its client likes (V7)",
+    },
 ];
 
 /// What came of a play.

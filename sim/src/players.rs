@@ -12,6 +12,7 @@ mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
 mod states_failures;
+mod stays;
 mod two_faced_node;
 mod viewer;
 mod wire;
@@ -54,6 +55,11 @@ pub const PLAYS: &[Play] = &[
         name: "signs too much",
         verifiers: 1,
         play: |stage| Box::pin(signs_too_much::play(stage)),
+    },
+    Play {
+        name: "stays",
+        verifiers: 1,
+        play: |stage| Box::pin(stays::play(stage)),
     },
     Play {
         name: "reports healthy nodes",
