@@ -82,6 +82,11 @@ pub const KNOWN: &[Known] = &[
         breaks: checks::OUTLIVES,
         says: "a session holds its place when its ticket is over, for as long as its client likes (V7)",
     },
+    Known {
+        play: "doesn't sign",
+        breaks: checks::AHEAD,
+        says: "each new key has a window of its own, so whole files go unsigned (V12)",
+    },
 ];
 
 /// What came of a play.

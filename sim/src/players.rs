@@ -14,6 +14,7 @@ mod stage;
 mod states_failures;
 mod stays;
 mod two_faced_node;
+mod unsigned;
 mod viewer;
 mod wire;
 mod withholds_log;
@@ -50,6 +51,11 @@ pub const PLAYS: &[Play] = &[
         name: "states failures",
         verifiers: 1,
         play: |stage| Box::pin(states_failures::play(stage)),
+    },
+    Play {
+        name: "doesn't sign",
+        verifiers: 1,
+        play: |stage| Box::pin(unsigned::play(stage)),
     },
     Play {
         name: "signs too much",
