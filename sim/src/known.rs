@@ -89,6 +89,9 @@ pub const KNOWN: &[Known] = &[
     },
 ];
 
+/// The seed of the world in which each shows itself.
+pub const SEED: u64 = 1;
+
 /// What came of a play.
 #[derive(Debug)]
 pub struct Played {

@@ -1,12 +1,9 @@
 //! Players that break the rules: what is known to give way gives way, and nothing else does.
 
 use quittance_sim::checks::INVARIANTS;
-use quittance_sim::known::{self, KNOWN};
+use quittance_sim::known::{self, KNOWN, SEED};
 use quittance_sim::players::{PLAYS, Play};
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// In which world.
-const SEED: u64 = 1;
 
 /// What is unknown of a play.
 fn surprises(play: &Play) -> Vec<String> {
@@ -46,4 +43,12 @@ fn what_is_listed_names_a_play_and_an_invariant() {
         let mut all = INVARIANTS.iter();
         assert!(all.any(|(name, _)| *name == known.breaks), "{known:?}");
     }
+}
+
+#[test]
+fn a_play_repeats_itself() {
+    let play = PLAYS.iter().find(|play| play.name == "issuer invents");
+    let play = play.expect("it is in the table");
+    let [first, again] = [(); 2].map(|()| known::play(play, SEED).unwrap().trace);
+    assert_eq!(first, again, "the same seed went another way");
 }

@@ -39,7 +39,7 @@ pub const SIGNED: &str = "nothing is acknowledged that wasn't sent";
 /// See its function.
 pub const AHEAD: &str = "a client's network is sent no more than a window ahead of what it signed";
 /// See its function.
-pub const OWN: &str = "no ticket moves what another earns";
+pub const OWN: &str = "no word but its own client's moves what a ticket earns";
 /// See its function.
 pub const REPORTS: &str = "no report without a ticket takes a node out";
 /// See its function.
@@ -142,9 +142,13 @@ fn own(books: &Entries) -> Result<(), String> {
     Ok(())
 }
 
-/// What the tickets of an epoch earned by receipts that state no failure.
+/// What those tickets of an epoch earned that count and whose receipts state no failure.
 fn earned(books: &Entries, epoch: u64, of: &OfEpoch) -> u128 {
-    let own = books.tickets.iter().filter(|(id, _)| id.epoch == epoch);
+    let counts = |id| of.counted.iter().any(|(counted, _)| counted == id);
+    let own = books
+        .tickets
+        .iter()
+        .filter(|(id, _)| id.epoch == epoch && counts(*id));
     let good = own.filter_map(|(_, ticket)| ticket.acked.map(|acked| (ticket, acked)));
     let good = good.filter(|(_, acked)| acked.within == acked.deliveries);
     // For what came: another invariant is about the rest.

@@ -54,7 +54,8 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let misled = stage.bonded(&place.host, &account).await?;
     place.host.http = Http::of(Arc::new(Lossy(place.host.http.clone())));
     let evidence = place.folder.join("evidence");
-    let verifier = stage.verifier(&place, account, Duration::from_secs(1));
+    let control = stage.network.control_url();
+    let verifier = stage.verifier(&place, account, Duration::from_secs(1), vec![control]);
     let host = stage.world.host("node that goes");
     let (id, node) = stage.node("node that goes", &host, PAYOUT).await?;
     stage.network.begun(0).await;

@@ -139,6 +139,13 @@ impl Stage {
         Ok(Chain::connect(&config).await?)
     }
 
+    /// The ed25519 key that a name decides.
+    pub fn key(&self, name: &str) -> SigningKey {
+        let mut secret = [0; 32];
+        self.world.dice(name).fill(&mut secret);
+        SigningKey::from_bytes(&secret)
+    }
+
     /// Registers a node of that name, starts it at that host, and waits until clients are sent to it.
     ///
     /// # Errors
@@ -149,9 +156,7 @@ impl Stage {
         place: &Place,
         payout: Address,
     ) -> Result<(NodeId, Own)> {
-        let mut secret = [0; 32];
-        self.world.dice(name).fill(&mut secret);
-        let key = SigningKey::from_bytes(&secret);
+        let key = self.key(name);
         let id = NodeId::from(key.verifying_key().to_bytes());
         let chain = &self.network.chain;
         let owner = chain.account().context("the owner has a key")?;
@@ -212,8 +217,14 @@ impl Stage {
         Ok(bonded)
     }
 
-    /// Starts a verifier at that host.
-    pub fn verifier(&self, place: &Place, key: PrivateKeySigner, deadline: Duration) -> Own {
+    /// Starts a verifier at that host, which asks these control planes.
+    pub fn verifier(
+        &self,
+        place: &Place,
+        key: PrivateKeySigner,
+        deadline: Duration,
+        controls: Vec<String>,
+    ) -> Own {
         let (chain_id, settlement) = self.network.chain.network();
         let config = verifier::Config {
             host: place.host.clone(),
@@ -221,7 +232,7 @@ impl Stage {
             settlement,
             chain_id: Some(chain_id),
             key,
-            controls: vec![self.network.control_url()],
+            controls,
             peers: Vec::new(),
             data_dir: place.folder.clone(),
             listen: (place.ip, 8090).into(),
