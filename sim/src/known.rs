@@ -33,6 +33,11 @@ pub const KNOWN: &[Known] = &[
         says: "what stands attested has no evidence anywhere, and stands for good (C-1)",
     },
     Known {
+        play: "owner invents an issuer",
+        breaks: checks::NOTHING_ELSE,
+        says: "a new issuer's one ticket takes a deposit whose payer never heard of it (C-2)",
+    },
+    Known {
         play: "signs for nothing",
         breaks: checks::SIGNED,
         says: "honest nodes acknowledge receipts for bytes that were never sent (V2)",

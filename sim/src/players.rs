@@ -3,6 +3,7 @@
 //! Those who break them are a file each, whose head says what one does, what a false statement costs it, and who pays
 //! today. A player is met only where it did its deed.
 
+mod invents_issuer;
 mod lying_verifier;
 mod payer_runs;
 mod reports_healthy;
@@ -96,5 +97,10 @@ pub const PLAYS: &[Play] = &[
         name: "RPC leaves out logs",
         verifiers: 1,
         play: |stage| Box::pin(rpc_leaves_out::play(stage)),
+    },
+    Play {
+        name: "owner invents an issuer",
+        verifiers: 1,
+        play: |stage| Box::pin(invents_issuer::play(stage)),
     },
 ];
