@@ -58,6 +58,11 @@ pub const KNOWN: &[Known] = &[
         says: "one root that nobody has the log of stops every epoch, and locks all money (H-2)",
     },
     Known {
+        play: "verifier invents probes",
+        breaks: checks::OWN,
+        says: "a probe that nobody signed takes a node's pay, and the audit says true (H-4)",
+    },
+    Known {
         play: "states failures",
         breaks: checks::OWN,
         says: "one receipt of no bytes and 128 failures takes a node's pay for the epoch (V1)",

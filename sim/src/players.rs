@@ -4,6 +4,7 @@
 //! today. A player is met only where it did its deed.
 
 mod invents_issuer;
+mod invents_probes;
 mod lying_verifier;
 mod payer_runs;
 mod reports_healthy;
@@ -102,5 +103,10 @@ pub const PLAYS: &[Play] = &[
         name: "owner invents an issuer",
         verifiers: 1,
         play: |stage| Box::pin(invents_issuer::play(stage)),
+    },
+    Play {
+        name: "verifier invents probes",
+        verifiers: 1,
+        play: |stage| Box::pin(invents_probes::play(stage)),
     },
 ];
