@@ -58,6 +58,11 @@ pub const KNOWN: &[Known] = &[
         says: "one root that nobody has the log of stops every epoch, and locks all money (H-2)",
     },
     Known {
+        play: "verifier stalls",
+        breaks: checks::LOCKED,
+        says: "where a quorum is gone nothing is attested, and there is no way out (H-2)",
+    },
+    Known {
         play: "verifier invents probes",
         breaks: checks::OWN,
         says: "a probe that nobody signed takes a node's pay, and the audit says true (H-4)",

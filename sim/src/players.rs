@@ -13,6 +13,7 @@ mod shut;
 mod signs_for_nothing;
 mod signs_too_much;
 mod stage;
+mod stalls;
 mod states_failures;
 mod stays;
 mod two_faced_node;
@@ -108,5 +109,10 @@ pub const PLAYS: &[Play] = &[
         name: "verifier invents probes",
         verifiers: 1,
         play: |stage| Box::pin(invents_probes::play(stage)),
+    },
+    Play {
+        name: "verifier stalls",
+        verifiers: 2,
+        play: |stage| Box::pin(stalls::play(stage)),
     },
 ];
