@@ -73,6 +73,11 @@ pub const KNOWN: &[Known] = &[
         says: "one receipt of no bytes and 128 failures takes a node's pay for the epoch (V1)",
     },
     Known {
+        play: "issuer invents",
+        breaks: checks::ACKNOWLEDGED,
+        says: "a ticket that its log leaves out earns nothing, though its node served it (H-2)",
+    },
+    Known {
         play: "RPC leaves out logs",
         breaks: checks::BONDS,
         says: "a verifier that believes its RPC attests without what was forced, and loses its bond (T43)",

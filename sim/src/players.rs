@@ -11,6 +11,7 @@ mod reports_healthy;
 mod rpc_leaves_out;
 mod shut;
 mod signs_for_nothing;
+mod signs_past_log;
 mod signs_too_much;
 mod stage;
 mod stalls;
@@ -114,5 +115,10 @@ pub const PLAYS: &[Play] = &[
         name: "verifier stalls",
         verifiers: 2,
         play: |stage| Box::pin(stalls::play(stage)),
+    },
+    Play {
+        name: "issuer invents",
+        verifiers: 1,
+        play: |stage| Box::pin(signs_past_log::play(stage)),
     },
 ];
