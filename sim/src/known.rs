@@ -98,6 +98,11 @@ pub const KNOWN: &[Known] = &[
         says: "three requests from three networks take a node out that delivers (V3)",
     },
     Known {
+        play: "two copies of one key",
+        breaks: checks::ACKNOWLEDGED,
+        says: "one copy's receipts are never handed in, and nobody says that there are two (U12)",
+    },
+    Known {
         play: "stays",
         breaks: checks::OUTLIVES,
         says: "a session holds its place when its ticket is over, for as long as its client likes (V7)",

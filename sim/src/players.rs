@@ -17,6 +17,7 @@ mod stage;
 mod stalls;
 mod states_failures;
 mod stays;
+mod twin_node;
 mod two_faced_node;
 mod unsigned;
 mod viewer;
@@ -120,5 +121,10 @@ pub const PLAYS: &[Play] = &[
         name: "issuer invents",
         verifiers: 1,
         play: |stage| Box::pin(signs_past_log::play(stage)),
+    },
+    Play {
+        name: "two copies of one key",
+        verifiers: 1,
+        play: |stage| Box::pin(twin_node::play(stage)),
     },
 ];
