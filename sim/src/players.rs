@@ -9,6 +9,7 @@ mod lying_verifier;
 mod payer_runs;
 mod reports_healthy;
 mod rpc_leaves_out;
+mod serves_rot;
 mod shut;
 mod signs_for_nothing;
 mod signs_past_log;
@@ -126,5 +127,10 @@ pub const PLAYS: &[Play] = &[
         name: "two copies of one key",
         verifiers: 1,
         play: |stage| Box::pin(twin_node::play(stage)),
+    },
+    Play {
+        name: "node serves rot",
+        verifiers: 1,
+        play: |stage| Box::pin(serves_rot::play(stage)),
     },
 ];
