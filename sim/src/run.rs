@@ -67,7 +67,7 @@ pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
     }))
 }
 
-fn folder() -> std::io::Result<TempDir> {
+pub(crate) fn folder() -> std::io::Result<TempDir> {
     match Path::new(MEMORY).is_dir() {
         true => tempfile::tempdir_in(MEMORY),
         false => tempfile::tempdir(),
