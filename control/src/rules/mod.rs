@@ -5,6 +5,7 @@
 pub(crate) mod commitments;
 pub(crate) mod filling;
 pub(crate) mod health;
+pub(crate) mod issuing;
 pub(crate) mod orders;
 pub(crate) mod publication;
 pub(crate) mod routing;
