@@ -153,7 +153,7 @@ fn a_nodes_start_that_is_cut_at_any_write_loses_no_receipt() {
         network.nodes[0].stop().await.unwrap();
         let held = |folder: &Path| {
             let mut held = 0;
-            held_tickets(folder, SEALED, &mut |_| held += 1).unwrap();
+            held_tickets(&Disk::system(), folder, SEALED, &mut |_| held += 1).unwrap();
             held
         };
         let sealed = held(cuts.killed.path());
