@@ -11,6 +11,7 @@ mod datagrams;
 mod http;
 mod random;
 mod sockets;
+pub mod watch;
 
 pub use clock::Clock;
 pub use datagrams::{Datagrams, Peer};

@@ -2,6 +2,7 @@
 
 use client::{ApiError, ClientConfig, ControlApi};
 use content::{Body, BodyError};
+use host::watch;
 use host::{Host, Http};
 use protocol::{
     ALPN_NODE, B256, ClientKey, Code, ContentHash, FetchReply, NodeId, Receipt, ReceiptFrame,
@@ -10,7 +11,6 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, ReadError, ReadExactError, RecvStream, SendStream};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use transport::{
     ConnectError, StreamError, client_endpoint, connect, exporter, read_frame, write_frame,

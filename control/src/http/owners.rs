@@ -11,7 +11,7 @@ use protocol::{Address, ContentHash, TicketId};
 use std::sync::Arc;
 
 /// What an owner may not touch.
-pub(super) fn not_yours(what: &str) -> Refusal {
+fn not_yours(what: &str) -> Refusal {
     let error = format!("{what} is another owner's");
     Refusal::new(StatusCode::FORBIDDEN, error)
 }

@@ -98,13 +98,13 @@ pub(super) async fn collection(
     let (asker, core) = (caller.asker(), web.core.clone());
     let wanted = disk::run(move || check(&core, &caller, &body)).await?;
     // Nobody could be served before it has: the publisher is the one to know.
-    let has = web.core.check_payer(wanted.payer).await;
+    let has = web.core.payers.check_payer(wanted.payer).await;
     has.map_err(|error| Refusal::payer(&error))?;
     let core = web.core.clone();
     let published = disk::run(move || core.contents.publish(asker, wanted)).await;
     let collection = published.map_err(|error| refusal(&error))?;
     web.core.metrics.publications.add(1);
-    web.core.replicate(&collection);
+    web.core.nodes.fills.replicate(&collection);
     Ok((StatusCode::CREATED, Json(collection.summary())))
 }
 
@@ -130,7 +130,7 @@ fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
 }
 
 fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
-    let refused = access::check_policy(&core.members.overlay(), policy);
+    let refused = access::check_policy(&core.nodes.members.overlay(), policy);
     refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
@@ -163,7 +163,9 @@ pub(super) async fn unpublish(
         let gone = core.contents.unpublish(caller.asker(), &name);
         let gone = gone.map_err(|error| refusal(&error))?;
         tracing::info!(name, collections = gone.len(), "unpublished");
-        core.purge_gone(&gone, caller.account)
+        core.nodes
+            .ordering
+            .purge_gone(&gone, caller.account)
             .map_err(|error| orders::refusal(&error))
     });
     done.await.map(Json)

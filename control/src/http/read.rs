@@ -3,7 +3,8 @@
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::{Admin, Web};
-use crate::core::{Core, RouteError};
+use crate::core::Core;
+use crate::requests::route::RouteError;
 use crate::tickets::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -34,7 +35,7 @@ const LOG_CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
     let core = &web.core;
-    let epoch = core.epoch_now();
+    let epoch = core.routes.epoch_now();
     Json(NetworkInfo {
         network: core.network,
         issuer: core.issuer_key,
@@ -43,7 +44,7 @@ pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
         epoch,
         timeline: core.agreed.timeline(),
         terms: core.agreed.terms(epoch.unwrap_or_default()),
-        targets: core.targets(),
+        targets: core.routes.targets(),
     })
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn route(
         return Err(Refusal::bad_request(error));
     }
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
-    match core.route(&request, from).await {
+    match core.routes.route(&request, from).await {
         Ok(answer) => {
             core.metrics.routes.add(1);
             Ok(Json(answer))
@@ -116,7 +117,7 @@ pub(super) async fn explain(
     let own = || client_address(peer.ip(), &headers, &web.trusted_proxies);
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
-    let explained = core.explain(&asked.collection, from);
+    let explained = core.routes.explain(&asked.collection, from);
     let explained = explained
         .map_err(|error| refusal(&error, &core.agreed.timeline(), core.host.clock.now_ms()))?;
     Ok(Json(explained))
@@ -180,7 +181,7 @@ fn origin_of(core: &Core, collection: &CollectionSummary) -> Option<OriginState>
 }
 
 pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {
-    Json(web.core.members.list(Instant::now()))
+    Json(web.core.nodes.members.list(Instant::now()))
 }
 
 pub(super) async fn tickets(
@@ -273,7 +274,7 @@ pub(super) async fn health() -> Json<serde_json::Value> {
 
 pub(super) async fn metrics(State(web): State<Admin>) -> Response {
     let core = &web.core;
-    let healthy = core.members.healthy_count(Instant::now()) as u64;
+    let healthy = core.nodes.members.healthy_count(Instant::now()) as u64;
     let collections = core.contents.catalogue.list().len() as u64;
     let text = core.metrics.text(healthy, collections, &core.connections);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()

@@ -141,7 +141,11 @@ impl Server {
         let now = Instant::now();
         let address = format!("node{n}.test:1");
         let node = NodeId::from([n; 32]);
-        let (membership, queue) = self.core.members.join(node, address, "v".into(), None, now);
+        let (membership, queue) =
+            self.core
+                .nodes
+                .members
+                .join(node, address, "v".into(), None, now);
         let beat = Heartbeat {
             sessions: 0,
             cached_bytes: 5,
@@ -150,7 +154,7 @@ impl Server {
             sessions_max: 5000,
             bandwidth_mbps: 100,
         };
-        self.core.members.heartbeat(membership, beat, now);
+        self.core.nodes.members.heartbeat(membership, beat, now);
         queue
     }
 }

@@ -2,4 +2,9 @@
 //!
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
+pub(crate) mod commitments;
+pub(crate) mod filling;
+pub(crate) mod orders;
 pub(crate) mod publication;
+pub(crate) mod routing;
+pub(crate) mod viewers;

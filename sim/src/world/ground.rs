@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::machine::{Machine, Place};
 use super::net::{Links, Net};
+use super::reach::Reach;
 use super::trace::Trace;
 use host::Clock;
 use protocol::UnixMillis;
@@ -30,6 +31,7 @@ pub struct World {
     trace: Trace,
     folder: PathBuf,
     hosts: u8,
+    reach: Reach,
 }
 
 impl World {
@@ -43,13 +45,18 @@ impl World {
             trace,
             folder: folder.to_owned(),
             hosts: 0,
+            reach: Reach::default(),
         }
     }
 
     /// One more machine; what is drawn there is its name's.
     pub fn machine(&mut self, name: &str) -> Arc<Machine> {
         self.hosts += 1;
-        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts));
+        self.machine_at(name, IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts)))
+    }
+
+    /// The same at this address, which no other has.
+    pub fn machine_at(&self, name: &str, ip: IpAddr) -> Arc<Machine> {
         let dice = Dice::new(self.seed, name);
         let folder = self.folder.join(name);
         let net = self.net.clone();
@@ -72,6 +79,11 @@ impl World {
         self.began
     }
 
+    /// Bytes of all datagrams for a host, as their senders' sockets were given them.
+    pub fn sent_to(&self, to: IpAddr) -> u64 {
+        self.net.sent_to(to)
+    }
+
     /// How long it has lasted.
     pub fn age(&self) -> Duration {
         self.began.elapsed()
@@ -80,6 +92,16 @@ impl World {
     /// What happened so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What it met so far: anyone may note into it.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Its seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// That of a name in this world.

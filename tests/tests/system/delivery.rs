@@ -3,6 +3,7 @@
 
 use client::{Client, ClientConfig, ControlApi};
 use contracts::U256;
+use host::watch;
 use host::{Host, Http};
 use protocol::{Epoch, NodeId, SignedTicket, TicketLog};
 use quittance_tests::raw::Raw;
@@ -11,7 +12,6 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use tokio::sync::watch;
 
 const GROUP: usize = 16 << 10;
 const MIB: usize = 1 << 20;

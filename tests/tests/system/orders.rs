@@ -2,13 +2,13 @@
 
 use client::ControlApi;
 use host::Http;
+use host::watch;
 use protocol::{Code, NodeId};
 use quittance_tests::raw::{End, Raw, Wanted, fetch, fetch_watched};
 use quittance_tests::{Ran, World, eventually, noise, run};
 use serde_json::Value;
 use std::path::PathBuf;
 use testnet::Published;
-use tokio::sync::watch;
 
 /// More than a window.
 const FILM: usize = 3 << 20;

@@ -4,6 +4,7 @@ use crate::gateway::make_film;
 use crate::routing::{configure, divide};
 use client::ControlApi;
 use host::Http;
+use host::watch as channel;
 use protocol::{
     ClientKey, Code, RouteAnswer, RouteRequest, SigningKey, URI_SIGNING_PACKAGE, ViewerToken,
 };
@@ -15,7 +16,6 @@ use reqwest::header::LOCATION;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokio::sync::watch as channel;
 
 /// More than a window.
 const FILM: usize = 3 << 20;

@@ -17,7 +17,8 @@ pub(crate) use zone::Zone;
 pub use zone::{DnsConfig, DnsConfigError};
 
 use crate::contents::catalogue::Named;
-use crate::core::{Core, turn_of_address};
+use crate::requests::route::RouteDesk;
+use crate::rules::routing::turn_of_address;
 use crate::tickets::client_network::ClientNetwork;
 use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use host::{Datagrams, Listener, Stream};
@@ -49,7 +50,7 @@ const QUERIES_OF_CONNECTION_MAX: usize = 1000;
 /// Pause when the system gives no more connections or packets.
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl Directory for Core {
+impl Directory for RouteDesk {
     fn find(&self, labels: &str) -> Named {
         self.contents.catalogue.find_domain(labels)
     }
@@ -86,7 +87,7 @@ impl Directory for Core {
     }
 
     fn gateways(&self, from: IpAddr) -> Gateways {
-        let overlay = self.members.overlay();
+        let overlay = self.nodes.members.overlay();
         let placement = overlay.place(from);
         let urls = self.gateways_near(&overlay.zones, placement.zone, turn_of_address(from));
         let hosts = urls.iter().filter_map(|url| {
@@ -118,18 +119,23 @@ impl Sockets {
 }
 
 /// Answers until told to stop.
-pub(crate) async fn serve(core: Arc<Core>, zone: Zone, sockets: Sockets, stop: CancellationToken) {
+pub(crate) async fn serve(
+    desk: Arc<RouteDesk>,
+    zone: Zone,
+    sockets: Sockets,
+    stop: CancellationToken,
+) {
     let zone = Arc::new(zone);
     let Sockets { udp, tcp, .. } = sockets;
     tokio::select! {
         biased;
         () = stop.cancelled() => {}
-        () = serve_udp(&core, &zone, udp) => {}
-        () = serve_tcp(&core, &zone, tcp) => {}
+        () = serve_udp(&desk, &zone, udp) => {}
+        () = serve_tcp(&desk, &zone, tcp) => {}
     }
 }
 
-async fn serve_udp(core: &Core, zone: &Zone, mut socket: Datagrams) {
+async fn serve_udp(desk: &RouteDesk, zone: &Zone, mut socket: Datagrams) {
     let start = Instant::now();
     let mut limiter = Limiter::new();
     loop {
@@ -142,20 +148,20 @@ async fn serve_udp(core: &Core, zone: &Zone, mut socket: Datagrams) {
             }
         };
         let from = peer.address.ip();
-        core.metrics.dns_queries.add(1);
+        desk.metrics.dns_queries.add(1);
         let way = match limiter.take(from.into(), start.elapsed().as_secs()) {
             Verdict::Answer => Way::Udp,
             Verdict::HoldBack => Way::HeldBack,
             Verdict::Drop => {
-                core.metrics.dns_held_back.add(1);
+                desk.metrics.dns_held_back.add(1);
                 continue;
             }
         };
         if way == Way::HeldBack {
-            core.metrics.dns_held_back.add(1);
+            desk.metrics.dns_held_back.add(1);
         }
         let query = &query[..query.len().min(QUERY_BYTES_MAX)];
-        let Some(answer) = answer(zone, core, query, from, way) else {
+        let Some(answer) = answer(zone, desk, query, from, way) else {
             continue;
         };
         debug_assert!(answer.len() <= usize::from(PAYLOAD_MAX));
@@ -200,7 +206,7 @@ impl Drop for Seat {
     }
 }
 
-async fn serve_tcp(core: &Arc<Core>, zone: &Arc<Zone>, mut listener: Listener) {
+async fn serve_tcp(desk: &Arc<RouteDesk>, zone: &Arc<Zone>, mut listener: Listener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let open = Open::default();
     // Dropped with us, and then its connections end.
@@ -220,17 +226,17 @@ async fn serve_tcp(core: &Arc<Core>, zone: &Arc<Zone>, mut listener: Listener) {
         let Some(seat) = Seat::take(&open, from.ip().into()) else {
             continue;
         };
-        let (core, zone) = (core.clone(), zone.clone());
+        let (desk, zone) = (desk.clone(), zone.clone());
         connections.spawn(async move {
             let _held = (slot, seat);
-            let _ = converse(&core, &zone, stream, from.ip()).await;
+            let _ = converse(&desk, &zone, stream, from.ip()).await;
         });
     }
 }
 
 /// Answers what comes on a connection, one after the other.
 async fn converse(
-    core: &Core,
+    desk: &RouteDesk,
     zone: &Zone,
     mut stream: Box<dyn Stream>,
     from: IpAddr,
@@ -246,8 +252,8 @@ async fn converse(
             stream.read_exact(&mut query).await.map(|_| ())
         };
         timeout(IDLE_TIMEOUT, read).await??;
-        core.metrics.dns_queries.add(1);
-        let Some(answer) = answer(zone, core, &query, from, Way::Tcp) else {
+        desk.metrics.dns_queries.add(1);
+        let Some(answer) = answer(zone, desk, &query, from, Way::Tcp) else {
             return Ok(());
         };
         let length = u16::try_from(answer.len()).map_err(io::Error::other)?;
