@@ -48,6 +48,7 @@ pub(crate) fn has(dir: &Path, epoch: Epoch) -> bool {
 /// Gives what is kept of each ticket of an epoch, in their order; nothing if there is none. A node may be running.
 /// Blocking.
 pub(crate) fn each_kept(
+    disk: &Disk,
     dir: &Path,
     epoch: Epoch,
     each: &mut dyn FnMut(Stored),
@@ -55,7 +56,7 @@ pub(crate) fn each_kept(
     if log::path_in(dir, epoch).exists() {
         return log::each_kept(dir, epoch, each);
     }
-    old::each_kept(dir, epoch, &mut |stored| {
+    old::each_kept(disk, dir, epoch, &mut |stored| {
         each(stored);
         Ok(())
     })
