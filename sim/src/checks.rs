@@ -1,5 +1,13 @@
 //! Whether what came of it is what had to: the only place here that counts receipts and money.
 
+mod books;
+mod closing;
+mod invariants;
+
+pub use books::{Books, Entries, OfEpoch, OfRoute, OfTicket};
+pub use closing::close;
+pub use invariants::*;
+
 use crate::world::Network;
 use anyhow::{Result, ensure};
 use client::Summary;

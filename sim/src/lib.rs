@@ -5,6 +5,7 @@
 //! depends on this crate.
 
 pub mod checks;
+pub mod known;
 pub mod players;
 mod run;
 pub mod world;

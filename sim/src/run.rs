@@ -117,7 +117,7 @@ impl Panics {
     }
 }
 
-fn folder() -> std::io::Result<TempDir> {
+pub(crate) fn folder() -> std::io::Result<TempDir> {
     match Path::new(MEMORY).is_dir() {
         true => tempfile::tempdir_in(MEMORY),
         false => tempfile::tempdir(),

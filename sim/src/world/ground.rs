@@ -52,7 +52,11 @@ impl World {
     /// One more machine; what is drawn there is its name's.
     pub fn machine(&mut self, name: &str) -> Arc<Machine> {
         self.hosts += 1;
-        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts));
+        self.machine_at(name, IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts)))
+    }
+
+    /// The same at this address, which no other has.
+    pub fn machine_at(&self, name: &str, ip: IpAddr) -> Arc<Machine> {
         let dice = Dice::new(self.seed, name);
         let folder = self.folder.join(name);
         let net = self.net.clone();
@@ -73,6 +77,11 @@ impl World {
     /// When it began, by tokio's time.
     pub(super) fn began(&self) -> Instant {
         self.began
+    }
+
+    /// Bytes of all datagrams for a host, as their senders' sockets were given them.
+    pub fn sent_to(&self, to: IpAddr) -> u64 {
+        self.net.sent_to(to)
     }
 
     /// How long it has lasted.

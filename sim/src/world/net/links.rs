@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) trace: Trace,
     pub(super) outages: Outages,
     pub(super) sent: u64,
+    /// Bytes of datagrams, lost ones too, by the host that they were sent to.
+    pub(super) sent_bytes: BTreeMap<IpAddr, u64>,
     pub(super) inboxes: BTreeMap<SocketAddr, Arc<Inbox>>,
     pub(super) listeners: BTreeMap<SocketAddr, mpsc::Sender<(Wire, SocketAddr)>>,
     pub(super) next_port: BTreeMap<IpAddr, u16>,
@@ -55,6 +57,7 @@ impl Net {
             trace,
             outages: Outages::default(),
             sent: 0,
+            sent_bytes: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             listeners: BTreeMap::new(),
             next_port: BTreeMap::new(),
@@ -79,6 +82,7 @@ impl Net {
         let jitter = Duration::from_micros(state.dice.below(jitter_us));
         let due = Instant::now() + state.links.delay + jitter;
         let length = bytes.len();
+        *state.sent_bytes.entry(to.ip()).or_default() += length as u64;
         state.trace.note(|| {
             format!(
                 "datagram {from} {to} {length} {}",
@@ -91,6 +95,12 @@ impl Net {
         };
         let bytes = bytes.to_vec();
         inbox.put((due, number), Datagram { from, bytes });
+    }
+
+    /// Bytes of all datagrams that were sent to a host.
+    pub(crate) fn sent_to(&self, to: IpAddr) -> u64 {
+        let sent = self.state().sent_bytes.get(&to).copied();
+        sent.unwrap_or_default()
     }
 
     /// Connects from a host to a listener, one round trip later.
