@@ -1,13 +1,15 @@
 //! Runs the whole world for some seeds: `network FIRST..END [--trace FOLDER]`, two at a time, each in a process of its
-//! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check, and as is, from twenty seeds on,
-//! what was to be met and never was.
+//! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check. From twenty seeds on all plays are
+//! played too, and what was to be met and never was is a failure.
 //!
 //! `network log SEED` runs one and tells what its processes log, as RUST_LOG says.
 //!
 //! Writes target/bench/sim-network.json.
 
 use anyhow::{Context, Result, bail, ensure};
-use quittance_sim::world::{Met, Plan, Table};
+use quittance_sim::known::{self, KNOWN, SEED};
+use quittance_sim::players::PLAYS;
+use quittance_sim::world::{Met, Plan, Reach, Table};
 use quittance_sim::{Course, run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,15 +21,26 @@ use tokio::time::Instant;
 
 /// Seeds at a time: a world is one thread.
 const AT_ONCE: usize = 2;
+/// What reach counts plays under.
+const PLAYERS: &str = "player";
 /// Seeds of which one runs again.
 const AGAIN_EACH: u64 = 10;
 /// Seeds from which on everything that is to be met has to be: two rounds of faults.
 const REACHED_BY: usize = 20;
 
-/// What came of a seed, as its process tells it.
-#[derive(Debug, Serialize, Deserialize)]
+/// What is run in a process of its own.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    Seed(u64),
+    /// The place of a play in the table.
+    Play(usize),
+}
+
+/// What came of it, as its process tells.
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Told {
-    seed: u64,
+    /// `seed 7`, or a play's name.
+    name: String,
     trace: String,
     events: u64,
     lasted_s: f64,
@@ -38,7 +51,7 @@ struct Told {
 impl Told {
     fn of(seed: u64, course: Course) -> Self {
         Self {
-            seed,
+            name: format!("seed {seed}"),
             trace: course.trace,
             events: course.events,
             lasted_s: course.lasted.as_secs_f64(),
@@ -54,6 +67,7 @@ fn main() -> Result<()> {
     match arguments[..] {
         ["once", seed] => once(seed.parse()?, None),
         ["once", seed, folder] => once(seed.parse()?, Some(Path::new(folder))),
+        ["play", number] => play(number.parse()?),
         ["log", seed] => log(seed.parse()?),
         [seeds] => many(seeds, None),
         [seeds, "--trace", folder] => many(seeds, Some(Path::new(folder))),
@@ -72,6 +86,31 @@ fn once(seed: u64, traces: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// One play in this process: prints what came of it, a line of JSON.
+fn play(number: usize) -> Result<()> {
+    let play = PLAYS.get(number).context("there is no such play")?;
+    let reach = Reach::default();
+    let mut told = Told {
+        name: play.name.to_owned(),
+        ..Told::default()
+    };
+    match known::play(play, SEED) {
+        Ok(played) => {
+            let surprises = known::surprises(play, &played);
+            told.failure = (!surprises.is_empty()).then(|| surprises.join("; "));
+            reach.declare(PLAYERS, play.name);
+            if !played.met.is_empty() {
+                reach.note(PLAYERS, play.name);
+            }
+            told.trace = played.trace;
+        }
+        Err(error) => told.failure = Some(format!("{error:#}")),
+    }
+    told.reach = reach.counts();
+    println!("{}", serde_json::to_string(&told)?);
+    Ok(())
+}
+
 /// One seed with its log, on stderr.
 fn log(seed: u64) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
@@ -87,14 +126,21 @@ fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
     let seeds: std::ops::Range<u64> = ends.0.parse()?..ends.1.parse()?;
     ensure!(!seeds.is_empty(), "there is no seed in {seeds:?}");
     let began = Instant::now();
-    let outcomes = all(seeds.clone(), traces)?;
+    let mut jobs: Vec<Job> = seeds.clone().map(Job::Seed).collect();
+    let is_whole = jobs.len() >= REACHED_BY;
+    if is_whole {
+        jobs.extend((0..PLAYS.len()).map(Job::Play));
+    }
+    let outcomes = all(jobs, traces)?;
     let (mut failed, mut simulated_s) = (0, 0.0);
     let (mut reach, mut hashes) = (Table::default(), BTreeMap::new());
     for told in outcomes {
         simulated_s += told.lasted_s;
         failed += u32::from(told.failure.is_some());
         reach.add(&told.reach);
-        hashes.insert(told.seed.to_string(), told.trace);
+        if let Some(seed) = told.name.strip_prefix("seed ") {
+            hashes.insert(seed.to_owned(), told.trace);
+        }
     }
     let wall_s = began.elapsed().as_secs_f64();
     let zeros = reach.zeros();
@@ -103,6 +149,7 @@ fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
         "failed": failed,
         "simulated_hours": simulated_s / 3600.0,
         "wall_s": wall_s,
+        "known": KNOWN.len(),
         "reach_zero": zeros,
         "reach": reach,
         "traces": hashes,
@@ -117,31 +164,34 @@ fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
     );
     ensure!(
         failed == 0,
-        "{failed} seeds failed: run one with --trace FOLDER to see its events, or with log"
+        "{failed} of these failed: run a seed with --trace FOLDER to see its events, or with log"
     );
     ensure!(
-        zeros.is_empty() || seeds.count() < REACHED_BY,
+        zeros.is_empty() || !is_whole,
         "never met: {}",
         zeros.join(", ")
     );
     Ok(())
 }
 
-/// All seeds, some at a time; says of each what came of it.
-fn all(seeds: std::ops::Range<u64>, traces: Option<&Path>) -> Result<Vec<Told>> {
-    let next = Mutex::new(seeds);
+/// All jobs, some at a time; says of each what came of it.
+fn all(jobs: Vec<Job>, traces: Option<&Path>) -> Result<Vec<Told>> {
+    let jobs = Mutex::new(jobs.into_iter());
     let outcomes = Mutex::new(Vec::new());
     let work = || -> Result<()> {
         loop {
-            let seed = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(seed) = seed else {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(job) = job else {
                 return Ok(());
             };
-            let told = outcome(seed, traces)?;
-            let well = told.failure.as_deref().unwrap_or("as it should be");
+            let told = outcome(job, traces)?;
             println!(
-                "seed {seed:>3}  {}  {} events  {:.0} s  {well}",
-                told.trace, told.events, told.lasted_s
+                "{:<24}  {:<16}  {:>6} events  {:>4.0} s  {}",
+                told.name,
+                told.trace,
+                told.events,
+                told.lasted_s,
+                told.failure.as_deref().unwrap_or("as it should be")
             );
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             outcomes.push(told);
@@ -154,18 +204,19 @@ fn all(seeds: std::ops::Range<u64>, traces: Option<&Path>) -> Result<Vec<Told>> 
             worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     })?;
-    let mut outcomes = outcomes
+    Ok(outcomes
         .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|told: &Told| told.seed);
-    Ok(outcomes)
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
-/// A seed in a process of its own; every tenth in two.
-fn outcome(seed: u64, traces: Option<&Path>) -> Result<Told> {
-    let mut told = in_process(seed, traces)?;
-    if seed % AGAIN_EACH == 0 && told.failure.is_none() {
-        let again = in_process(seed, None)?.trace;
+/// A job in a process of its own; every tenth seed in two.
+fn outcome(job: Job, traces: Option<&Path>) -> Result<Told> {
+    let mut told = in_process(job, traces)?;
+    if let Job::Seed(seed) = job
+        && seed % AGAIN_EACH == 0
+        && told.failure.is_none()
+    {
+        let again = in_process(job, None)?.trace;
         if again != told.trace {
             told.failure = Some(format!("another process has the trace {again}"));
         }
@@ -173,30 +224,29 @@ fn outcome(seed: u64, traces: Option<&Path>) -> Result<Told> {
     Ok(told)
 }
 
-fn in_process(seed: u64, traces: Option<&Path>) -> Result<Told> {
+fn in_process(job: Job, traces: Option<&Path>) -> Result<Told> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["once", &seed.to_string()]);
-    if let Some(folder) = traces {
-        command.arg(folder);
-    }
+    match job {
+        Job::Seed(seed) => command.args(["once", &seed.to_string()]).args(traces),
+        Job::Play(number) => command.args(["play", &number.to_string()]),
+    };
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let output = child.context("a seed's process")?.wait_with_output()?;
     let Output {
         status,
         stdout,
         stderr,
-    } = output;
+    } = child.context("its process")?.wait_with_output()?;
     let told = serde_json::from_slice(&stdout);
     // One that aborts or is killed tells nothing.
     Ok(told.unwrap_or_else(|_| Told {
-        seed,
-        trace: String::new(),
-        events: 0,
-        lasted_s: 0.0,
+        name: match job {
+            Job::Seed(seed) => format!("seed {seed}"),
+            Job::Play(number) => PLAYS[number].name.to_owned(),
+        },
         failure: Some(format!("{status}: {}", String::from_utf8_lossy(&stderr))),
-        reach: Met::new(),
+        ..Told::default()
     }))
 }
