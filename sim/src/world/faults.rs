@@ -63,15 +63,20 @@ impl Kind {
     pub fn all() -> Vec<Self> {
         let durable = [Part::Control, Part::Node, Part::Verifier];
         let parts = Part::ALL.into_iter();
-        let any =
-            parts.flat_map(|part| [Self::Restart(part), Self::Hang(part), Self::Partition(part)]);
+        let any = parts.flat_map(|part| {
+            [
+                Self::Restart(part),
+                Self::Hang(part),
+                Self::Partition(part),
+                Self::ClockDiffers(part),
+                Self::ClockJumps(part),
+                Self::ClockBefore1970(part),
+            ]
+        });
         let kept = durable.into_iter().flat_map(|part| {
             [
                 Self::PowerCut(part),
                 Self::DiskFull(part),
-                Self::ClockDiffers(part),
-                Self::ClockJumps(part),
-                Self::ClockBefore1970(part),
                 Self::CutLink(part, None),
             ]
         });
