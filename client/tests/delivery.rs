@@ -329,7 +329,7 @@ async fn a_reader_that_leaves_pays_and_blames_nobody() {
 }
 
 /// Takes nothing until told to.
-struct Holds(tokio::sync::watch::Receiver<bool>, Vec<u8>);
+struct Holds(host::watch::Receiver<bool>, Vec<u8>);
 
 impl Sink for Holds {
     async fn write(&mut self, group: Group) -> io::Result<()> {
@@ -346,7 +346,7 @@ async fn readers_that_stop_hold_others_up_for_seconds_and_no_node_is_blamed() {
     let files = [("a", size), ("b", size), ("film.mp4", SIZE)];
     let world = world(&files, &[Behaviour::Honest], Grants::default()).await;
     let client = impatient(&world, Duration::from_secs(3));
-    let (go, wait) = tokio::sync::watch::channel(false);
+    let (go, wait) = host::watch::channel(false);
     let held: Vec<_> = ["a", "b"]
         .map(|path| {
             let (client, mut sink) = (client.clone(), Holds(wait.clone(), Vec::new()));

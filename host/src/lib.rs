@@ -10,6 +10,7 @@ mod clock;
 mod http;
 mod random;
 mod sockets;
+pub mod watch;
 
 pub use clock::Clock;
 pub use disk::Disk;

@@ -29,11 +29,11 @@ pub fn delivered(network: &Network, got: &[u8], summary: &Summary) -> Result<u64
     Ok(acknowledged)
 }
 
-/// An epoch's attestation is true, and counts exactly the bytes that were acknowledged in it.
+/// An epoch's attestation is true; gives how many bytes count in it.
 ///
 /// # Errors
 /// What isn't so.
-pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result<()> {
+pub async fn audited(network: &Network, epoch: u64) -> Result<u64> {
     let source = EvidenceSource::Directory(network.evidence(0).join(epoch.to_string()));
     let progress: Arc<dyn Progress> = Arc::new(NoProgress);
     let report = audit_epoch(&network.chain, &[source], epoch, &progress).await;
@@ -44,10 +44,5 @@ pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result
         report.reasons,
         report.lies
     );
-    let counted: u64 = report.nodes.iter().map(|node| node.bytes).sum();
-    ensure!(
-        counted == acknowledged,
-        "{counted} bytes count, {acknowledged} are acknowledged"
-    );
-    Ok(())
+    Ok(report.nodes.iter().map(|node| node.bytes).sum())
 }

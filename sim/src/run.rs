@@ -2,7 +2,7 @@
 
 use crate::checks;
 use crate::players::Viewer;
-use crate::world::{Dice, Network, Place, Plan, World};
+use crate::world::{Dice, Met, Network, Place, Plan, Schedule, World};
 use anyhow::{Context, Result, ensure};
 use contracts::U256;
 use std::path::Path;
@@ -17,6 +17,8 @@ use tokio::time::sleep;
 const BEGIN_WITHIN_MS: u64 = 15_000;
 /// An epoch is attested so long after it could be.
 const ATTESTED_WITHIN: Duration = Duration::from_secs(40);
+/// The same if there were faults, after which some wait before they try again.
+const ATTESTED_AFTER_FAULTS: Duration = Duration::from_secs(240);
 /// A file system in memory, where it is there: what is synced costs nothing there.
 const MEMORY: &str = "/dev/shm";
 
@@ -31,6 +33,8 @@ pub struct Course {
     pub lasted: Duration,
     /// Why it isn't as it should be; `None` if it is.
     pub failure: Option<String>,
+    /// How often what is to be met was met.
+    pub reach: Met,
     /// All events, a line each, if they were to be told.
     pub told: String,
 }
@@ -57,6 +61,7 @@ pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
             events,
             lasted: world.age(),
             failure: outcome.err().map(|error| format!("{error:#}")),
+            reach: world.reach().counts(),
             told: world.trace().told(),
         }
     }))
@@ -69,23 +74,62 @@ pub(crate) fn folder() -> std::io::Result<TempDir> {
     }
 }
 
-/// Each epoch is watched, attested, active and claimed.
+/// Each epoch is watched, attested, active and claimed, whatever goes wrong meanwhile; and when nothing does any more,
+/// whoever watches gets what was published.
 async fn course(world: &mut World, plan: &Plan) -> Result<()> {
+    let reach = world.reach().clone();
+    Schedule::declare(plan, &reach);
+    let schedule = Schedule::draw(world.seed(), plan);
     let viewers = (0..plan.viewers).map(|viewer| world.host(&format!("viewer-{viewer}")));
-    let viewers: Vec<Place> = viewers.collect();
-    let player = world.host("player");
-    let dice = world.dice("viewers");
+    let audience = Audience {
+        viewers: viewers.collect(),
+        player: world.host("player"),
+        dice: world.dice("viewers"),
+    };
     let network = Arc::new(Network::start(world, plan).await?);
-    let mut acknowledged = Vec::new();
+    let faults = schedule.inflict(network.clone(), reach, world.trace().clone());
+    let faults = tokio::spawn(faults);
+    let mut signed = Vec::new();
     for epoch in 0..plan.epochs {
         network.begun(epoch).await;
-        let bytes = watched(&network, &viewers, &player, &dice).await;
-        acknowledged.push(bytes.with_context(|| format!("in epoch {epoch}"))?);
+        let watched = audience.watch(&network).await;
+        signed.push(match watched {
+            // Who watches while something is wrong may get nothing, and what it signed isn't known.
+            Err(_) if plan.faults > 0 => None,
+            watched => Some(watched.with_context(|| format!("in epoch {epoch}"))?),
+        });
     }
-    for (epoch, bytes) in (0..).zip(acknowledged) {
-        network.attested(epoch, ATTESTED_WITHIN).await?;
-        checks::settled(&network, epoch, bytes).await?;
+    faults.await??;
+    network.begun(plan.epochs).await;
+    let well = audience.watch(&network).await;
+    well.context("after the last fault")?;
+    let patience = match plan.faults {
+        0 => ATTESTED_WITHIN,
+        _ => ATTESTED_AFTER_FAULTS,
+    };
+    for (epoch, signed) in (0..).zip(signed) {
+        network.attested(epoch, patience).await?;
+        let counted = checks::audited(&network, epoch).await?;
+        match signed {
+            Some(signed) if plan.faults == 0 => ensure!(
+                counted == signed,
+                "{counted} bytes count in epoch {epoch}, {signed} are acknowledged"
+            ),
+            // What was signed right before its end, and acknowledged to nobody, counts too.
+            _ => {}
+        }
     }
+    paid(&network, plan).await?;
+    let ends = network.ends.so_far();
+    let unasked = ends.iter().filter(|end| end.panicked || plan.faults == 0);
+    let unasked: Vec<_> = unasked.collect();
+    ensure!(unasked.is_empty(), "ended by themselves: {unasked:?}");
+    let network = Arc::try_unwrap(network).ok();
+    network.context("somebody still watches")?.end().await
+}
+
+/// What all nodes claim once the last epoch stands is what the vault has paid.
+async fn paid(network: &Network, plan: &Plan) -> Result<()> {
     network.unchallenged(plan.epochs - 1).await?;
     network.activate(plan.epochs - 1).await?;
     let mut claimed = U256::ZERO;
@@ -93,48 +137,58 @@ async fn course(world: &mut World, plan: &Plan) -> Result<()> {
         claimed += network.claim(node).await?.amount;
     }
     let paid = network.chain.paid().await?;
+    ensure!(claimed == paid, "{claimed} claimed, {paid} paid");
     ensure!(
-        claimed == paid && !paid.is_zero(),
-        "{claimed} claimed, {paid} paid"
+        plan.faults > 0 || !paid.is_zero(),
+        "nobody is paid anything"
     );
-    let ends = network.ends.so_far();
-    ensure!(ends.is_empty(), "ended by themselves: {ends:?}");
-    let network = Arc::try_unwrap(network).ok();
-    network.context("somebody still watches")?.end().await
+    Ok(())
 }
 
-/// All viewers fetch the file, and a player does by each gateway; gives what nodes acknowledged to have been signed for.
-async fn watched(
-    network: &Arc<Network>,
-    viewers: &[Place],
-    player: &Place,
-    dice: &Dice,
-) -> Result<u64> {
-    let mut watching = JoinSet::new();
-    let mut acknowledged = 0;
-    for place in viewers {
-        let (network, place) = (network.clone(), place.clone());
-        let after = Duration::from_millis(dice.below(BEGIN_WITHIN_MS));
-        watching.spawn(async move {
-            sleep(after).await;
-            let viewer = Viewer::new(&network, &place)?;
-            let got = viewer.watch().await?;
-            let summary = viewer.leave().await;
-            checks::delivered(&network, &got, &summary)
-        });
+/// Who watches, and when.
+struct Audience {
+    viewers: Vec<Place>,
+    player: Place,
+    dice: Dice,
+}
+
+impl Audience {
+    /// All viewers fetch the file, and a player does by each gateway; gives what nodes acknowledged to have been signed
+    /// for.
+    async fn watch(&self, network: &Arc<Network>) -> Result<u64> {
+        let mut watching = JoinSet::new();
+        for place in &self.viewers {
+            let (network, place) = (network.clone(), place.clone());
+            let after = Duration::from_millis(self.dice.below(BEGIN_WITHIN_MS));
+            watching.spawn(async move {
+                sleep(after).await;
+                let viewer = Viewer::new(&network, &place)?;
+                let got = viewer.watch().await;
+                let summary = viewer.leave().await;
+                checks::delivered(&network, &got?, &summary)
+            });
+        }
+        let mut acknowledged = Ok(0);
+        for gateway in 0..network.gateways.len() {
+            let got = network.play(&self.player, gateway).await;
+            match got {
+                Ok(got) => ensure!(got == network.file, "a player has other bytes"),
+                Err(error) => acknowledged = Err(error.context("playing")),
+            }
+            // A restart: what it holds in memory isn't fetched, and so pays nobody.
+            network.gateways[gateway].restart().await?;
+        }
+        for summary in network.gateway_summaries() {
+            let acked = summary.nodes.values().map(|node| node.bytes_acked);
+            let acked: u64 = acked.sum();
+            acknowledged = acknowledged.map(|bytes| bytes + acked);
+        }
+        while let Some(got) = watching.join_next().await {
+            acknowledged = match (acknowledged, got?) {
+                (Ok(bytes), Ok(more)) => Ok(bytes + more),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+        }
+        acknowledged
     }
-    for gateway in 0..network.gateways.len() {
-        let got = network.play(player, gateway).await?;
-        ensure!(got == network.file, "a player has other bytes");
-        // A restart: what it holds in memory isn't fetched, and so pays nobody.
-        network.gateways[gateway].restart().await?;
-    }
-    for summary in network.gateway_summaries() {
-        let acked = summary.nodes.values().map(|node| node.bytes_acked);
-        acknowledged += acked.sum::<u64>();
-    }
-    while let Some(got) = watching.join_next().await {
-        acknowledged += got??;
-    }
-    Ok(acknowledged)
 }

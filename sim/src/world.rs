@@ -3,6 +3,7 @@
 pub mod chain;
 mod dice;
 mod evm;
+mod faults;
 mod founding;
 mod ground;
 mod machine;
@@ -12,9 +13,12 @@ mod operator;
 mod parts;
 mod plan;
 mod process;
+mod provider;
+mod reach;
 mod trace;
 
 pub use dice::Dice;
+pub use faults::{Fault, Kind, Schedule};
 pub use founding::Parties;
 pub use ground::World;
 pub use machine::{Machine, Place};
@@ -22,4 +26,6 @@ pub use network::{CONTENT_NAME, Network};
 pub use operator::Claimed;
 pub use plan::Plan;
 pub use process::{End, Ends, Part, Process, Program, Running};
+pub use provider::RpcFault;
+pub use reach::{Met, Reach, Table};
 pub use trace::Trace;

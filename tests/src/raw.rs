@@ -9,7 +9,7 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, ReadError, ReadExactError, RecvStream, SendStream};
 use std::time::Duration;
-use tokio::sync::watch;
+use host::watch;
 use tokio::time::timeout;
 use transport::{
     ConnectError, StreamError, client_endpoint, connect, exporter, read_frame, write_frame,

@@ -10,13 +10,13 @@ use crate::fetch::FetchError;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
+use host::watch;
 use protocol::{B256, ContentHash, GROUP_BYTES, NodeId};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What an entry takes besides its bytes.

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use host::watch;
 use transport::{PeerAuth, exporter, read_frame, server_endpoint, write_frame};
 
 pub(crate) const MIB: u64 = 1 << 20;

@@ -13,12 +13,13 @@ use crate::tickets::ticket_log::LogError;
 use contracts::Agreed;
 use contracts::ChainError;
 use host::Clock;
+use host::watch;
 use protocol::{Address, Epoch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

@@ -6,13 +6,14 @@
 
 use crate::chain::ledger::Ledger;
 use contracts::ChainError;
+use host::watch;
 use protocol::{Address, NodeId};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

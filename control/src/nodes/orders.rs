@@ -6,6 +6,7 @@
 
 use disk::{Disk, DiskError, failed};
 use host::Clock;
+use host::watch;
 use protocol::{
     Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
     OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Most orders kept; the oldest that nobody has to do any more makes room.

@@ -7,13 +7,13 @@ use crate::lock::lock;
 use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
 use disk::Disk;
+use host::watch;
 use protocol::{CollectionId, ContentHash, Manifest, Paths};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
 
 /// Fills under way or waiting; more are refused, and the client goes to another node.
 const FILLS_WAITING: usize = 128;

@@ -4,11 +4,11 @@
 
 use crate::rules::receipts::Before;
 use crate::rules::window::{Account, May, Stop};
+use host::watch;
 use protocol::{Receipt, TicketId, VerifiedTicket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How long a client may leave a full window unsigned.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,17 +3,20 @@
 
 use super::chain::{Chain, Genesis, Mining};
 use super::machine::Place;
+use super::provider::{RpcFault, Troubles};
 use super::trace::Trace;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::Uri;
 use contracts::{Address, U256};
 use host::Clock;
 use listener::{Bounds, Connections};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Its port.
@@ -38,8 +41,9 @@ const BOUNDS: Bounds = Bounds {
 pub(super) struct Evm {
     chain: Arc<Mutex<Chain>>,
     founding: Arc<AtomicBool>,
+    troubles: Troubles,
     clock: Clock,
-    url: String,
+    ip: IpAddr,
 }
 
 impl Evm {
@@ -60,8 +64,9 @@ impl Evm {
         let evm = Self {
             chain: Arc::new(Mutex::new(Chain::new(genesis))),
             founding: Arc::new(true.into()),
+            troubles: Troubles::default(),
             clock,
-            url: format!("http://{}:{PORT}", place.ip),
+            ip: place.ip,
         };
         let listener = place.host.sockets.listen((place.ip, PORT).into());
         let listener = listener.expect("nobody else is at that host");
@@ -81,7 +86,30 @@ impl Evm {
 
     /// The URL of somebody's provider.
     pub(super) fn url(&self, of: &str) -> String {
-        format!("{}/{of}", self.url)
+        format!("http://{}:{PORT}/{of}", self.ip)
+    }
+
+    /// Where it is.
+    pub(super) fn ip(&self) -> IpAddr {
+        self.ip
+    }
+
+    /// From now on somebody's provider is like this; `None` mends it. Gives how many answers were others than they
+    /// should have been.
+    pub(super) fn trouble(&self, of: &str, fault: Option<RpcFault>) -> u64 {
+        let mut chain = self.chain();
+        let (held, met) = self.troubles.set(of, fault, &chain);
+        for request in held {
+            chain.answer(self.now_s(), &request);
+        }
+        met
+    }
+
+    /// The chain goes on for so long, and then gives up what came of it.
+    pub(super) async fn reorganise(&self, lasts: Duration) {
+        let earlier = self.chain().clone();
+        sleep(lasts).await;
+        self.chain().reorganise(earlier);
     }
 
     fn chain(&self) -> MutexGuard<'_, Chain> {
@@ -97,8 +125,14 @@ impl Evm {
     }
 }
 
-async fn answer(State(evm): State<Evm>, body: Bytes) -> Vec<u8> {
-    evm.chain().answer(evm.now_s(), &body)
+async fn answer(State(evm): State<Evm>, uri: Uri, body: Bytes) -> Vec<u8> {
+    let of = uri.path().trim_start_matches('/');
+    let pause = evm.troubles.pause(of);
+    if !pause.is_zero() {
+        sleep(pause).await;
+    }
+    let mut chain = evm.chain();
+    evm.troubles.answer(of, &mut chain, evm.now_s(), &body)
 }
 
 async fn blocks(evm: Evm, trace: Trace) {

@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::machine::{Machine, Place};
 use super::net::{Links, Net};
+use super::reach::Reach;
 use super::trace::Trace;
 use host::Clock;
 use protocol::UnixMillis;
@@ -30,6 +31,7 @@ pub struct World {
     trace: Trace,
     folder: PathBuf,
     hosts: u8,
+    reach: Reach,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             trace,
             folder: folder.to_owned(),
             hosts: 0,
+            reach: Reach::default(),
         }
     }
 
@@ -89,6 +92,16 @@ impl World {
     /// What happened so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What it met so far: anyone may note into it.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Its seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// That of a name in this world.

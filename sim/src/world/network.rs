@@ -51,7 +51,7 @@ pub struct Network {
     pub ends: Ends,
     /// Host and account of each node's operator.
     pub(super) operators: Vec<(Host, Chain)>,
-    evm: Evm,
+    pub(super) evm: Evm,
     owner: Host,
     clock: Clock,
     summaries: Summaries,

@@ -18,6 +18,8 @@ pub struct Plan {
     pub epochs: u64,
     /// Length of the published file, bytes.
     pub file_bytes: usize,
+    /// Faults that its seed draws.
+    pub faults: usize,
 }
 
 impl Plan {
@@ -30,10 +32,11 @@ impl Plan {
             viewers: 1,
             epochs: 1,
             file_bytes: FILE_BYTES,
+            faults: 0,
         }
     }
 
-    /// That of a seed: several of each part, and three epochs.
+    /// That of a seed: several of each part, three epochs, and faults.
     pub fn whole() -> Self {
         Self {
             nodes: 3,
@@ -42,10 +45,13 @@ impl Plan {
             viewers: 6,
             epochs: 3,
             file_bytes: FILE_BYTES,
+            faults: FAULTS,
         }
     }
 }
 
+/// As many as leave each some time to itself.
+const FAULTS: usize = 5;
 /// Two receipts and a rest.
 const FILE_BYTES: usize = (2 << 18) + 12_345;
 

@@ -5,9 +5,10 @@ use super::trace::Trace;
 use anyhow::{Result, bail};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What a program does, until it is told to stop.
@@ -103,8 +104,12 @@ pub struct Process {
     machine: Arc<Machine>,
     program: Program,
     ends: Ends,
+    hang: Hang,
     run: tokio::sync::Mutex<Option<Run>>,
 }
+
+/// Until when a process hangs; clones are one.
+type Hang = Arc<Mutex<Option<Instant>>>;
 
 struct Run {
     stop: CancellationToken,
@@ -119,6 +124,7 @@ impl Process {
             machine,
             program,
             ends: ends.clone(),
+            hang: Hang::default(),
             run: tokio::sync::Mutex::default(),
         }
     }
@@ -140,12 +146,9 @@ impl Process {
             return;
         }
         let stop = CancellationToken::new();
-        let watch = watch(
-            self.machine.clone(),
-            self.program.clone(),
-            self.ends.clone(),
-            stop.clone(),
-        );
+        let (machine, program) = (self.machine.clone(), self.program.clone());
+        let ended = (self.ends.clone(), self.hang.clone());
+        let watch = watch(machine, program, ended, stop.clone());
         *run = Some(Run {
             stop,
             watch: tokio::spawn(watch),
@@ -171,6 +174,29 @@ impl Process {
         }
     }
 
+    /// Hangs it for so long: nothing comes to its machine or leaves it, and the process doesn't go on, but for tasks
+    /// of its own, which hear of nobody.
+    pub fn hang(&self, lasts: Duration) {
+        let until = Instant::now() + lasts;
+        self.machine.shut(None, until);
+        let mut hang = self.hang.lock().unwrap_or_else(PoisonError::into_inner);
+        *hang = Some(until);
+    }
+
+    /// Cuts its machine's power, and starts it again after so long, with what is then on the disk.
+    pub async fn cut_power(&self, lasts: Duration) {
+        let mut run = self.run.lock().await;
+        self.machine.power_off();
+        if let Some(running) = run.take() {
+            running.stop.cancel();
+            running.watch.abort();
+        }
+        sleep(lasts).await;
+        self.machine.power_on();
+        drop(run);
+        self.start().await;
+    }
+
     /// Stops it and starts it again in the same folder.
     ///
     /// # Errors
@@ -182,11 +208,20 @@ impl Process {
     }
 }
 
-async fn watch(machine: Arc<Machine>, program: Program, ends: Ends, stop: CancellationToken) {
+async fn watch(
+    machine: Arc<Machine>,
+    program: Program,
+    (ends, hang): (Ends, Hang),
+    stop: CancellationToken,
+) {
     loop {
         // A set of one: what runs ends with whoever watches over it.
         let mut running = JoinSet::new();
-        running.spawn(program(machine.place(), stop.clone()));
+        running.spawn(Held {
+            running: program(machine.place(), stop.clone()),
+            hang: hang.clone(),
+            waits: None,
+        });
         let ended = running.join_next().await.expect("it was spawned");
         let (why, panicked) = match ended {
             Ok(Ok(())) if stop.is_cancelled() => return,
@@ -200,5 +235,30 @@ async fn watch(machine: Arc<Machine>, program: Program, ends: Ends, stop: Cancel
             () = stop.cancelled() => return,
             () = sleep(RESTART_AFTER) => {}
         }
+    }
+}
+
+/// What runs, unless it hangs.
+struct Held {
+    running: Running,
+    hang: Hang,
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Held {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let hangs_until = *self.hang.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = hangs_until.filter(|until| *until > Instant::now()) {
+            let waits = self
+                .waits
+                .get_or_insert_with(|| Box::pin(sleep_until(until)));
+            waits.as_mut().reset(until);
+            if waits.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        self.running.as_mut().poll(context)
     }
 }

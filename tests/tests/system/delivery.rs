@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use tokio::sync::watch;
+use host::watch;
 
 const GROUP: usize = 16 << 10;
 const MIB: usize = 1 << 20;

@@ -7,7 +7,7 @@ use quittance_tests::{Ran, World, eventually, noise, run};
 use serde_json::Value;
 use std::path::PathBuf;
 use testnet::Published;
-use tokio::sync::watch;
+use host::watch;
 
 /// More than a window.
 const FILM: usize = 3 << 20;

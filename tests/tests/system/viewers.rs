@@ -14,7 +14,7 @@ use reqwest::header::LOCATION;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokio::sync::watch as channel;
+use host::watch as channel;
 
 /// More than a window.
 const FILM: usize = 3 << 20;
