@@ -511,7 +511,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_outlives_the_control_plane_for_an_hour() {
-        let client = Client::new(crate::ClientConfig::new("http://127.0.0.1:1")).unwrap();
+        let client = Client::new(crate::ClientConfig::on(
+            Host::system(),
+            "http://127.0.0.1:1",
+        ))
+        .unwrap();
         assert!(client.collection("film").await.is_err());
         let entry = Entry {
             path: "a".into(),

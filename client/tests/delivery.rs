@@ -4,6 +4,7 @@
 mod network;
 
 use client::{Client, ClientConfig, Discard, Fault, FetchError, Group, Sink};
+use host::Host;
 use network::{Behaviour, Grants, INTERVAL, MIB, World, bytes, world};
 use protocol::{Code, GROUP_BYTES, ServiceTargets};
 use quittance_client as client;
@@ -14,14 +15,14 @@ use std::time::Duration;
 const SIZE: u64 = 3 * MIB + 5 * GROUP_BYTES + 123;
 
 fn client(world: &World) -> Client {
-    Client::new(ClientConfig::new(&world.url)).unwrap()
+    Client::new(ClientConfig::on(Host::system(), &world.url)).unwrap()
 }
 
 /// Gives up on a silent node soon.
 fn impatient(world: &World, stall_timeout: Duration) -> Client {
     let config = ClientConfig {
         stall_timeout,
-        ..ClientConfig::new(&world.url)
+        ..ClientConfig::on(Host::system(), &world.url)
     };
     Client::new(config).unwrap()
 }
@@ -250,7 +251,7 @@ async fn a_transfer_outlives_its_ticket() {
     .await;
     let client = Client::new(ClientConfig {
         expiry_margin: Duration::from_millis(600),
-        ..ClientConfig::new(&world.url)
+        ..ClientConfig::on(Host::system(), &world.url)
     })
     .unwrap();
     let fetched = fetch(&client).await;

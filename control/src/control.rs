@@ -13,7 +13,10 @@ use crate::core::Core;
 use crate::http::{self, AdminConfig};
 use crate::metrics::Metrics;
 use crate::nodes::membership::{Members, MembersConfig};
-use crate::nodes::{dial_back, join, reload};
+use crate::nodes::ordering::OrderDesk;
+use crate::nodes::sources::FillDesk;
+use crate::nodes::{NodeDesk, dial_back, join, reload};
+use crate::requests::route::RouteDesk;
 use crate::requests::{dns, gateways};
 use crate::start_error::StartError;
 use crate::status::Board;
@@ -98,9 +101,58 @@ impl Control {
         };
         let access = Access::new(
             config.host.clock.clone(),
-            opened.catalogue.clone(),
+            opened.contents.catalogue.clone(),
             opened.orders.clone(),
         );
+        let members = Arc::new(Members::new(members, overlay));
+        members.hold(opened.orders.held(), Instant::now());
+        let contents = Arc::new(opened.contents);
+        let metrics = Arc::new(Metrics::default());
+        let fills = Arc::new(FillDesk {
+            network: on_chain.network,
+            issuer_index: on_chain.seat.index,
+            issuer: issuer.clone(),
+            contents: contents.clone(),
+            members: members.clone(),
+            replicas: config.replicas,
+            metrics: metrics.clone(),
+            clock: config.host.clock.clone(),
+            holders: Mutex::default(),
+        });
+        let ordering = OrderDesk {
+            orders: opened.orders,
+            nodes: on_chain.nodes.clone(),
+            members: members.clone(),
+            contents: contents.clone(),
+            fills: fills.clone(),
+            ticket_ttl_ms: config.ticket_ttl_ms(),
+            clock: config.host.clock.clone(),
+        };
+        let nodes = Arc::new(NodeDesk {
+            members,
+            fills,
+            ordering,
+            contents: contents.clone(),
+            issuer: issuer.clone(),
+            agreed: on_chain.chain.agreed().clone(),
+            metrics: metrics.clone(),
+            host: config.host.clone(),
+        });
+        let routes = Arc::new(RouteDesk {
+            contents: contents.clone(),
+            nodes: nodes.clone(),
+            gateways: Arc::default(),
+            access,
+            payers: on_chain.payers.clone(),
+            funds: funds.clone(),
+            quotas: NetworkQuotas::new(config.network_quota.clone()),
+            began: Instant::now(),
+            issuer: issuer.clone(),
+            tickets_per_route: config.tickets_per_route,
+            agreed: on_chain.chain.agreed().clone(),
+            metrics: metrics.clone(),
+            clock: config.host.clock.clone(),
+        });
         let core = Arc::new(Core {
             network: on_chain.network,
             issuer_key: on_chain.issuer_key,
@@ -109,33 +161,18 @@ impl Control {
                 Some(address) => address.clone(),
                 None => at.join.to_string(),
             },
-            agreed: on_chain.chain.agreed().clone(),
-            payer: config.payer,
-            tickets_per_route: config.tickets_per_route,
-            replicas: config.replicas,
-            host: config.host.clone(),
-            catalogue: opened.catalogue,
-            store: opened.store,
-            seal_keys: opened.seal_keys,
-            origins: opened.origins,
-            handed_in: opened.handed_in,
-            members: Members::new(members, overlay),
-            holders: Mutex::default(),
-            orders: opened.orders,
-            nodes: on_chain.nodes.clone(),
-            ticket_ttl_ms: config.ticket_ttl_ms(),
-            gateways: Arc::default(),
             public_url: config.public_url.clone(),
+            agreed: on_chain.chain.agreed().clone(),
+            routes,
+            nodes,
+            contents,
+            issuer: issuer.clone(),
             payers: on_chain.payers.clone(),
             funds,
-            quotas: NetworkQuotas::new(config.network_quota.clone()),
-            began: Instant::now(),
-            issuer: opened.issuer,
-            access,
-            metrics: Arc::new(Metrics::default()),
+            metrics,
             connections: Arc::default(),
+            host: config.host.clone(),
         });
-        core.members.hold(core.orders.held(), Instant::now());
         let committer = Committer::new(
             on_chain.chain.clone(),
             issuer.clone(),
@@ -214,7 +251,7 @@ async fn read_funds(
         chain.agreed().clone(),
         config.host.clock.clone(),
     );
-    let published = opened.catalogue.list();
+    let published = opened.contents.catalogue.list();
     funds.watch(published.iter().map(|collection| collection.payer));
     funds.watch([config.payer]);
     funds.read(&mut source).await?;
@@ -257,10 +294,15 @@ impl Work {
         let admin = http::admin(core.clone(), admin);
         let public = http::public(core.clone(), trusted_proxies);
         let overlay = {
-            let core = core.clone();
-            move || core.members.overlay()
+            let members = core.nodes.members.clone();
+            move || members.overlay()
         };
-        let (nodes, payers, funds) = (core.nodes.clone(), core.payers.clone(), core.funds.clone());
+        let metrics = core.metrics.clone();
+        let (nodes, payers, funds) = (
+            core.nodes.ordering.nodes.clone(),
+            core.payers.clone(),
+            core.funds.clone(),
+        );
         let (nodes_chain, payers_chain) = (chain.clone(), chain.clone());
         let serve = |listener, router, connections: &Arc<Connections>| {
             let connections = connections.clone();
@@ -268,10 +310,10 @@ impl Work {
         };
         vec![
             row("dns", GRACE, {
-                let core = core.clone();
+                let routes = core.routes.clone();
                 |stop| async move {
                     match listening.dns {
-                        Some((zone, sockets)) => dns::serve(core, zone, sockets, stop).await,
+                        Some((zone, sockets)) => dns::serve(routes, zone, sockets, stop).await,
                         None => stop.cancelled().await,
                     }
                 }
@@ -289,18 +331,25 @@ impl Work {
                 serve(listening.http, public, &connections),
             ),
             row("dial_back", GRACE, |stop| {
-                dial_back::run(core.clone(), stop)
+                dial_back::run(core.nodes.clone(), stop)
             }),
             row("gateways", GRACE, |stop| {
-                gateways::run(core.gateways.clone(), core.host.http.clone(), overlay, stop)
+                gateways::run(
+                    core.routes.gateways.clone(),
+                    core.host.http.clone(),
+                    overlay,
+                    stop,
+                )
             }),
             row("map", GRACE, |stop| {
-                reload::run(core.clone(), files, marks, stop)
+                reload::run(core.nodes.members.clone(), metrics, files, marks, stop)
             }),
             row("join", GRACE, |stop| {
-                join::serve(listening.join, core.clone(), nodes.clone(), stop)
+                join::serve(listening.join, core.nodes.clone(), stop)
             }),
-            row("orders", GRACE, |stop| core.orders.clone().run(stop)),
+            row("orders", GRACE, |stop| {
+                core.nodes.ordering.orders.clone().run(stop)
+            }),
             row("commit", COMMIT_GRACE, |stop| committer.run(stop)),
             row("registry", GRACE, |stop| async move {
                 nodes.follow(nodes_chain, stop).await

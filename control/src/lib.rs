@@ -18,14 +18,15 @@
 //! | wing | |
 //! |---|---|
 //! | `http` | the public API, and the admin API at an address of its own, with who may use it |
-//! | `requests` | ordinary players: DNS and gateways; why a client is sent where it is |
+//! | `requests` | routes and their tickets, and why a client is sent where it is; DNS and gateways |
 //! | `viewers` | whether a viewer may have a collection |
 //! | `nodes` | who is connected and healthy, what they are told, where clients go; the decision is the crate `routing`'s |
 //! | `chain` | who is registered and has funds, and commitments of ticket logs |
 //! | `tickets` | the issuer and its logs, and what tickets count against |
 //! | `contents` | catalogue, seal keys and origins |
 //!
-//! Beside them: `control` starts and ends all, `core` is what they share, `status` says how the network is.
+//! `rules` decide and do nothing else; the wings carry out what is decided. Beside them: `control` starts and ends all,
+//! `core` is what HTTP handlers are given, `status` says how the network is.
 
 mod chain;
 mod config;
@@ -36,6 +37,7 @@ mod http;
 mod metrics;
 mod nodes;
 mod requests;
+mod rules;
 mod start_error;
 mod status;
 #[cfg(test)]

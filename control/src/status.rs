@@ -93,7 +93,7 @@ impl Board {
                 () = stop.cancelled() => return,
                 _ = marks.tick() => {
                     let core = &self.core;
-                    core.members.mark(core.host.clock.now_ms(), core.metrics.tickets.value(), Instant::now());
+                    core.nodes.members.mark(core.host.clock.now_ms(), core.metrics.tickets.value(), Instant::now());
                 }
                 _ = seconds.tick(), if listened => drop(self.snapshot().await),
                 // So that the next round looks whether somebody listens.
@@ -131,8 +131,8 @@ impl Board {
     fn status(&self) -> NetworkStatus {
         let core = &self.core;
         let at = core.host.clock.now_ms();
-        let (owed, orders_outstanding, orders) = core.orders.overview(ORDERS_MAX);
-        let members = core.members.status(&owed, Instant::now());
+        let (owed, orders_outstanding, orders) = core.nodes.ordering.orders.overview(ORDERS_MAX);
+        let members = core.nodes.members.status(&owed, Instant::now());
         let (payers, collections) = self.payers();
         NetworkStatus {
             at,
@@ -142,7 +142,7 @@ impl Board {
             issuer_index: core.issuer_index,
             epochs: self.epochs(at),
             zones: members.zones,
-            nodes_registered: core.nodes.all().len() as u32,
+            nodes_registered: core.nodes.ordering.nodes.all().len() as u32,
             nodes_known: members.nodes_known,
             nodes_available: members.nodes_available,
             nodes: members.nodes,
@@ -189,7 +189,7 @@ impl Board {
 
     /// Who pays for what stands under a name, and how many names there are.
     fn payers(&self) -> (Vec<PayerStatus>, u32) {
-        let all = self.core.catalogue.list();
+        let all = self.core.contents.catalogue.list();
         let mut payers = BTreeMap::<Address, PayerStatus>::new();
         for collection in &all {
             let account = collection.payer;

@@ -11,11 +11,17 @@ use crate::contents::catalogue::Catalogue;
 use crate::contents::handed_in::HandedIn;
 use crate::contents::origin_address::Allowed;
 use crate::contents::origins::Origins;
+use crate::contents::publication::{Naming, PublicationDesk};
 use crate::contents::seal_keys::SealKeys;
 use crate::core::Core;
+use crate::metrics::Metrics;
+use crate::nodes::NodeDesk;
 use crate::nodes::membership::{Members, MembersConfig};
+use crate::nodes::ordering::OrderDesk;
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
+use crate::nodes::sources::FillDesk;
+use crate::requests::route::RouteDesk;
 use crate::tickets::issuer::{Issuer, IssuerConfig};
 use crate::tickets::promises::Reading;
 use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
@@ -141,17 +147,10 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
     let seal_keys = Arc::new(SealKeys::open(&host, dir).unwrap());
     let catalogue = Arc::new(Catalogue::open(&host.disk, &dir.join("catalogue")).unwrap());
     let orders = Arc::new(Orders::open(&host.disk, dir, clock.clock()).unwrap());
-    let core = Core {
-        host: host.clone(),
-        network: NETWORK,
-        issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
-        issuer_index: 4,
-        join_address: "join.test:4433".into(),
-        agreed: agreed(),
-        payer: PAYER,
-        tickets_per_route: 3,
-        replicas: 2,
-        access: Access::new(clock.clock(), catalogue.clone(), orders.clone()),
+    let issuer = Arc::new(issuer.unwrap());
+    let metrics = Arc::new(Metrics::default());
+    let access = Access::new(clock.clock(), catalogue.clone(), orders.clone());
+    let contents = Arc::new(PublicationDesk {
         catalogue,
         store: Store::open(&host.disk, &dir.join("store"), u64::MAX, OnDamage::Refuse).unwrap(),
         origins: Origins::open(
@@ -169,30 +168,82 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
             || Ok::<_, DiskError>(BTreeSet::new()),
         )
         .unwrap(),
-        // Tests don't race the machine's clock.
-        members: Members::new(
-            MembersConfig {
-                timeout: Duration::from_secs(3600),
-                dial_back: false,
-                idle_sessions: 64,
-            },
-            overlay,
-        ),
+        payer: PAYER,
+        clock: clock.clock(),
+        naming: Naming::default(),
+    });
+    // Tests don't race the machine's clock.
+    let members = Arc::new(Members::new(
+        MembersConfig {
+            timeout: Duration::from_secs(3600),
+            dial_back: false,
+            idle_sessions: 64,
+        },
+        overlay,
+    ));
+    let fills = Arc::new(FillDesk {
+        network: NETWORK,
+        issuer_index: 4,
+        issuer: issuer.clone(),
+        contents: contents.clone(),
+        members: members.clone(),
+        replicas: 2,
+        metrics: metrics.clone(),
+        clock: clock.clock(),
         holders: Mutex::default(),
+    });
+    let ordering = OrderDesk {
         orders,
         nodes: Arc::new(Registry::new()),
+        members: members.clone(),
+        contents: contents.clone(),
+        fills: fills.clone(),
         ticket_ttl_ms: issuer_config().ttl_ms,
+        clock: clock.clock(),
+    };
+    let nodes = Arc::new(NodeDesk {
+        members,
+        fills,
+        ordering,
+        contents: contents.clone(),
+        issuer: issuer.clone(),
+        agreed: agreed(),
+        metrics: metrics.clone(),
+        host: host.clone(),
+    });
+    let payers = Arc::new(Registry::of([PAYER]));
+    let routes = Arc::new(RouteDesk {
+        contents: contents.clone(),
+        nodes: nodes.clone(),
         gateways: Arc::default(),
-        public_url: None,
-        payers: Arc::new(Registry::of([PAYER])),
-        funds,
+        access,
+        payers: payers.clone(),
+        funds: funds.clone(),
         quotas: NetworkQuotas::new(NetworkQuota::default()),
         began: Instant::now(),
-        issuer: Arc::new(issuer.unwrap()),
-        metrics: Arc::default(),
+        issuer: issuer.clone(),
+        tickets_per_route: 3,
+        agreed: agreed(),
+        metrics: metrics.clone(),
+        clock: clock.clock(),
+    });
+    Arc::new(Core {
+        network: NETWORK,
+        issuer_key: IssuerKey::from(issuer_key().verifying_key().to_bytes()),
+        issuer_index: 4,
+        join_address: "join.test:4433".into(),
+        public_url: None,
+        agreed: agreed(),
+        routes,
+        nodes,
+        contents,
+        issuer,
+        payers,
+        funds,
+        metrics,
         connections: Arc::default(),
-    };
-    Arc::new(core)
+        host,
+    })
 }
 
 #[derive(Debug, Default)]

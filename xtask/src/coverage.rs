@@ -1,4 +1,4 @@
-//! Coverage of the node's rules by their own unit and property tests: `rustc` counts, its LLVM tools read.
+//! Coverage of the rules of node and control plane by their own unit and property tests: `rustc` counts, its LLVM tools read.
 //!
 //! Only the crate that is looked at is built to count, so that all that it stands on stays as it was built.
 
@@ -9,9 +9,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is looked at, and the package and the tests that are to cover it.
-const RULES: &str = "node/src/rules/";
-const PACKAGE: &str = "quittance-node";
+/// A folder of rules, and the package whose tests are to cover it.
+#[derive(Debug, Clone, Copy)]
+struct House {
+    rules: &'static str,
+    package: &'static str,
+    folder: &'static str,
+}
+
+/// What is looked at.
+const HOUSES: [House; 2] = [
+    House {
+        rules: "node/src/rules/",
+        package: "quittance-node",
+        folder: "node",
+    },
+    House {
+        rules: "control/src/rules/",
+        package: "quittance-control",
+        folder: "control",
+    },
+];
+/// The tests that are to cover them.
 const TESTS: &str = "rules::";
 /// Least part of lines, and of branches, that tests reach: percent.
 const PERCENT_MIN: usize = 95;
@@ -57,13 +76,21 @@ struct Covered {
 /// Measures, prints a row a file, and fails where a file is covered too little. With `branches` in a folder of its
 /// own: stable Rust counts them only when told to be lenient, and what asks whether it is would be built anew.
 pub(crate) fn coverage(branches: bool) -> Result<()> {
+    let measured = HOUSES.map(|house| measure(house, branches));
+    // All are shown before the first that is covered too little ends it.
+    measured.into_iter().collect()
+}
+
+fn measure(house: House, branches: bool) -> Result<()> {
     let tools = tools()?;
     let place = root().join("target/coverage");
     fs::create_dir_all(&place)?;
-    let program = build(branches, &place)?;
-    let (raw, merged) = (place.join("rules.profraw"), place.join("rules.profdata"));
+    let program = build(house, branches, &place)?;
+    let name = house.package;
+    let raw = place.join(format!("{name}.profraw"));
+    let merged = place.join(format!("{name}.profdata"));
     let mut tests = Command::new(&program);
-    tests.arg(TESTS).current_dir(root().join("node"));
+    tests.arg(TESTS).current_dir(root().join(house.folder));
     show_with(tests, "LLVM_PROFILE_FILE", &raw)?;
     let mut merge = Command::new(tools.join("llvm-profdata"));
     merge.arg("merge").arg("-o").arg(&merged).arg(&raw);
@@ -74,14 +101,13 @@ pub(crate) fn coverage(branches: bool) -> Result<()> {
         .arg(&program)
         .output()?;
     ensure!(exported.status.success(), "llvm-cov can't read the profile");
-    let files = read(&String::from_utf8(exported.stdout)?, |path| {
-        Ok(fs::read_to_string(path)?)
-    })?;
+    let trace = String::from_utf8(exported.stdout)?;
+    let files = read(&trace, house.rules, |path| Ok(fs::read_to_string(path)?))?;
+    ensure!(!files.is_empty(), "nothing of {} was built", house.rules);
     print(&files, branches)
 }
 
 fn print(files: &BTreeMap<String, Covered>, branches: bool) -> Result<()> {
-    ensure!(!files.is_empty(), "nothing of {RULES} was built");
     println!(
         "{:<16} {:>18} {:>16}  not reached",
         "rule", "lines", "branches"
@@ -127,13 +153,13 @@ fn tools() -> Result<PathBuf> {
 }
 
 /// Builds the tests of the package so that they count; gives the program.
-fn build(branches: bool, place: &Path) -> Result<PathBuf> {
+fn build(house: House, branches: bool, place: &Path) -> Result<PathBuf> {
     let mut command = cargo_command();
     command.args([
         "rustc",
         "--locked",
         "-p",
-        PACKAGE,
+        house.package,
         "--lib",
         "--profile",
         "test",
@@ -151,7 +177,8 @@ fn build(branches: bool, place: &Path) -> Result<PathBuf> {
     let out = command.output()?;
     ensure!(
         out.status.success(),
-        "the tests of {PACKAGE} can't be built"
+        "the tests of {} can't be built",
+        house.package
     );
     let said = String::from_utf8(out.stdout)?;
     let mut programs = said.lines().filter_map(|line| {
@@ -169,12 +196,16 @@ fn show_with(mut command: Command, name: &str, value: &Path) -> Result<()> {
 }
 
 /// What an lcov trace says of the rules, without their tests, by file name. `source` reads a file.
-fn read(trace: &str, source: impl Fn(&str) -> Result<String>) -> Result<BTreeMap<String, Covered>> {
+fn read(
+    trace: &str,
+    rules: &str,
+    source: impl Fn(&str) -> Result<String>,
+) -> Result<BTreeMap<String, Covered>> {
     let mut files = BTreeMap::new();
     for record in trace.split("end_of_record") {
         let mut lines = record.trim_start().lines();
         let path = lines.next().and_then(|line| line.strip_prefix("SF:"));
-        let Some((path, (_, name))) = path.and_then(|path| Some((path, path.split_once(RULES)?)))
+        let Some((path, (_, name))) = path.and_then(|path| Some((path, path.split_once(rules)?)))
         else {
             continue;
         };
@@ -230,7 +261,7 @@ end_of_record
     #[test]
     fn tests_of_a_rule_and_what_is_no_rule_don_t_count() {
         let source = |_: &str| Ok("fn one() {\nif it {}\n}\nmod tests {\n}\n".to_owned());
-        let files = read(TRACE, source).expect("a good trace");
+        let files = read(TRACE, HOUSES[0].rules, source).expect("a good trace");
         let expected = Covered {
             lines: Part { reached: 2, all: 3 },
             branches: Part { reached: 1, all: 2 },

@@ -34,7 +34,7 @@ enum Task {
         #[arg(long, default_value_t = 10)]
         seconds: u32,
     },
-    /// How much of the node's rules their unit and property tests cover; fails below 95 % of a file's lines.
+    /// How much of the rules of node and control plane their unit and property tests cover; fails below 95 % of a file's lines.
     Coverage {
         /// Count branches too: needs a build of its own.
         #[arg(long)]

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use content::{Blob, OnDamage, Store, encode_slice, slices};
+use host::watch;
 use protocol::{
     ALPN_NODE, Address, B256, Code, CollectionId, ContentHash, Entry, FetchReply, IssuerKey,
     Manifest, Network, NodeId, ReceiptFrame, Request, RouteAnswer, RouteRequest, RoutedNode,
@@ -24,7 +25,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use host::watch;
 use transport::{PeerAuth, exporter, read_frame, server_endpoint, write_frame};
 
 pub(crate) const MIB: u64 = 1 << 20;

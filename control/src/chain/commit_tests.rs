@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::Core;
+use crate::rules::commitments::{Commitment, LOOK_INTERVAL_MIN};
 use crate::testing::{FakeLedger, PAYER, TestClock, agreed, core};
 use crate::tickets::issuer::Grant;
 use protocol::{ClientKey, CollectionId, NodeId, TicketLog};
@@ -124,7 +125,10 @@ async fn a_lost_answer_or_a_restart_commits_nothing_twice() {
     let mut restarted = world.committer(0);
     restarted.round().await.unwrap();
     assert_eq!(world.ledger.with(|state| state.sent), 1);
-    assert_eq!(restarted.outcomes[&0], Outcome::Committed { seen_at: 1010 });
+    assert_eq!(
+        restarted.state.of(0),
+        Some(Commitment::Committed { seen_at: 1010 })
+    );
 }
 
 #[tokio::test]
@@ -165,14 +169,14 @@ async fn what_is_too_late_is_told_and_does_not_hold_up_the_rest() {
     let mut committer = world.committer(0);
     committer.round().await.unwrap();
     assert_eq!(world.committed(), [1]);
-    assert_eq!(committer.outcomes[&0], Outcome::Lost);
+    assert_eq!(committer.state.of(0), Some(Commitment::Lost));
     assert_eq!(world.core.metrics.commits_missed.value(), 1);
     committer.round().await.unwrap();
     assert_eq!(world.core.metrics.commits_missed.value(), 1, "told once");
     world.ledger.with(|state| state.next_epoch = 2);
     committer.round().await.unwrap();
     assert!(
-        committer.outcomes.is_empty(),
+        committer.state.of(0).is_none(),
         "attested epochs are forgotten"
     );
     assert_eq!(committer.pause(), Duration::from_secs(10));
@@ -186,8 +190,8 @@ async fn epochs_from_before_we_were_added_are_not_ours() {
     let mut committer = world.committer(1029);
     committer.round().await.unwrap();
     assert_eq!(world.committed(), [3]);
-    assert_eq!(committer.outcomes[&2], Outcome::Lost);
-    assert!(!committer.outcomes.contains_key(&1));
+    assert_eq!(committer.state.of(2), Some(Commitment::Lost));
+    assert!(committer.state.of(1).is_none());
 }
 
 #[tokio::test]
@@ -200,5 +204,5 @@ async fn another_root_on_chain_is_not_taken_for_ours() {
     });
     let mut committer = world.committer(0);
     committer.round().await.unwrap();
-    assert_eq!(committer.outcomes[&0], Outcome::Lost);
+    assert_eq!(committer.state.of(0), Some(Commitment::Lost));
 }

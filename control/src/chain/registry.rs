@@ -78,6 +78,28 @@ pub(crate) struct Registry<T> {
     rounds: watch::Sender<Round>,
 }
 
+/// Why an account can't pay for deliveries: a verifier would refuse every receipt for its tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PayerError {
+    #[error(
+        "account {0} is to pay and never deposited into the vault: it must run `quittance contracts fund` first"
+    )]
+    Unknown(Address),
+    #[error("the chain can't be asked at the moment whether account {0} can pay")]
+    Undecided(Address),
+}
+
+impl Registry<Address> {
+    /// Whether an account is registered as a payer. Cancel safe.
+    pub(crate) async fn check_payer(&self, payer: Address) -> Result<(), PayerError> {
+        match self.standing(&payer).await {
+            Standing::Registered => Ok(()),
+            Standing::Unknown => Err(PayerError::Unknown(payer)),
+            Standing::Undecided => Err(PayerError::Undecided(payer)),
+        }
+    }
+}
+
 impl<T: Registered> Registry<T> {
     pub(crate) fn new() -> Self {
         Self {

@@ -6,4 +6,5 @@ pub(crate) mod catalogue;
 pub(crate) mod handed_in;
 pub(crate) mod origin_address;
 pub(crate) mod origins;
+pub(crate) mod publication;
 pub(crate) mod seal_keys;

@@ -95,7 +95,10 @@ pub(crate) struct SealKeys {
     disk: Disk,
     random: Random,
     path: PathBuf,
+    /// Never held while the file is written: routes and fills look here.
     kept: Mutex<State>,
+    /// Held while the file is written, so that writers take turns.
+    writer: Mutex<()>,
     turn: Mutex<()>,
 }
 
@@ -146,12 +149,17 @@ impl SealKeys {
             random: host.random.clone(),
             path,
             kept: Mutex::new(State::of(all)),
+            writer: Mutex::default(),
             turn: Mutex::default(),
         })
     }
 
     fn kept(&self) -> MutexGuard<'_, State> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held by who publishes and by who unpublishes, so that no key goes between a look at it and its use.
@@ -205,20 +213,23 @@ impl SealKeys {
         if !name_is_allowed(name) {
             return Err(SealKeysError::Name);
         }
-        let mut kept = self.kept();
-        let newest = kept.all.iter().rev().find(|one| one.name == name);
-        if newest.is_some_and(|newest| !newest.may_use(account)) {
-            return Err(SealKeysError::Another);
-        }
-        if let Some(newest) = newest.filter(|one| !(fresh && used(&one.key.id()))) {
-            return Ok(newest.key.clone());
-        }
-        if kept.all.len() >= KEYS_MAX {
-            return Err(SealKeysError::Full);
-        }
+        let _writer = self.writer();
+        let mut all = {
+            let kept = self.kept();
+            let newest = kept.all.iter().rev().find(|one| one.name == name);
+            if newest.is_some_and(|newest| !newest.may_use(account)) {
+                return Err(SealKeysError::Another);
+            }
+            if let Some(newest) = newest.filter(|one| !(fresh && used(&one.key.id()))) {
+                return Ok(newest.key.clone());
+            }
+            if kept.all.len() >= KEYS_MAX {
+                return Err(SealKeysError::Full);
+            }
+            kept.all.clone()
+        };
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(self.random.bytes());
         let key = SealKey::from_bytes(*bytes);
-        let mut all = kept.all.clone();
         all.push(Kept {
             name: name.to_owned(),
             account,
@@ -226,7 +237,7 @@ impl SealKeys {
             key: key.clone(),
         });
         self.write(&all)?;
-        *kept = State::of(all);
+        *self.kept() = State::of(all);
         Ok(key)
     }
 
@@ -236,12 +247,13 @@ impl SealKeys {
         name: &str,
         used: impl Fn(&SealKeyId) -> bool,
     ) -> Result<(), SealKeysError> {
-        let mut kept = self.kept();
-        let mut all = kept.all.clone();
+        let _writer = self.writer();
+        let mut all = self.kept().all.clone();
+        let before = all.len();
         all.retain(|one| one.name != name || used(&one.key.id()));
-        if all.len() < kept.all.len() {
+        if all.len() < before {
             self.write(&all)?;
-            *kept = State::of(all);
+            *self.kept() = State::of(all);
         }
         Ok(())
     }

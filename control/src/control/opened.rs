@@ -6,6 +6,7 @@ use crate::contents::catalogue::{Catalogue, CatalogueError};
 use crate::contents::handed_in::HandedIn;
 use crate::contents::origin_address::Allowed;
 use crate::contents::origins::Origins;
+use crate::contents::publication::{Naming, PublicationDesk};
 use crate::contents::seal_keys::SealKeys;
 use crate::http::admin_tokens::Gate;
 use crate::nodes::orders::Orders;
@@ -21,11 +22,7 @@ use std::sync::Arc;
 /// What is on disk, and the lock that keeps others from writing there.
 pub(super) struct Opened {
     pub(super) lock: Lock,
-    pub(super) store: Store,
-    pub(super) catalogue: Arc<Catalogue>,
-    pub(super) seal_keys: Arc<SealKeys>,
-    pub(super) origins: Origins,
-    pub(super) handed_in: HandedIn,
+    pub(super) contents: PublicationDesk,
     pub(super) orders: Arc<Orders>,
     pub(super) issuer: Arc<Issuer>,
     pub(super) gate: Gate,
@@ -106,11 +103,16 @@ impl Opened {
         let gate = Gate::open(host, dir, &config.admin_token)?;
         Ok(Self {
             lock,
-            store,
-            catalogue: Arc::new(catalogue),
-            seal_keys,
-            origins,
-            handed_in,
+            contents: PublicationDesk {
+                catalogue: Arc::new(catalogue),
+                store,
+                seal_keys,
+                origins,
+                handed_in,
+                payer: config.payer,
+                clock: host.clock.clone(),
+                naming: Naming::default(),
+            },
             orders: Arc::new(orders),
             issuer: Arc::new(issuer),
             gate,

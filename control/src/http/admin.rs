@@ -68,7 +68,7 @@ pub(super) fn routes() -> Vec<Route<Admin>> {
             delete,
             "/v1/collections/{collection}",
             CONTENT,
-            orders::unpublish,
+            publish::unpublish,
         ),
         Route::new(
             put.clone(),

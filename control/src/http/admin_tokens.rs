@@ -5,6 +5,7 @@
 //! runs or not; a running one looks before each request whether it is another file by now, so that a token
 //! that was removed is refused from the next request on.
 
+use crate::rules::publication::Asker;
 use disk::{Disk, DiskError, failed};
 use host::{Host, Random};
 use protocol::{Address, UnixMillis};
@@ -275,13 +276,18 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// As rules know it.
+    pub(crate) fn asker(&self) -> Asker {
+        match (self.role, self.account) {
+            (Role::Operator, _) => Asker::Operator,
+            (Role::Owner, Some(account)) => Asker::Owner(account),
+            (Role::Owner, None) | (Role::Read, _) => Asker::Reader,
+        }
+    }
+
     /// Whether what an account pays for may be touched.
     pub(crate) fn may_touch(&self, payer: Address) -> bool {
-        match self.role {
-            Role::Operator => true,
-            Role::Owner => self.account == Some(payer),
-            Role::Read => false,
-        }
+        self.asker().may_touch(payer)
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) async fn blob_head(
 
 /// Of what a caller may know to be here. What isn't its own isn't looked for, which would take longer.
 async fn known_size(core: &Core, caller: &Caller, hash: ContentHash) -> Option<u64> {
-    match core.handed_in.may_publish(caller.account, hash) {
-        true => size_of(&core.store, hash).await,
+    match core.contents.handed_in.may_publish(caller.account, hash) {
+        true => size_of(&core.contents.store, hash).await,
         false => None,
     }
 }
@@ -69,7 +69,7 @@ pub(super) async fn blob_put(
     let _slot = publishing.slot()?;
     let body = body.into_data_stream();
     let known = known_size(&web.core, &caller, hash).await;
-    if size_of(&web.core.store, hash).await.is_some() {
+    if size_of(&web.core.contents.store, hash).await.is_some() {
         verify(hash, body).await?;
     } else {
         receive(&web.core, hash, body).await?;
@@ -118,7 +118,7 @@ async fn verify(expected: ContentHash, mut body: BodyDataStream) -> Result<(), R
 }
 
 async fn receive(core: &Core, hash: ContentHash, mut body: BodyDataStream) -> Result<(), Refusal> {
-    let mut incoming = core.store.incoming().map_err(stored)?;
+    let mut incoming = core.contents.store.incoming().map_err(stored)?;
     loop {
         let part = part(&mut body).await?;
         if part.is_empty() {

@@ -75,7 +75,7 @@ async fn an_owner_publishes_what_it_handed_in() {
     );
     assert_eq!(server.asked(bert, film).await.0, StatusCode::OK);
     let stored = FILM.len() as u64;
-    assert_eq!(server.core.store.bytes(), stored);
+    assert_eq!(server.core.contents.store.bytes(), stored);
     assert_eq!(server.core.metrics.uploaded.value(), stored);
     let named = server.name_as(bert, "mine", &manifest(FILM)).await;
     assert_eq!(named.status(), StatusCode::CREATED);

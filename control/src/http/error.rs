@@ -1,6 +1,7 @@
 //! Refusals: a status, one sentence as JSON, and when to come back.
 
-use crate::core::{PayerError, RouteError};
+use crate::chain::registry::PayerError;
+use crate::requests::route::RouteError;
 use crate::tickets::issuer::IssueError;
 use crate::tickets::promises::PromiseError;
 use crate::tickets::token_usage::UsageError;
@@ -64,11 +65,7 @@ impl Refusal {
         let unavailable = Self::new(StatusCode::SERVICE_UNAVAILABLE, text.clone());
         match error {
             RouteError::UnknownCollection(_) => Self::not_found(text),
-            RouteError::NoNode
-            | RouteError::AllExcluded
-            | RouteError::Full
-            | RouteError::Lacks(_)
-            | RouteError::NoGateway => unavailable.retry_after(2),
+            RouteError::NoNode(_) | RouteError::NoGateway => unavailable.retry_after(2),
             RouteError::Viewer(refused) => {
                 let status = match refused {
                     ViewerRefused::Token(token) if !token.is_forbidden() => {

@@ -215,7 +215,13 @@ async fn what_is_described_is_what_there_is() {
     let node = NodeId::from([1; 32]);
     let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
     for order in [purge, protocol::Order::Drain] {
-        server.core.orders.give(&order, &[node], None).unwrap();
+        server
+            .core
+            .nodes
+            .ordering
+            .orders
+            .give(&order, &[node], None)
+            .unwrap();
     }
     let answered = |path: &str, method: &str, status: &str| {
         let operation = &document["paths"][path][method];

@@ -2,16 +2,17 @@
 
 use super::bodies::no_room;
 use super::error::Refusal;
-use super::owners::{check_ticket, not_yours};
+use super::owners::check_ticket;
 use super::state::Admin;
-use crate::core::OrderError;
 use crate::http::admin_tokens::{Caller, Role};
+use crate::nodes::ordering::OrderError;
 use crate::nodes::orders::OrdersError;
+use crate::rules::orders::{Concerns, OrderRefused, concerns, own_collection};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use protocol::{OrderAsk, OrderId, OrderRequest, OrderStatus, OrderSummary, Revoked};
+use protocol::{OrderId, OrderRequest, OrderStatus, OrderSummary};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -21,16 +22,10 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Most nodes and zones that one order may name.
 const NAMED_MAX: usize = 512;
 
-fn refusal(error: &OrderError) -> Refusal {
+pub(super) fn refusal(error: &OrderError) -> Refusal {
     let text = error.to_string();
     match error {
-        OrderError::UnknownCollection(_)
-        | OrderError::UnknownNode(_)
-        | OrderError::UnknownZone(_) => Refusal::not_found(text),
-        OrderError::EmptyZones => Refusal::new(StatusCode::CONFLICT, text),
-        OrderError::NoToken | OrderError::NoNodes | OrderError::Nodes | OrderError::Pattern => {
-            Refusal::bad_request(text)
-        }
+        OrderError::Refused(refused) => refused_by(refused),
         OrderError::Orders(OrdersError::Full | OrdersError::RevokedFull) => {
             Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text)
         }
@@ -42,6 +37,21 @@ fn refusal(error: &OrderError) -> Refusal {
             }
         }
     }
+}
+
+fn refused_by(refused: &OrderRefused) -> Refusal {
+    let status = match refused {
+        OrderRefused::UnknownCollection(_)
+        | OrderRefused::UnknownNode(_)
+        | OrderRefused::UnknownZone(_) => StatusCode::NOT_FOUND,
+        OrderRefused::EmptyZones => StatusCode::CONFLICT,
+        OrderRefused::NoToken
+        | OrderRefused::NoNodes
+        | OrderRefused::Nodes
+        | OrderRefused::Pattern => StatusCode::BAD_REQUEST,
+        OrderRefused::Another(_) | OrderRefused::Operators => StatusCode::FORBIDDEN,
+    };
+    Refusal::new(status, refused.to_string())
 }
 
 /// `POST /v1/orders`.
@@ -59,7 +69,7 @@ pub(super) async fn give(
     if caller.role != Role::Operator {
         check_order(&web, &caller, &mut request).await?;
     }
-    let given = move || web.core.give(&request, caller.account);
+    let given = move || web.core.nodes.ordering.give(&request, caller.account);
     let status = disk::run(given).await;
     let status = status.map_err(|error| refusal(&error))?;
     Ok((StatusCode::CREATED, Json(status)))
@@ -71,21 +81,18 @@ async fn check_order(
     caller: &Caller,
     request: &mut OrderRequest,
 ) -> Result<(), Refusal> {
-    match &mut request.order {
-        OrderAsk::Push { collection } | OrderAsk::Purge { collection, .. } => {
-            let shown: String = collection.chars().take(80).collect();
-            let found = web.core.catalogue.find(collection);
-            let found = found.filter(|found| caller.may_touch(found.payer));
-            let found = found.ok_or_else(|| not_yours(&format!("collection {shown:?}")))?;
+    let concerns = concerns(&mut request.order);
+    match concerns.map_err(|refused| refused_by(&refused))? {
+        Concerns::Collection(collection) => {
+            let found = web.core.contents.catalogue.find(collection);
+            let found = found.map(|found| (found.id, found.payer));
+            let own = own_collection(caller.asker(), collection, found);
+            let id = own.map_err(|refused| refused_by(&refused))?;
             // What was looked at, whatever stands under the name by then.
-            *collection = found.id.to_string();
+            *collection = id.to_string();
             Ok(())
         }
-        OrderAsk::Revoke(Revoked::Ticket(ticket)) => check_ticket(web, caller, *ticket).await,
-        _ => {
-            let error = "nodes, clients and viewers' tokens are the operator's: owners push, purge, revoke tickets, and change their collections' viewer keys";
-            Err(Refusal::new(StatusCode::FORBIDDEN, error))
-        }
+        Concerns::Ticket(ticket) => check_ticket(web, caller, ticket).await,
     }
 }
 
@@ -94,7 +101,7 @@ pub(super) async fn list(
     State(web): State<Admin>,
     caller: Caller,
 ) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    Ok(Json(web.core.orders.list(caller.account)))
+    Ok(Json(web.core.nodes.ordering.orders.list(caller.account)))
 }
 
 /// How long an answer may wait.
@@ -114,7 +121,7 @@ pub(super) async fn status(
 ) -> Result<Json<OrderStatus>, Refusal> {
     let Path(id) = id.map_err(|_| Refusal::bad_request("an order is a number: 1, 2, 3, …"))?;
     let Query(waiting) = waiting.map_err(|error| Refusal::bad_request(error.body_text()))?;
-    let orders = &web.core.orders;
+    let orders = &web.core.nodes.ordering.orders;
     let mut changes = orders.changes();
     let look = || {
         let none = || Refusal::not_found(format!("there is no order {id} here, or no longer"));
@@ -133,40 +140,4 @@ pub(super) async fn status(
         failed?;
     }
     Ok(Json(look()?))
-}
-
-/// `DELETE /v1/collections/{name}`.
-pub(super) async fn unpublish(
-    State(web): State<Admin>,
-    caller: Caller,
-    Path(name): Path<String>,
-) -> Result<Json<Vec<OrderSummary>>, Refusal> {
-    let core = web.core;
-    let done = disk::run(move || {
-        // By its name: an id may stand under several.
-        let named = core.catalogue.find(&name).filter(|one| one.name == name);
-        let Some(named) = named else {
-            let shown: String = name.chars().take(80).collect();
-            let error = format!("nothing is published under the name {shown:?}");
-            return Err(Refusal::not_found(error));
-        };
-        if !caller.may_touch(named.payer) {
-            return Err(not_yours(&format!("the name {:?}", named.name)));
-        }
-        let turn = core.seal_keys.turn();
-        let gone = core.catalogue.unpublish(&name).map_err(|error| {
-            tracing::error!(%error, "cannot unpublish");
-            Refusal::internal()
-        })?;
-        let used = |id: &_| core.catalogue.is_sealed_by(id);
-        core.seal_keys.destroy(&name, used).map_err(|error| {
-            tracing::error!(%error, "cannot destroy the keys of what was unpublished");
-            Refusal::internal()
-        })?;
-        drop(turn);
-        tracing::info!(name, collections = gone.len(), "unpublished");
-        core.purge_gone(&gone, caller.account)
-            .map_err(|error| refusal(&error))
-    });
-    done.await.map(Json)
 }

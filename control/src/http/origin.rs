@@ -43,7 +43,7 @@ pub(super) async fn put(
     let source: OriginSource = serde_json::from_slice(source.unwrap_or_default())
         .map_err(|_| Refusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
     let length = length_of(&parts.headers)?;
-    let origins = &web.core.origins;
+    let origins = &web.core.contents.origins;
     origins
         .check(&source, length)
         .map_err(|error| refusal(&error))?;
@@ -58,7 +58,7 @@ pub(super) async fn put(
     let added = origins.add(hash, source, coming.path(), || {
         // What others left at an origin is left there.
         let account = caller.account;
-        account.is_some() && web.core.handed_in.by_others(account, hash)
+        account.is_some() && web.core.contents.handed_in.by_others(account, hash)
     });
     added.await.map_err(|error| refusal(&error))?;
     keep(&web.core, caller.account, hash).await?;

@@ -11,7 +11,7 @@ use protocol::{Address, ContentHash, TicketId};
 use std::sync::Arc;
 
 /// What an owner may not touch.
-pub(super) fn not_yours(what: &str) -> Refusal {
+fn not_yours(what: &str) -> Refusal {
     let error = format!("{what} is another owner's");
     Refusal::new(StatusCode::FORBIDDEN, error)
 }
@@ -45,7 +45,7 @@ pub(super) async fn keep(
     hash: ContentHash,
 ) -> Result<(), Refusal> {
     let core = core.clone();
-    let kept = disk::run(move || core.handed_in.keep(account, [hash])).await;
+    let kept = disk::run(move || core.contents.handed_in.keep(account, [hash])).await;
     kept.map_err(|error| unkept(&error))
 }
 

@@ -2,12 +2,15 @@
 
 use super::bodies::{no_room, piece};
 use super::error::Refusal;
-use super::owners::{check_ticket, not_yours, unkept};
+use super::orders;
+use super::owners::{check_ticket, unkept};
 use super::state::Admin;
-use crate::contents::catalogue::{Collection, PublishError};
+use crate::contents::catalogue::PublishError;
+use crate::contents::publication::{PublicationError, Wanted};
 use crate::contents::seal_keys::SealKeysError;
 use crate::core::Core;
 use crate::http::admin_tokens::Caller;
+use crate::rules::publication::{self, PublicationRefused};
 use crate::viewers::access;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -17,17 +20,13 @@ use axum::http::header::{CACHE_CONTROL, HeaderName};
 use bytes::BytesMut;
 use disk::DiskError;
 use protocol::{
-    Address, CollectionSummary, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
-    SealKeyRequest, TicketId,
+    CollectionSummary, Manifest, OrderSummary, Policy, PublishRequest, SealKey, SealKeyRequest,
+    TicketId,
 };
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.
 const PUBLISH_BYTES_MAX: usize = 2 * Manifest::BYTES_MAX + (64 << 10);
-/// Missing contents that a refusal names.
-const MISSING_NAMED_MAX: usize = 5;
 
 /// `GET /v1/tickets/{id}/why`: why a ticket that was issued here names its node.
 pub(super) async fn ticket_reason(
@@ -58,7 +57,7 @@ pub(super) async fn collections(
     State(web): State<Admin>,
     caller: Caller,
 ) -> Json<Vec<CollectionSummary>> {
-    let all = web.core.catalogue.list();
+    let all = web.core.contents.catalogue.list();
     let seen = all.iter().filter(|one| caller.may_touch(one.payer));
     Json(seen.map(|collection| collection.summary()).collect())
 }
@@ -70,38 +69,10 @@ pub(super) async fn seal_key(
     request: Result<Json<SealKeyRequest>, JsonRejection>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<SealKey>), Refusal> {
     let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
-    let SealKeyRequest { name, fresh } = request;
-    let yours = format!("the name {:?}", name.chars().take(80).collect::<String>());
-    let current = web.core.catalogue.find(&name);
-    if let Some(current) = &current
-        && !caller.may_touch(current.payer)
-    {
-        return Err(not_yours(&yours));
-    }
-    // Of a name that is published its payer decides.
-    let account = caller.account.filter(|_| current.is_none());
-    let core = web.core.clone();
-    let made = disk::run(move || {
-        let used = |id: &_| core.catalogue.is_sealed_by(id);
-        core.seal_keys
-            .for_name(&name, account, fresh, used, core.host.clock.now_ms())
-    });
-    match made.await {
-        Ok(key) => Ok(([(CACHE_CONTROL, "no-store")], Json(key))),
-        Err(SealKeysError::Another) => Err(not_yours(&yours)),
-        Err(SealKeysError::Name) => Err(Refusal::bad_request(PublishError::Name.to_string())),
-        Err(SealKeysError::Full) => Err(Refusal::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            SealKeysError::Full.to_string(),
-        )),
-        Err(error) => {
-            tracing::error!(%error, "cannot make a key");
-            Err(match error {
-                SealKeysError::File(file) if file.is_full() => no_room(),
-                _ => Refusal::internal(),
-            })
-        }
-    }
+    let core = web.core;
+    let made = disk::run(move || core.contents.seal_key(caller.asker(), &request));
+    let key = made.await.map_err(|error| refusal(&error))?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(key)))
 }
 
 /// `POST /v1/collections`.
@@ -124,29 +95,17 @@ pub(super) async fn collection(
         }
         body.extend_from_slice(&bytes);
     }
-    let core = web.core.clone();
-    let (caller, checked) = disk::run(move || {
-        let checked = check(&core, &caller, &body);
-        (caller, checked)
-    })
-    .await;
-    let wanted = checked?;
+    let (asker, core) = (caller.asker(), web.core.clone());
+    let wanted = disk::run(move || check(&core, &caller, &body)).await?;
     // Nobody could be served before it has: the publisher is the one to know.
-    let has = web.core.check_payer(wanted.payer).await;
+    let has = web.core.payers.check_payer(wanted.payer).await;
     has.map_err(|error| Refusal::payer(&error))?;
-    let (core, publishing) = (web.core.clone(), web.publishing.clone());
-    let published = disk::run(move || publish(&core, &publishing.naming, &caller, wanted));
-    let collection = published.await?;
+    let core = web.core.clone();
+    let published = disk::run(move || core.contents.publish(asker, wanted)).await;
+    let collection = published.map_err(|error| refusal(&error))?;
     web.core.metrics.publications.add(1);
-    web.core.replicate(&collection);
+    web.core.nodes.fills.replicate(&collection);
     Ok((StatusCode::CREATED, Json(collection.summary())))
-}
-
-/// What is to be published, and at whose cost.
-struct Wanted {
-    request: PublishRequest,
-    manifest: Manifest,
-    payer: Address,
 }
 
 /// Whether a caller may ask for what it asks for. Blocking.
@@ -155,17 +114,14 @@ fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
         .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
-    check_contents(core, caller.account, &manifest)?;
-    check_kind(&request.kind)?;
+    let (desk, asker) = (&core.contents, caller.asker());
+    let checked = desk.check(asker, &manifest, &request.kind);
+    checked.map_err(|refused| refused_by(&refused))?;
     if let Some(policy) = &request.policy {
         check_policy(core, policy)?;
     }
-    // An owner pays itself.
-    let payer = request.payer.or(caller.account).unwrap_or(core.payer);
-    if !caller.may_touch(payer) {
-        let error = format!("token {:?} can't have account {payer} pay", &*caller.name);
-        return Err(Refusal::new(StatusCode::FORBIDDEN, error));
-    }
+    let payer = publication::payer(asker, &caller.name, request.payer, desk.payer);
+    let payer = payer.map_err(|refused| refused_by(&refused))?;
     Ok(Wanted {
         request,
         manifest,
@@ -173,65 +129,9 @@ fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
     })
 }
 
-/// Publishes what was checked. Blocking.
-fn publish(
-    core: &Core,
-    naming: &Mutex<()>,
-    caller: &Caller,
-    wanted: Wanted,
-) -> Result<Arc<Collection>, Refusal> {
-    let Wanted {
-        request,
-        manifest,
-        payer,
-    } = wanted;
-    let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
-    let current = core.catalogue.find(&request.name);
-    if let Some(current) = &current
-        && !caller.may_touch(current.payer)
-    {
-        return Err(not_yours(&format!("the name {:?}", request.name)));
-    }
-    let account = caller.account.filter(|_| current.is_none());
-    // Nobody destroys the key meanwhile.
-    let _turn = manifest.seal_key().map(|_| core.seal_keys.turn());
-    if let Some(key) = manifest.seal_key()
-        && !core.seal_keys.may_seal(&key, &request.name, account)
-    {
-        let error = "it is sealed with a key that wasn't made here for this name: publish it anew";
-        return Err(Refusal::new(StatusCode::CONFLICT, error));
-    }
-    // Its payer may publish it again.
-    let contents = manifest.entries().iter().map(|entry| entry.content);
-    let kept = core.handed_in.keep(Some(payer), contents);
-    kept.map_err(|error| unkept(&error))?;
-    core.catalogue
-        .publish(
-            &request.name,
-            &manifest,
-            payer,
-            request.policy,
-            request.kind,
-            core.host.clock.now_ms(),
-        )
-        .map_err(|error| match &error {
-            PublishError::Name => Refusal::bad_request(error.to_string()),
-            PublishError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
-            PublishError::File(file) => unwritten(file),
-        })
-}
-
 fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
-    let refused = access::check_policy(&core.members.overlay(), policy);
+    let refused = access::check_policy(&core.nodes.members.overlay(), policy);
     refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
-}
-
-fn unwritten(error: &DiskError) -> Refusal {
-    tracing::error!(%error, "the catalogue cannot be written");
-    match error.is_full() {
-        true => no_room(),
-        false => Refusal::internal(),
-    }
 }
 
 /// `PUT /v1/collections/{name}/policy`: who may have what is under a name from now on.
@@ -245,82 +145,65 @@ pub(super) async fn policy(
     check_policy(&web.core, &policy)?;
     let core = web.core;
     let set = disk::run(move || {
-        let naming = &web.publishing.naming;
-        let _naming = naming.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = core.catalogue.find(&name);
-        if current.is_some_and(|current| !caller.may_touch(current.payer)) {
-            return Err(not_yours(&format!("the name {name:?}")));
-        }
-        let set = core.catalogue.set_policy(&name, policy);
-        let set = set.map_err(|error| unwritten(&error))?;
-        let shown = || name.chars().take(80).collect::<String>();
-        let none = || Refusal::not_found(format!("nothing is published under {:?}", shown()));
-        let set = set.ok_or_else(none)?;
+        let set = core.contents.set_policy(caller.asker(), &name, policy)?;
         tracing::info!(name, policy = ?set.policy, "a policy is set");
-        Ok(Json(set.summary()))
+        Ok(set.summary())
     });
-    set.await
+    set.await.map(Json).map_err(|error| refusal(&error))
 }
 
-/// One package of a format at most.
-fn check_kind(kind: &[Package]) -> Result<(), Refusal> {
-    let formats: BTreeSet<_> = kind.iter().map(|package| package.format).collect();
-    match formats.len() == kind.len() {
-        true => Ok(()),
-        false => Err(Refusal::bad_request(
-            "a collection is one package of a format at most",
-        )),
-    }
+/// `DELETE /v1/collections/{name}`.
+pub(super) async fn unpublish(
+    State(web): State<Admin>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<OrderSummary>>, Refusal> {
+    let core = web.core;
+    let done = disk::run(move || {
+        let gone = core.contents.unpublish(caller.asker(), &name);
+        let gone = gone.map_err(|error| refusal(&error))?;
+        tracing::info!(name, collections = gone.len(), "unpublished");
+        core.nodes
+            .ordering
+            .purge_gone(&gone, caller.account)
+            .map_err(|error| orders::refusal(&error))
+    });
+    done.await.map(Json)
 }
 
-/// Every content is in the store, or at an origin, and as long as the manifest says: tickets are limited by these sizes.
-/// For an owner only what it handed in is there.
-fn check_contents(
-    core: &Core,
-    account: Option<Address>,
-    manifest: &Manifest,
-) -> Result<(), Refusal> {
-    let mut seen = BTreeSet::new();
-    let mut missing: Vec<&Entry> = Vec::new();
-    let mut missing_count = 0usize;
-    for entry in manifest.entries() {
-        if !seen.insert((entry.content, entry.size)) {
-            continue;
-        }
-        let here = || core.store.get(&entry.content).map(|blob| blob.size());
-        let elsewhere = || core.origins.find(&entry.content).map(|one| one.size());
-        let size = match core.handed_in.may_publish(account, entry.content) {
-            true => here().or_else(elsewhere),
-            false => None,
-        };
-        match size {
-            Some(size) if size == entry.size => {}
-            Some(size) => {
-                let error = format!(
-                    "the manifest says that {:?} has {} bytes; content {} has {size}",
-                    entry.path, entry.size, entry.content
-                );
-                return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
-            }
-            None => {
-                missing_count += 1;
-                if missing.len() < MISSING_NAMED_MAX {
-                    missing.push(entry);
-                }
-            }
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let named: Vec<_> = missing
-        .iter()
-        .map(|entry| format!("{} ({:?})", entry.content, entry.path))
-        .collect();
-    let more = match missing_count - missing.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+fn refused_by(refused: &PublicationRefused) -> Refusal {
+    let status = match refused {
+        PublicationRefused::Kind => StatusCode::BAD_REQUEST,
+        PublicationRefused::Size { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        PublicationRefused::Missing { .. } | PublicationRefused::SealKey => StatusCode::CONFLICT,
+        PublicationRefused::Payer { .. } | PublicationRefused::Another(_) => StatusCode::FORBIDDEN,
+        PublicationRefused::Nothing(_) => StatusCode::NOT_FOUND,
     };
-    let error = format!("upload these contents first: {}{more}", named.join(", "));
-    Err(Refusal::new(StatusCode::CONFLICT, error))
+    Refusal::new(status, refused.to_string())
+}
+
+fn refusal(error: &PublicationError) -> Refusal {
+    let full = || Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string());
+    match error {
+        PublicationError::Refused(refused) => refused_by(refused),
+        PublicationError::HandedIn(error) => unkept(error),
+        PublicationError::Catalogue(PublishError::Name) => Refusal::bad_request(error.to_string()),
+        PublicationError::Catalogue(PublishError::Full)
+        | PublicationError::SealKeys(SealKeysError::Full) => full(),
+        PublicationError::Catalogue(PublishError::File(file))
+        | PublicationError::SealKeys(SealKeysError::File(file))
+        | PublicationError::File(file) => unwritten(file),
+        PublicationError::SealKeys(error) => {
+            tracing::error!(%error, "cannot make or destroy a key");
+            Refusal::internal()
+        }
+    }
+}
+
+fn unwritten(error: &DiskError) -> Refusal {
+    tracing::error!(%error, "catalogue or seal keys cannot be written");
+    match error.is_full() {
+        true => no_room(),
+        false => Refusal::internal(),
+    }
 }

@@ -3,7 +3,8 @@
 use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::{Admin, Web};
-use crate::core::{Core, RouteError};
+use crate::core::Core;
+use crate::requests::route::RouteError;
 use crate::tickets::ticket_log::{ClosedLog, LogError};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -34,7 +35,7 @@ const LOG_CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
     let core = &web.core;
-    let epoch = core.epoch_now();
+    let epoch = core.routes.epoch_now();
     Json(NetworkInfo {
         network: core.network,
         issuer: core.issuer_key,
@@ -43,7 +44,7 @@ pub(super) async fn network(State(web): State<Web>) -> Json<NetworkInfo> {
         epoch,
         timeline: core.agreed.timeline(),
         terms: core.agreed.terms(epoch.unwrap_or_default()),
-        targets: core.targets(),
+        targets: core.routes.targets(),
     })
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn route(
         return Err(Refusal::bad_request(error));
     }
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
-    match core.route(&request, from).await {
+    match core.routes.route(&request, from).await {
         Ok(answer) => {
             core.metrics.routes.add(1);
             Ok(Json(answer))
@@ -116,14 +117,14 @@ pub(super) async fn explain(
     let own = || client_address(peer.ip(), &headers, &web.trusted_proxies);
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
-    let explained = core.explain(&asked.collection, from);
+    let explained = core.routes.explain(&asked.collection, from);
     let explained = explained
         .map_err(|error| refusal(&error, &core.agreed.timeline(), core.host.clock.now_ms()))?;
     Ok(Json(explained))
 }
 
 pub(super) async fn collections(State(web): State<Web>) -> Json<Vec<CollectionSummary>> {
-    let all = web.core.catalogue.list();
+    let all = web.core.contents.catalogue.list();
     Json(all.iter().map(|collection| collection.summary()).collect())
 }
 
@@ -131,7 +132,7 @@ pub(super) async fn manifest(
     State(web): State<Web>,
     Path(wanted): Path<String>,
 ) -> Result<Response, Refusal> {
-    let catalogue = web.core.catalogue.clone();
+    let catalogue = web.core.contents.catalogue.clone();
     let Some(collection) = catalogue.find(&wanted) else {
         let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
         return Err(Refusal::not_found(error.to_string()));
@@ -152,8 +153,8 @@ pub(super) async fn versions(
     let core = web.core;
     let shown: String = wanted.chars().take(80).collect();
     let found = disk::run(move || {
-        let collection = core.catalogue.find(&wanted)?;
-        let mut versions = core.catalogue.versions(&collection.name);
+        let collection = core.contents.catalogue.find(&wanted)?;
+        let mut versions = core.contents.catalogue.versions(&collection.name);
         let current = versions.last_mut()?;
         current.origin = origin_of(&core, &current.summary);
         Some(versions)
@@ -167,8 +168,12 @@ fn origin_of(core: &Core, collection: &CollectionSummary) -> Option<OriginState>
     if collection.files != 1 {
         return None;
     }
-    let manifest = core.catalogue.manifest(&collection.collection).ok()?;
-    let origin = core.origins.find(&manifest.entries()[0].content)?;
+    let manifest = core
+        .contents
+        .catalogue
+        .manifest(&collection.collection)
+        .ok()?;
+    let origin = core.contents.origins.find(&manifest.entries()[0].content)?;
     Some(OriginState {
         origin: origin.host().to_owned(),
         trouble: origin.trouble(),
@@ -176,7 +181,7 @@ fn origin_of(core: &Core, collection: &CollectionSummary) -> Option<OriginState>
 }
 
 pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {
-    Json(web.core.members.list(Instant::now()))
+    Json(web.core.nodes.members.list(Instant::now()))
 }
 
 pub(super) async fn tickets(
@@ -269,8 +274,8 @@ pub(super) async fn health() -> Json<serde_json::Value> {
 
 pub(super) async fn metrics(State(web): State<Admin>) -> Response {
     let core = &web.core;
-    let healthy = core.members.healthy_count(Instant::now()) as u64;
-    let collections = core.catalogue.list().len() as u64;
+    let healthy = core.nodes.members.healthy_count(Instant::now()) as u64;
+    let collections = core.contents.catalogue.list().len() as u64;
     let text = core.metrics.text(healthy, collections, &core.connections);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

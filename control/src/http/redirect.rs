@@ -4,7 +4,8 @@ use super::client_address::client_address;
 use super::error::Refusal;
 use super::state::Web;
 use crate::contents::catalogue::Collection;
-use crate::core::{Core, RouteError};
+use crate::core::Core;
+use crate::requests::route::RouteError;
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, RawQuery, State};
 use axum::http::header::{
@@ -55,8 +56,8 @@ pub(super) async fn redirect(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let core = &web.core;
-    let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
-    let (catalogue, id) = (core.catalogue.clone(), collection.id);
+    let collection = core.routes.find(&wanted).map_err(|error| refusal(&error))?;
+    let (catalogue, id) = (core.contents.catalogue.clone(), collection.id);
     let manifest = blocking(move || catalogue.manifest(&id)).await?;
     let entry = manifest.entry(&path).ok_or_else(|| {
         let shown: String = path.chars().take(80).collect();
@@ -65,6 +66,7 @@ pub(super) async fn redirect(
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     let token = viewer_token(&query, &headers)?;
     let pathways = core
+        .routes
         .pathways(&collection, token.as_ref(), from)
         .await
         .map_err(|error| refusal(&error))?;
@@ -84,6 +86,7 @@ pub(super) async fn redirect(
     }
     let nonce = manifest.seal_nonce(&path);
     let key = core
+        .routes
         .seal_key(&collection)
         .map_err(|error| refusal(&error))?;
     let seal = nonce
@@ -174,7 +177,7 @@ async fn read(
     content: ContentHash,
     seal: Option<FileSeal>,
 ) -> Result<String, Refusal> {
-    let store = core.store.clone();
+    let store = core.contents.store.clone();
     let blob = blocking(move || Ok::<_, std::io::Error>(store.get(&content))).await?;
     let Some(blob) = blob else {
         return Err(Refusal::not_found(format!(
@@ -215,10 +218,11 @@ pub(super) async fn steering(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let core = &web.core;
-    let collection = core.find(&wanted).map_err(|error| refusal(&error))?;
+    let collection = core.routes.find(&wanted).map_err(|error| refusal(&error))?;
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     let token = viewer_token(&query, &headers)?;
     let pathways = core
+        .routes
         .pathways(&collection, token.as_ref(), from)
         .await
         .map_err(|error| refusal(&error))?;

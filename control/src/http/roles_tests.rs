@@ -162,7 +162,7 @@ async fn an_owner_touches_what_its_account_pays_for() {
     let published = server.publish_as(owner, "film", None).await;
     let published: CollectionSummary = published.json().await.unwrap();
     assert_eq!(published.payer, OWNER);
-    let catalogue = &server.core.catalogue;
+    let catalogue = &server.core.contents.catalogue;
     let theirs = catalogue.publish(
         "show",
         &manifest(b"show"),

@@ -74,7 +74,7 @@ async fn a_key_goes_to_publishers_and_ticket_holders_until_its_name_is_gone() {
     let gone = gone.bearer_auth(TOKEN).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::OK);
     for key in [&made, &fresh] {
-        assert_eq!(server.core.seal_keys.find(&key.id()), None);
+        assert_eq!(server.core.contents.seal_keys.find(&key.id()), None);
     }
     refused(server.route(body).await, StatusCode::NOT_FOUND).await;
     refused(

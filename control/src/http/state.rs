@@ -6,7 +6,7 @@ use crate::http::admin_tokens::Gate;
 use crate::status::Board;
 use axum::http::StatusCode;
 use ipnet::IpNet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Uploads at once.
@@ -36,8 +36,6 @@ pub(super) struct Publishing {
     pub(super) blob_bytes_max: u64,
     pub(super) uploads: Semaphore,
     pub(super) publications: Semaphore,
-    /// Held from looking whose a name is to taking it.
-    pub(super) naming: Mutex<()>,
 }
 
 impl Publishing {
@@ -46,7 +44,6 @@ impl Publishing {
             blob_bytes_max,
             uploads: Semaphore::new(UPLOADS_MAX),
             publications: Semaphore::new(PUBLICATIONS_MAX),
-            naming: Mutex::default(),
         }
     }
 

@@ -44,7 +44,7 @@ async fn ask(server: &Server, token: &str) -> Response {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_status_is_what_there_is() {
     let server = Server::start().await;
-    let members = &server.core.members;
+    let members = &server.core.nodes.members;
     let _orders = server.member(1);
     let now = Instant::now();
     let node = NodeId::from([2; 32]);
@@ -65,7 +65,7 @@ async fn the_status_is_what_there_is() {
     server.publish("film", &manifest(b"a")).await;
     let route = json!({"collection": "film", "client": client_key()});
     assert_eq!(server.route(route).await.status(), StatusCode::OK);
-    let orders = &server.core.orders;
+    let orders = &server.core.nodes.ordering.orders;
     let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
     orders.give(&purge, &[node], None).unwrap();
 

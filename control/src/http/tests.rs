@@ -141,7 +141,11 @@ impl Server {
         let now = Instant::now();
         let address = format!("node{n}.test:1");
         let node = NodeId::from([n; 32]);
-        let (membership, queue) = self.core.members.join(node, address, "v".into(), None, now);
+        let (membership, queue) =
+            self.core
+                .nodes
+                .members
+                .join(node, address, "v".into(), None, now);
         let beat = Heartbeat {
             sessions: 0,
             cached_bytes: 5,
@@ -150,7 +154,7 @@ impl Server {
             sessions_max: 5000,
             bandwidth_mbps: 100,
         };
-        self.core.members.heartbeat(membership, beat, now);
+        self.core.nodes.members.heartbeat(membership, beat, now);
         queue
     }
 }
@@ -313,7 +317,7 @@ async fn nothing_is_delivered_for_whom_never_deposited() {
     assert!(error.contains("quittance contracts fund"), "{error}");
 
     // Published before it was asked for.
-    let catalogue = &server.core.catalogue;
+    let catalogue = &server.core.contents.catalogue;
     catalogue
         .publish("film", &manifest(bytes), poor, None, Vec::new(), 0)
         .unwrap();
@@ -395,7 +399,7 @@ async fn uploads_that_are_refused() {
     if let Ok(response) = response {
         refused(response, StatusCode::PAYLOAD_TOO_LARGE).await;
     }
-    assert!(!server.core.store.contains(&hash(&large)));
+    assert!(!server.core.contents.store.contains(&hash(&large)));
 
     let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("x")]));
     let endless = server
@@ -405,7 +409,7 @@ async fn uploads_that_are_refused() {
     refused(endless.send().await.unwrap(), StatusCode::LENGTH_REQUIRED).await;
     let head = server.admin(Method::HEAD, &path).bearer_auth(TOKEN);
     assert_eq!(head.send().await.unwrap().status(), StatusCode::NOT_FOUND);
-    assert!(!server.core.store.contains(&hash(bytes)));
+    assert!(!server.core.contents.store.contains(&hash(bytes)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -455,7 +459,7 @@ async fn publications_that_are_refused() {
     let many = Manifest::new(many.collect()).unwrap();
     let error = refused(server.publish("film", &many).await, StatusCode::CONFLICT).await;
     assert!(error.ends_with("and 4 more"), "{error}");
-    assert!(server.core.catalogue.list().is_empty());
+    assert!(server.core.contents.catalogue.list().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@
 //! No receipt is signed: looks are no deliveries, and nobody pays for them.
 
 use crate::contents::catalogue::Collection;
-use crate::core::Core;
+use crate::nodes::NodeDesk;
 use crate::nodes::health::Proof;
 use crate::nodes::membership::Look;
 use crate::tickets::issuer::Grant;
@@ -36,8 +36,8 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 const CANDIDATES: usize = 16;
 
 /// Looks at nodes until told to stop.
-pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
-    let endpoint = match client_endpoint(&core.host) {
+pub(crate) async fn run(desk: Arc<NodeDesk>, stop: CancellationToken) {
+    let endpoint = match client_endpoint(&desk.host) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             tracing::error!(%error, "no socket to dial nodes back from");
@@ -54,8 +54,8 @@ pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
             Some(_) = looks.join_next(), if !looks.is_empty() => {}
             _ = ticks.tick() => {
                 let room = LOOKS_MAX - looks.len().min(LOOKS_MAX);
-                for look in core.members.looks_due(room, Instant::now()) {
-                    looks.spawn(look_task(core.clone(), endpoint.clone(), look));
+                for look in desk.members.looks_due(room, Instant::now()) {
+                    looks.spawn(look_task(desk.clone(), endpoint.clone(), look));
                 }
             }
         }
@@ -63,8 +63,8 @@ pub(crate) async fn run(core: Arc<Core>, stop: CancellationToken) {
     endpoint.close(0u32.into(), b"");
 }
 
-async fn look_task(core: Arc<Core>, endpoint: Endpoint, look: Look) {
-    let outcome = match timeout(LOOK_TIMEOUT, fetch(&core, &endpoint, &look)).await {
+async fn look_task(desk: Arc<NodeDesk>, endpoint: Endpoint, look: Look) {
+    let outcome = match timeout(LOOK_TIMEOUT, fetch(&desk, &endpoint, &look)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(format!(
             "it didn't deliver within {} s",
@@ -77,11 +77,11 @@ async fn look_task(core: Arc<Core>, endpoint: Endpoint, look: Look) {
             tracing::warn!(node = %look.node, address = look.address, reason, "dialling back failed");
         }
     }
-    core.members.saw(&look, outcome, Instant::now());
+    desk.members.saw(&look, outcome, Instant::now());
 }
 
 /// The first bytes of the smallest file, as a client would fetch them. The error is for the node's operator.
-async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, String> {
+async fn fetch(desk: &NodeDesk, endpoint: &Endpoint, look: &Look) -> Result<Proof, String> {
     let dialled = connect(
         endpoint,
         &look.address,
@@ -96,11 +96,11 @@ async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, S
             look.address
         )
     })?;
-    let Some((collection, entry)) = smallest(core).await else {
+    let Some((collection, entry)) = smallest(desk).await else {
         return Ok(Proof::Key);
     };
     // A fault of our own is no fault of the node's: it is proven by what was seen.
-    let Some(()) = deliver(core, &connection, look, &collection, &entry).await? else {
+    let Some(()) = deliver(desk, &connection, look, &collection, &entry).await? else {
         return Ok(Proof::Key);
     };
     connection.close(0u32.into(), b"");
@@ -109,8 +109,8 @@ async fn fetch(core: &Core, endpoint: &Endpoint, look: &Look) -> Result<Proof, S
 
 /// A small file whose bytes are here. What stays at an origin is left out: a node that can't get it because its
 /// origin is gone would be at fault for that, and with it all others.
-async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
-    let (catalogue, store) = (core.catalogue.clone(), core.store.clone());
+async fn smallest(desk: &NodeDesk) -> Option<(Arc<Collection>, Entry)> {
+    let (catalogue, store) = (desk.contents.catalogue.clone(), desk.contents.store.clone());
     let find = move || {
         let mut small = catalogue.smallest(CANDIDATES).into_iter();
         small.find_map(|collection| {
@@ -125,13 +125,13 @@ async fn smallest(core: &Core) -> Option<(Arc<Collection>, Entry)> {
 }
 
 async fn deliver(
-    core: &Core,
+    desk: &NodeDesk,
     connection: &Connection,
     look: &Look,
     collection: &Collection,
     entry: &Entry,
 ) -> Result<Option<()>, String> {
-    let key = SigningKey::from_bytes(&core.host.random.bytes());
+    let key = SigningKey::from_bytes(&desk.host.random.bytes());
     let grant = Grant {
         node: look.node,
         client: ClientKey::from(key.verifying_key().to_bytes()),
@@ -141,7 +141,7 @@ async fn deliver(
         viewer: None,
         reason: r#"{"dial_back":true}"#.into(),
     };
-    let Ok(tickets) = core.issuer.issue(vec![grant]).await else {
+    let Ok(tickets) = desk.issuer.issue(vec![grant]).await else {
         return Ok(None);
     };
     let Some(ticket) = tickets.into_iter().next() else {
@@ -220,7 +220,10 @@ mod tests {
     async fn what_is_elsewhere_is_not_what_nodes_are_judged_by() {
         let dir = tempfile::tempdir().unwrap();
         let core = core(dir.path(), &TestClock::at(1_001_000));
-        assert!(smallest(&core).await.is_none(), "nothing is published");
+        assert!(
+            smallest(&core.nodes).await.is_none(),
+            "nothing is published"
+        );
         let publish = |name: &str, contents: &[&[u8]]| {
             let entries = contents.iter().enumerate().map(|(number, bytes)| Entry {
                 path: number.to_string(),
@@ -229,22 +232,23 @@ mod tests {
                 media_type: "text/plain".into(),
             });
             let manifest = Manifest::new(entries.collect()).unwrap();
-            let published = core
-                .catalogue
-                .publish(name, &manifest, PAYER, None, Vec::new(), 0);
+            let published =
+                core.contents
+                    .catalogue
+                    .publish(name, &manifest, PAYER, None, Vec::new(), 0);
             published.unwrap()
         };
         publish("empty", &[b""]);
         publish("elsewhere", &[b"x"]);
-        assert!(smallest(&core).await.is_none(), "none of it is here");
+        assert!(smallest(&core.nodes).await.is_none(), "none of it is here");
         let here = publish("here", &[b"yy", b"zzz", b"elsewhere, too"]);
         let (large, small) = (dir.path().join("large"), dir.path().join("small"));
         std::fs::write(&large, b"elsewhere, too").unwrap();
-        core.store.import_file(&large).unwrap();
-        let (found, entry) = smallest(&core).await.unwrap();
+        core.contents.store.import_file(&large).unwrap();
+        let (found, entry) = smallest(&core.nodes).await.unwrap();
         assert_eq!((found.id, entry.size), (here.id, 14));
         std::fs::write(&small, b"zzz").unwrap();
-        core.store.import_file(&small).unwrap();
-        assert_eq!(smallest(&core).await.unwrap().1.size, 3);
+        core.contents.store.import_file(&small).unwrap();
+        assert_eq!(smallest(&core.nodes).await.unwrap().1.size, 3);
     }
 }

@@ -4,9 +4,9 @@
 //! says, before the first request is answered. One task per connection, one per stream; both are bounded,
 //! and all of them end with the server.
 
-use crate::chain::registry::{Registry, Standing};
+use crate::chain::registry::Standing;
 use crate::contents::origins::{Origin, OriginError};
-use crate::core::Core;
+use crate::nodes::NodeDesk;
 use crate::nodes::membership::Membership;
 use content::{check_range, send_body};
 use formats::address;
@@ -51,21 +51,14 @@ const REFUSAL_LINGER: Duration = Duration::from_secs(2);
 const VERSION_CHARS_MAX: usize = 64;
 
 struct Shared {
-    core: Arc<Core>,
-    registry: Arc<Registry<NodeId>>,
+    desk: Arc<NodeDesk>,
     fills: Semaphore,
 }
 
 /// Accepts connections until told to stop; then closes all of them and waits for their tasks.
-pub(crate) async fn serve(
-    endpoint: Endpoint,
-    core: Arc<Core>,
-    registry: Arc<Registry<NodeId>>,
-    stop: CancellationToken,
-) {
+pub(crate) async fn serve(endpoint: Endpoint, desk: Arc<NodeDesk>, stop: CancellationToken) {
     let shared = Arc::new(Shared {
-        core,
-        registry,
+        desk,
         fills: Semaphore::new(FILLS_MAX),
     });
     let mut connections = JoinSet::new();
@@ -168,7 +161,7 @@ async fn stream_task(
             let _ = send.finish();
         }
         Err(StreamEnd::Refused) => {
-            shared.core.metrics.joins_refused.add(1);
+            shared.desk.metrics.joins_refused.add(1);
             let _ = send.finish();
             // Closing at once could overtake the refusal.
             let _ = timeout(REFUSAL_LINGER, send.stopped()).await;
@@ -196,7 +189,7 @@ async fn serve_stream(
     let request = timeout(REQUEST_TIMEOUT, read_frame(&mut recv))
         .await
         .map_err(|_| StreamEnd::TooSlow)??;
-    let refusal = match shared.registry.standing(&node).await {
+    let refusal = match shared.desk.ordering.nodes.standing(&node).await {
         Standing::Registered => None,
         Standing::Unknown => Some((
             Code::UnknownPeer,
@@ -236,9 +229,9 @@ async fn serve_stream(
             let stated = Stated { version, address };
             member(connection, node, stated, send, recv, shared).await
         }
-        ControlRequest::Manifest { collection } => manifest(collection, send, &shared.core).await,
+        ControlRequest::Manifest { collection } => manifest(collection, send, &shared.desk).await,
         ControlRequest::Sources { collection } => {
-            let answer = match shared.core.fill_sources(node, collection) {
+            let answer = match shared.desk.fills.sources(node, collection) {
                 Some(sources) => SourcesReply::Known { sources },
                 None => SourcesReply::Refused {
                     code: Code::NotFound.to_u16(),
@@ -263,7 +256,7 @@ async fn reply<T: Serialize>(send: &mut SendStream, frame: &T) -> Result<(), Str
 }
 
 /// Leaves when dropped, however the member's stream ends.
-struct Leaving<'a>(&'a Core, Membership, NodeId);
+struct Leaving<'a>(&'a NodeDesk, Membership, NodeId);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
@@ -289,27 +282,27 @@ async fn member(
     shared: &Shared,
 ) -> Result<(), StreamEnd> {
     let Stated { version, address } = stated;
-    let core = &shared.core;
+    let desk = &shared.desk;
     let remote = connection.remote_address().ip();
     reply(send, &OrderFrame::Welcome).await?;
     tracing::info!(%node, address, version, "a node joined");
-    core.metrics.joins.add(1);
+    desk.metrics.joins.add(1);
     let (membership, queue) =
-        core.members
+        desk.members
             .join(node, address, version, Some(remote), Instant::now());
-    let _leaving = Leaving(core, membership, node);
+    let _leaving = Leaving(desk, membership, node);
     // Neither half is cancel safe; whichever ends, the stream is over, so nothing is lost.
     tokio::select! {
         biased;
-        end = told(core, node, membership, recv) => end,
-        end = orders(core, node, queue, send) => end,
+        end = told(desk, node, membership, recv) => end,
+        end = orders(desk, node, queue, send) => end,
         end = connection.closed() => Err(end.into()),
     }
 }
 
 /// What the member says, until it says no more.
 async fn told(
-    core: &Arc<Core>,
+    desk: &Arc<NodeDesk>,
     node: NodeId,
     membership: Membership,
     mut recv: RecvStream,
@@ -323,23 +316,23 @@ async fn told(
         match frame {
             MemberFrame::Heartbeat(heartbeat) => {
                 let now = Instant::now();
-                if !core.members.heartbeat(membership, heartbeat, now) {
+                if !desk.members.heartbeat(membership, heartbeat, now) {
                     return Ok(());
                 }
             }
             MemberFrame::Counts(counts) => {
-                let epoch = core.agreed.timeline().epoch_at_ms(core.host.clock.now_ms());
-                core.members
+                let epoch = desk.agreed.timeline().epoch_at_ms(desk.host.clock.now_ms());
+                desk.members
                     .counted(membership, &counts, epoch, Instant::now());
             }
-            MemberFrame::Done { order } => core.orders.confirm(&node, order),
+            MemberFrame::Done { order } => desk.ordering.orders.confirm(&node, order),
             MemberFrame::Filled { collection } => {
-                core.filled(node, collection);
-                core.members.filled(membership, Instant::now());
+                desk.fills.filled(node, collection);
+                desk.members.filled(membership, Instant::now());
             }
             MemberFrame::Failed { order, detail } => {
-                let core = core.clone();
-                let kept = move || core.order_failed(&node, order, &detail);
+                let desk = desk.clone();
+                let kept = move || desk.ordering.failed(&node, order, &detail);
                 disk::run(kept).await;
             }
         }
@@ -348,17 +341,17 @@ async fn told(
 
 /// Tells the member what waits in its queue, and what it has yet to do, as soon as there is something.
 async fn orders(
-    core: &Core,
+    desk: &NodeDesk,
     node: NodeId,
     mut queue: mpsc::Receiver<OrderFrame>,
     send: &mut SendStream,
 ) -> Result<(), StreamEnd> {
-    let mut changes = core.orders.changes();
+    let mut changes = desk.ordering.orders.changes();
     let mut told = 0;
     loop {
         // Before looking: what changes from here on is looked at again.
         changes.borrow_and_update();
-        for (id, order) in core.orders.outstanding(&node, told) {
+        for (id, order) in desk.ordering.orders.outstanding(&node, told) {
             reply(send, &OrderFrame::Order { id, order }).await?;
             told = id;
         }
@@ -369,7 +362,7 @@ async fn orders(
                     Some(order) => reply(send, &order).await?,
                     None => return Ok(()),
                 },
-                // Ends only with the core.
+                // Ends only with the desk.
                 _ = changes.changed() => break,
             }
         }
@@ -379,13 +372,13 @@ async fn orders(
 async fn manifest(
     collection: CollectionId,
     send: &mut SendStream,
-    core: &Core,
+    desk: &NodeDesk,
 ) -> Result<(), StreamEnd> {
-    if core.catalogue.find_id(&collection).is_none() {
+    if desk.contents.catalogue.find_id(&collection).is_none() {
         let detail = format!("there is no collection {collection} here");
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
     }
-    let catalogue = core.catalogue.clone();
+    let catalogue = desk.contents.catalogue.clone();
     let read = disk::run(move || catalogue.manifest_bytes(&collection)).await;
     let bytes = match read {
         Ok(bytes) => bytes,
@@ -419,10 +412,10 @@ async fn fill(
         let detail = "too many fills at once: try again";
         return reply(send, &FetchReply::refused(Code::TooMany, detail)).await;
     };
-    let store = shared.core.store.clone();
+    let store = shared.desk.contents.store.clone();
     let Some(blob) = disk::run(move || store.get(&content)).await else {
-        if let Some(origin) = shared.core.origins.find(&content) {
-            return fill_from(origin, offset, length, send, &shared.core).await;
+        if let Some(origin) = shared.desk.contents.origins.find(&content) {
+            return fill_from(origin, offset, length, send, &shared.desk).await;
         }
         let detail = format!("there is no content {content} here");
         return reply(send, &FetchReply::refused(Code::NotFound, detail)).await;
@@ -438,8 +431,8 @@ async fn fill(
     timeout(body_timeout(length), send_body(&blob, offset, length, send))
         .await
         .map_err(|_| StreamEnd::TooSlow)??;
-    shared.core.metrics.fills.add(1);
-    shared.core.metrics.filled.add(length);
+    shared.desk.metrics.fills.add(1);
+    shared.desk.metrics.filled.add(length);
     Ok(())
 }
 
@@ -449,7 +442,7 @@ async fn fill_from(
     offset: u64,
     length: u64,
     send: &mut SendStream,
-    core: &Core,
+    desk: &NodeDesk,
 ) -> Result<(), StreamEnd> {
     let size = origin.size();
     let range = match check_range(size, offset, length) {
@@ -459,11 +452,11 @@ async fn fill_from(
             return reply(send, &refused).await;
         }
     };
-    let begun = core.origins.fill(origin, range).await;
+    let begun = desk.contents.origins.fill(origin, range).await;
     let mut filling = match begun {
         Ok(filling) => filling,
         Err(error) => {
-            core.metrics.origin_failures.add(1);
+            desk.metrics.origin_failures.add(1);
             let refused = FetchReply::refused(Code::FillFailed, error.to_string());
             return reply(send, &refused).await;
         }
@@ -478,12 +471,12 @@ async fn fill_from(
     let sent = timeout(body_timeout(length), body).await;
     let sent = sent.map_err(|_| StreamEnd::TooSlow)?;
     if matches!(sent, Err(StreamEnd::Origin(_))) {
-        core.metrics.origin_failures.add(1);
+        desk.metrics.origin_failures.add(1);
     }
     sent?;
-    core.metrics.fills.add(1);
-    core.metrics.filled.add(length);
-    core.metrics.origin_filled.add(length);
+    desk.metrics.fills.add(1);
+    desk.metrics.filled.add(length);
+    desk.metrics.origin_filled.add(length);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Real QUIC on the loopback: who is let in, what members are told, what is served.
 
 use super::*;
+use crate::core::Core;
 use crate::testing::{FakeLedger, TestClock, core, issuer_key};
 use protocol::Heartbeat;
 use protocol::{ALPN_CONTROL, Entry, GROUP_BYTES, Manifest, RouteRequest, SigningKey};
@@ -21,7 +22,7 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         let core = core(dir.path(), &TestClock::at(1_001_000));
         let ledger = FakeLedger::default();
-        let registry = Arc::new(Registry::new());
+        let registry = core.nodes.ordering.nodes.clone();
         let any = (Ipv4Addr::LOCALHOST, 0).into();
         let endpoint = server_endpoint(
             &host::Host::system(),
@@ -34,9 +35,9 @@ impl Server {
         let address = endpoint.local_addr().unwrap().to_string();
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let (following, chain, ending) = (registry.clone(), ledger.clone(), stop.clone());
-        tasks.spawn(async move { following.follow(chain, ending).await });
-        tasks.spawn(serve(endpoint, core.clone(), registry, stop.clone()));
+        let (chain, ending) = (ledger.clone(), stop.clone());
+        tasks.spawn(async move { registry.follow(chain, ending).await });
+        tasks.spawn(serve(endpoint, core.nodes.clone(), stop.clone()));
         Self {
             core,
             ledger,
@@ -63,7 +64,7 @@ impl Server {
 
     /// Publishes one content, past HTTP.
     async fn publish(&self, bytes: &[u8]) -> (CollectionId, ContentHash) {
-        let mut incoming = self.core.store.incoming().unwrap();
+        let mut incoming = self.core.contents.store.incoming().unwrap();
         incoming.write(bytes.to_vec().into()).await.unwrap();
         let blob = incoming.finish(None).await.unwrap();
         let manifest = Manifest::new(vec![Entry {
@@ -73,12 +74,13 @@ impl Server {
             media_type: "text/plain".into(),
         }])
         .unwrap();
-        let payer = self.core.payer;
-        let published = self
-            .core
-            .catalogue
-            .publish("film", &manifest, payer, None, Vec::new(), 0);
-        self.core.replicate(&published.unwrap());
+        let payer = self.core.contents.payer;
+        let published =
+            self.core
+                .contents
+                .catalogue
+                .publish("film", &manifest, payer, None, Vec::new(), 0);
+        self.core.nodes.fills.replicate(&published.unwrap());
         (manifest.id(), blob.hash())
     }
 }
@@ -165,7 +167,7 @@ async fn a_member_gets_traffic_orders_and_contents() {
     let order = read_frame::<OrderFrame>(&mut recv).await.unwrap();
     assert_eq!(order, OrderFrame::Fill { collection });
     let request = RouteRequest::new("film", protocol::ClientKey::from([3; 32]));
-    let answer = server.core.route(&request, LOCAL).await.unwrap();
+    let answer = server.core.routes.route(&request, LOCAL).await.unwrap();
     assert_eq!(
         (answer.nodes[0].node, answer.nodes[0].address.as_str()),
         (node, "node.test:1")
@@ -225,7 +227,7 @@ async fn a_member_gets_traffic_orders_and_contents() {
     while let Some(ended) = server.tasks.join_next().await {
         ended.unwrap();
     }
-    assert!(!server.core.members.list(Instant::now())[0].healthy);
+    assert!(!server.core.nodes.members.list(Instant::now())[0].healthy);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,8 @@
 //! so that what an editor is in the midst of writing isn't read; at once on SIGHUP. What can't be used is refused with
 //! the reason in the log, and what was there before stays in force.
 
-use crate::core::Core;
+use crate::metrics::Metrics;
+use crate::nodes::membership::Members;
 use crate::nodes::overlay::Overlay;
 use std::fs;
 use std::path::PathBuf;
@@ -71,7 +72,13 @@ impl<M: PartialEq + Clone> Watch<M> {
 }
 
 /// Watches until told to stop. `marks` is how the files were before they were read at the start.
-pub(crate) async fn run(core: Arc<Core>, files: MapFiles, marks: Marks, stop: CancellationToken) {
+pub(crate) async fn run(
+    members: Arc<Members>,
+    metrics: Arc<Metrics>,
+    files: MapFiles,
+    marks: Marks,
+    stop: CancellationToken,
+) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => Some(hangups),
         Err(error) => {
@@ -106,12 +113,12 @@ pub(crate) async fn run(core: Arc<Core>, files: MapFiles, marks: Marks, stop: Ca
         match read {
             Ok(overlay) => {
                 let zones = overlay.zones.len();
-                core.members.remap(overlay, Instant::now());
-                core.metrics.maps.add(1);
+                members.remap(overlay, Instant::now());
+                metrics.maps.add(1);
                 tracing::info!(zones, "zone file and location database were read anew");
             }
             Err(error) => {
-                core.metrics.maps_refused.add(1);
+                metrics.maps_refused.add(1);
                 tracing::error!(
                     %error,
                     "the zone file or location database was changed and can't be used; what was there before stays in force"

@@ -1,74 +1,80 @@
-//! Where a node fills from: other nodes that have the collection, or will have it sooner, the nearest first. The
-//! control plane's own store is the last source, and the first node's only one.
+//! The desk of fills: who is told to fill what, and from whom. Nodes fill from others that have the collection, or will
+//! have it sooner. The control plane's own store is the last source, and the first node's only one.
 
-use crate::core::Core;
-use protocol::{CollectionId, FillGrant, FillSource, NodeId, keccak256};
+use crate::contents::catalogue::Collection;
+use crate::contents::publication::PublicationDesk;
+use crate::metrics::Metrics;
+use crate::nodes::holders::Holders;
+use crate::nodes::membership::Members;
+use crate::rules::filling::{self, Candidate};
+use crate::tickets::issuer::Issuer;
+use host::Clock;
+use protocol::{CollectionId, FillGrant, FillSource, Network, NodeId};
 use routing::Standing;
-use std::sync::PoisonError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-/// Nodes named to one that fills. One that can give nothing costs it a few seconds.
-const SOURCES_MAX: usize = 3;
 /// How long a grant lasts; a node asks anew for its next file.
 const GRANT_MS: u64 = 60_000;
 
-impl Core {
+/// Who fills what from whom.
+pub(crate) struct FillDesk {
+    pub(crate) network: Network,
+    pub(crate) issuer_index: u32,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) contents: Arc<PublicationDesk>,
+    pub(crate) members: Arc<Members>,
+    /// Nodes of each zone that are told to fill what is published.
+    pub(crate) replicas: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) holders: Mutex<Holders>,
+}
+
+impl FillDesk {
+    fn holders(&self) -> MutexGuard<'_, Holders> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Nodes that one may fill a collection from, the best first; `None` if there is no such collection. Whoever asks
     /// is about to fill, and others may fill from it.
-    pub(crate) fn fill_sources(
+    pub(crate) fn sources(
         &self,
         filler: NodeId,
         collection: CollectionId,
     ) -> Option<Vec<FillSource>> {
-        self.catalogue.find_id(&collection)?;
-        let before = {
-            let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-            holders.begin(collection, filler)
-        };
+        self.contents.catalogue.find_id(&collection)?;
+        let before = self.holders().begin(collection, filler);
+        let before: BTreeMap<_, _> = before.iter().map(|one| (one.node, one.whole)).collect();
         let overlay = self.members.overlay();
-        let places = self.members.places(
-            before.iter().map(|holder| holder.node),
-            Standing::Available,
-            Instant::now(),
-        );
+        let nodes = before.keys().copied();
+        let places = self
+            .members
+            .places(nodes, Standing::Available, Instant::now());
+        let candidates = places.into_iter().map(|(node, zone, address)| Candidate {
+            node,
+            zone,
+            address,
+            whole: before[&node],
+        });
         let home = self.members.zone_of(&filler);
         let fallbacks = home.map_or(&[][..], |zone| overlay.zones.fallbacks(zone));
-        let mut found: Vec<_> = places
-            .into_iter()
-            .map(|(node, zone, address)| {
-                let away = match Some(zone) == home {
-                    true => 0,
-                    false => {
-                        1 + fallbacks
-                            .iter()
-                            .position(|fallback| *fallback == zone)
-                            .unwrap_or(fallbacks.len())
-                    }
-                };
-                let fills = before
-                    .iter()
-                    .any(|holder| holder.node == node && !holder.whole);
-                // Among those that are alike each filler has an order of its own, so that all share the work.
-                let own = keccak256([*node.as_bytes(), *filler.as_bytes()].concat());
-                ((away, fills, own), node, address)
-            })
-            .collect();
-        found.sort_unstable();
-        found.truncate(SOURCES_MAX);
-        let now = self.host.clock.now_ms();
-        let sources = found.into_iter().map(|(_, source, address)| {
+        let found = filling::sources(filler, home, fallbacks, candidates.collect());
+        let now = self.clock.now_ms();
+        let sources = found.into_iter().map(|source| {
             let grant = FillGrant {
                 network: self.network,
                 issuer: self.issuer_index,
-                source,
+                source: source.node,
                 filler,
                 collection,
                 issued_at: now,
                 expires_at: now.saturating_add(GRANT_MS),
             };
             FillSource {
-                node: source,
-                address,
+                node: source.node,
+                address: source.address,
                 grant: self.issuer.grant_fill(grant),
             }
         });
@@ -77,16 +83,39 @@ impl Core {
 
     /// A node says that it has all of a collection.
     pub(crate) fn filled(&self, node: NodeId, collection: CollectionId) {
-        if self.catalogue.find_id(&collection).is_some() {
-            let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-            holders.confirm(collection, node);
+        if self.contents.catalogue.find_id(&collection).is_some() {
+            self.holders().confirm(collection, node);
         }
     }
 
     /// Nodes are told to drop of it.
     pub(crate) fn unheld(&self, collection: &CollectionId) {
-        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-        holders.forget(collection);
+        self.holders().forget(collection);
+    }
+
+    /// Tells the nodes that clients of each zone will be sent to first to fill a collection.
+    pub(crate) fn replicate(&self, collection: &Collection) {
+        let requires = &collection.policy.requires;
+        let nodes = self.members.holders(collection.id, requires, self.replicas);
+        for node in &nodes {
+            self.order(node, collection.id);
+        }
+        tracing::info!(
+            name = collection.name,
+            collection = %collection.id,
+            files = collection.files,
+            bytes = collection.bytes,
+            replicas = nodes.len(),
+            "published"
+        );
+    }
+
+    /// Tells a node to fill a collection, if it wasn't told.
+    pub(crate) fn order(&self, node: &NodeId, collection: CollectionId) {
+        if !self.members.order_fill(node, collection) {
+            self.metrics.orders_dropped.add(1);
+            tracing::debug!(%node, %collection, "no room for a fill order");
+        }
     }
 }
 

@@ -24,7 +24,7 @@ async fn the_nearest_of_those_that_began_before() {
         ..Overlay::default()
     };
     let now = Instant::now();
-    core.members.remap(overlay, now);
+    core.nodes.members.remap(overlay, now);
     let mut joined = Vec::new();
     for (id, address) in [
         (1, "192.0.2.1:1"),
@@ -33,7 +33,7 @@ async fn the_nearest_of_those_that_began_before() {
         (4, "192.0.2.4:1"),
         (5, "192.0.2.5:1"),
     ] {
-        let members = &core.members;
+        let members = &core.nodes.members;
         let (membership, queue) = members.join(node(id), address.into(), String::new(), None, now);
         let beat = Heartbeat {
             sessions: 0,
@@ -54,14 +54,23 @@ async fn the_nearest_of_those_that_began_before() {
     };
     let manifest = Manifest::new(vec![entry]).unwrap();
     let film = manifest.id();
-    assert_eq!(core.fill_sources(node(1), film), None, "not published");
-    let published = core
-        .catalogue
-        .publish("film", &manifest, core.payer, None, Vec::new(), 0);
+    assert_eq!(
+        core.nodes.fills.sources(node(1), film),
+        None,
+        "not published"
+    );
+    let published = core.contents.catalogue.publish(
+        "film",
+        &manifest,
+        core.contents.payer,
+        None,
+        Vec::new(),
+        0,
+    );
     published.unwrap();
 
     let sources = |filler| {
-        let sources = core.fill_sources(node(filler), film).unwrap();
+        let sources = core.nodes.fills.sources(node(filler), film).unwrap();
         let nodes = sources.iter().map(|source| source.node);
         nodes.collect::<Vec<_>>()
     };
@@ -71,9 +80,9 @@ async fn the_nearest_of_those_that_began_before() {
     assert_eq!(sources(1), [node(2), node(3)], "4 is draining");
     assert_eq!(sources(5), [node(1), node(2), node(3)]);
     assert_eq!(sources(3), [], "never from who came later");
-    core.filled(node(3), film);
+    core.nodes.fills.filled(node(3), film);
 
-    let granted = core.fill_sources(node(2), film).unwrap();
+    let granted = core.nodes.fills.sources(node(2), film).unwrap();
     assert_eq!(granted[0].address, "203.0.113.3:1");
     let issuer = IssuerKey::from(issuer_key().verifying_key().to_bytes());
     let grant = granted[0].grant.verify(&issuer, 1_030_000, 0).unwrap();
@@ -85,7 +94,7 @@ async fn the_nearest_of_those_that_began_before() {
         ),
         (node(3), node(2), film)
     );
-    core.unheld(&film);
+    core.nodes.fills.unheld(&film);
     assert_eq!(sources(5), []);
     core.issuer.stop().await;
 }

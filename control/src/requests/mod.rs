@@ -1,8 +1,8 @@
-//! What players and people ask that the control plane answers from what it knows: names in DNS, HTTP gateways and
-//! why a client is sent where it is.
+//! What clients and players ask: where to fetch, and why there; names in DNS; and which HTTP gateway is near.
 //!
-//! Uses every wing below it. Never issues a ticket, and keeps nothing on disk.
+//! Uses every wing below it, and is the one place where they meet for a ticket. Never keeps anything on disk.
 
 pub(crate) mod dns;
 pub(crate) mod explain;
 pub(crate) mod gateways;
+pub(crate) mod route;

@@ -3,22 +3,17 @@
 use crate::contents::catalogue::{Catalogue, Collection};
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
+use crate::rules::viewers::{self, PolicyRefused};
 use crate::tickets::token_usage::Viewer;
 use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use host::Clock;
-use protocol::{B256, CollectionId, CountryRefused, Policy, PolicyError, ViewerToken};
+use protocol::{B256, CollectionId, CountryRefused, Policy, ViewerToken};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Tokens remembered that are for all of a collection.
 const WHOLE_MAX: usize = 65_536;
-/// A token that allows so many bytes gets them in tickets of a sixteenth, within these bounds: what a ticket
-/// allows and nobody fetches is lost to it.
-const CAPPED_TICKETS: u64 = 16;
-const CAPPED_TICKET_BYTES_MIN: u64 = 4 << 20;
-const CAPPED_TICKET_BYTES_MAX: u64 = 64 << 20;
-
 /// Tokens that are for all of a collection, under one of its names: that isn't looked at file by file again.
 #[derive(Debug, Default)]
 struct WholeTokens(Mutex<BTreeSet<(B256, CollectionId, String)>>);
@@ -53,21 +48,6 @@ pub(crate) enum ViewerRefused {
     Revoked,
     #[error("the collection's manifest cannot be read at the moment")]
     Manifest,
-}
-
-/// Why a collection can't have a policy here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PolicyRefused {
-    #[error(transparent)]
-    Form(#[from] PolicyError),
-    #[error(
-        "no node in the zone file has the capability {0:?}: the operator lists them under `nodes`"
-    )]
-    Capability(String),
-    #[error(
-        "this control plane doesn't know where viewers are: its operator sets `location_file` first"
-    )]
-    NoLocations,
 }
 
 impl Access {
@@ -154,13 +134,8 @@ impl Access {
 
 /// Whether a policy can be kept to here.
 pub(crate) fn check_policy(overlay: &Overlay, policy: &Policy) -> Result<(), PolicyRefused> {
-    policy.check()?;
-    if policy.asks_country() && !overlay.has_locations() {
-        return Err(PolicyRefused::NoLocations);
-    }
-    let known = overlay.zones.capabilities(&policy.requires);
-    known.map_err(|unknown| PolicyRefused::Capability(unknown.to_owned()))?;
-    Ok(())
+    let lacks = overlay.zones.capabilities(&policy.requires).err();
+    viewers::check_policy(policy, overlay.has_locations(), lacks)
 }
 
 /// Whether viewers at an address may have a collection, as far as it depends on where they are.
@@ -170,24 +145,13 @@ pub(crate) fn check_country(
     from: IpAddr,
 ) -> Result<(), CountryRefused> {
     let policy = &collection.policy;
-    if !policy.asks_country() {
-        return Ok(());
-    }
-    // A list of denied countries would let everybody in where no country is known.
-    if !overlay.has_locations() {
-        return Err(CountryRefused::Unknown);
-    }
-    let country = overlay.locate(from).and_then(|found| found.country);
-    policy.check_country(country)
-}
-
-/// How many bytes one ticket allows.
-pub(crate) fn ticket_bytes(viewer: Option<&Viewer>, whole: u64) -> u64 {
-    let Some(most) = viewer.and_then(|viewer| viewer.bytes) else {
-        return whole;
+    // Most don't ask, and then nobody is looked up.
+    let found = match policy.asks_country() {
+        true => overlay.locate(from),
+        false => None,
     };
-    let part = (most / CAPPED_TICKETS).clamp(CAPPED_TICKET_BYTES_MIN, CAPPED_TICKET_BYTES_MAX);
-    whole.min(part)
+    let country = found.and_then(|found| found.country);
+    viewers::check_country(policy, overlay.has_locations(), country)
 }
 
 #[cfg(test)]

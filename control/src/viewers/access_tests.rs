@@ -1,6 +1,8 @@
 use super::*;
-use crate::core::{Core, RouteError};
+use crate::core::Core;
 use crate::nodes::overlay::Overlay;
+use crate::requests::route::RouteError;
+use crate::rules::routing::NoNode;
 use crate::testing::{PAYER, TestClock, core, core_with};
 use crate::tickets::token_usage::UsageError;
 use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
@@ -48,7 +50,10 @@ fn overlay(dir: &Path) -> Overlay {
 fn join(core: &Core, n: u8) -> tokio::sync::mpsc::Receiver<protocol::OrderFrame> {
     let now = Instant::now();
     let address = format!("node{n}.test:1");
-    let (membership, queue) = core.members.join(node(n), address, "v".into(), None, now);
+    let (membership, queue) = core
+        .nodes
+        .members
+        .join(node(n), address, "v".into(), None, now);
     let beat = Heartbeat {
         sessions: 0,
         cached_bytes: 0,
@@ -57,20 +62,21 @@ fn join(core: &Core, n: u8) -> tokio::sync::mpsc::Receiver<protocol::OrderFrame>
         sessions_max: 5000,
         bandwidth_mbps: 100,
     };
-    core.members.heartbeat(membership, beat, now);
+    core.nodes.members.heartbeat(membership, beat, now);
     queue
 }
 
 async fn route(core: &Arc<Core>, from: &str) -> Result<RouteAnswer, RouteError> {
     let request = RouteRequest::new("film", ClientKey::from([7; 32]));
-    core.route(&request, from.parse().unwrap()).await
+    core.routes.route(&request, from.parse().unwrap()).await
 }
 
 fn publish(core: &Arc<Core>, policy: Policy) {
-    check_policy(&core.members.overlay(), &policy).unwrap();
-    let published = core
-        .catalogue
-        .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
+    check_policy(&core.nodes.members.overlay(), &policy).unwrap();
+    let published =
+        core.contents
+            .catalogue
+            .publish("film", &manifest(), PAYER, Some(policy), Vec::new(), 0);
     published.unwrap();
 }
 
@@ -95,14 +101,22 @@ async fn viewers_of_other_countries_get_no_ticket() {
     let nowhere = route(&core, NOWHERE).await.unwrap_err();
     assert_eq!(nowhere, RouteError::Country(CountryRefused::Unknown));
     // The other ways in, and what is said of it.
-    let film = core.find("film").unwrap();
+    let film = core.routes.find("film").unwrap();
     let pathways = async |from: &str| {
-        let found = core.pathways(&film, None, from.parse().unwrap()).await;
+        let found = core
+            .routes
+            .pathways(&film, None, from.parse().unwrap())
+            .await;
         found.unwrap_err()
     };
     assert_eq!(pathways(SYDNEY).await, sydney);
     assert_eq!(pathways(BERLIN).await, RouteError::NoGateway);
-    let explained = |from: &str| core.explain("film", from.parse().unwrap()).unwrap().refused;
+    let explained = |from: &str| {
+        core.routes
+            .explain("film", from.parse().unwrap())
+            .unwrap()
+            .refused
+    };
     assert_eq!(explained(SYDNEY), Some(sydney.to_string()));
     assert_eq!(explained(BERLIN), None);
 
@@ -131,7 +145,7 @@ async fn what_requires_something_is_delivered_by_nodes_that_have_it() {
         },
     );
     let refused = route(&core, BERLIN).await.unwrap_err();
-    assert_eq!(refused, RouteError::Lacks(vec!["tee".into()]));
+    assert_eq!(refused, NoNode::Lacks(vec!["tee".into()]).into());
     let _first = join(&core, 1);
     let nodes = route(&core, BERLIN).await.unwrap().nodes;
     let nodes: Vec<_> = nodes.iter().map(|one| one.node).collect();
@@ -141,9 +155,9 @@ async fn what_requires_something_is_delivered_by_nodes_that_have_it() {
         requires: vec!["gpu".into()],
         ..Policy::default()
     };
-    core.catalogue.set_policy("film", gone).unwrap();
+    core.contents.catalogue.set_policy("film", gone).unwrap();
     let refused = route(&core, BERLIN).await.unwrap_err();
-    assert_eq!(refused, RouteError::Lacks(vec!["gpu".into()]));
+    assert_eq!(refused, NoNode::Lacks(vec!["gpu".into()]).into());
 }
 
 #[tokio::test]
@@ -155,7 +169,7 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
         ..Policy::default()
     };
     assert_eq!(
-        check_policy(&blind.members.overlay(), &deny),
+        check_policy(&blind.nodes.members.overlay(), &deny),
         Err(PolicyRefused::NoLocations)
     );
     let requires = Policy {
@@ -164,12 +178,13 @@ async fn policies_that_cannot_be_kept_to_are_refused() {
     };
     let unknown = PolicyRefused::Capability("tee".into());
     assert_eq!(
-        check_policy(&blind.members.overlay(), &requires),
+        check_policy(&blind.nodes.members.overlay(), &requires),
         Err(unknown)
     );
     // Locations that went away after it was set: nobody can say who may.
     let _orders = join(&blind, 1);
     blind
+        .contents
         .catalogue
         .publish("film", &manifest(), PAYER, Some(deny), Vec::new(), 0)
         .unwrap();
@@ -201,7 +216,7 @@ async fn viewers_need_the_owners_token() {
             viewer_token: claims.map(|claims| key.sign(claims).unwrap()),
             ..RouteRequest::new("film", ClientKey::from([7; 32]))
         };
-        core.route(&request, BERLIN.parse().unwrap()).await
+        core.routes.route(&request, BERLIN.parse().unwrap()).await
     };
     let refused = async |claims: Option<&Claims>| ask(claims).await.unwrap_err();
     assert_eq!(refused(None).await, ViewerRefused::Missing.into());
@@ -248,8 +263,13 @@ async fn viewers_need_the_owners_token() {
         nodes: Vec::new(),
         zones: Vec::new(),
     };
-    assert!(core.give(&revoke(NO_VIEWER_TOKEN), None).is_err());
-    core.give(&revoke(hash), None).unwrap();
+    assert!(
+        core.nodes
+            .ordering
+            .give(&revoke(NO_VIEWER_TOKEN), None)
+            .is_err()
+    );
+    core.nodes.ordering.give(&revoke(hash), None).unwrap();
     assert_eq!(refused(Some(&claims)).await, ViewerRefused::Revoked.into());
     clock.set(NOW_MS + 60_000);
     let expired = ViewerRefused::Token(TokenRefused::Expired);
@@ -258,21 +278,4 @@ async fn viewers_need_the_owners_token() {
     publish(&core, Policy::default());
     let answer = ask(Some(&capped)).await.unwrap();
     assert_eq!(answer.nodes[0].ticket.peek().viewer_token, NO_VIEWER_TOKEN);
-}
-
-#[test]
-fn capped_tokens_get_small_tickets() {
-    let viewer = |bytes| Viewer {
-        hash: B256::ZERO,
-        expires_at: 0,
-        bytes,
-        sessions: None,
-    };
-    let (mib, gib) = (1 << 20, 1 << 30);
-    assert_eq!(ticket_bytes(None, gib), gib);
-    assert_eq!(ticket_bytes(Some(&viewer(None)), gib), gib);
-    assert_eq!(ticket_bytes(Some(&viewer(Some(10 * gib))), gib), 64 * mib);
-    assert_eq!(ticket_bytes(Some(&viewer(Some(160 * mib))), gib), 10 * mib);
-    assert_eq!(ticket_bytes(Some(&viewer(Some(mib))), gib), 4 * mib);
-    assert_eq!(ticket_bytes(Some(&viewer(Some(gib))), 100), 100);
 }

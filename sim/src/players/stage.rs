@@ -143,8 +143,8 @@ impl Stage {
     /// If the chain can't be reached.
     pub async fn as_account(&self, host: &Host, account: &PrivateKeySigner) -> Result<Chain> {
         let rpc = self.network.rpc(&account.address().to_string());
-        let config = ChainConfig::new(rpc, self.network.chain.network().1);
-        let config = config.over(&host.http).with_key(account.clone());
+        let config = ChainConfig::new(&host.http, rpc, self.network.chain.network().1);
+        let config = config.with_key(account.clone());
         Ok(Chain::connect(&config).await?)
     }
 
@@ -196,7 +196,7 @@ impl Stage {
             listen: (place.ip, 4433).into(),
             public_address: None,
             control: self.network.control_url(),
-            chain: ChainConfig::new(rpc, settlement).over(&place.host.http),
+            chain: ChainConfig::new(&place.host.http, rpc, settlement),
             cache_bytes: 1 << 30,
             receipt_interval: 1 << 18,
             window: 1 << 20,

@@ -115,7 +115,7 @@ pub(super) async fn as_account(
     chain: &Chain,
     account: &PrivateKeySigner,
 ) -> Result<Chain> {
-    let config = ChainConfig::new(rpc, chain.network().1).over(&host.http);
+    let config = ChainConfig::new(&host.http, rpc, chain.network().1);
     Ok(Chain::connect(&config.with_key(account.clone())).await?)
 }
 
@@ -142,8 +142,8 @@ async fn deploy(host: &Host, rpc: &str, owner: &PrivateKeySigner) -> Result<Chai
         treasury: None,
         change_delay: 1_000,
     };
-    let manifest = contracts::deploy_over(&host.http, rpc, owner.clone(), &config).await?;
+    let manifest = contracts::deploy_manifest(&host.http, rpc, owner.clone(), &config).await?;
     let settlement = manifest.deployment().settlement;
-    let config = ChainConfig::new(rpc, settlement).over(&host.http);
+    let config = ChainConfig::new(&host.http, rpc, settlement);
     Ok(Chain::connect(&config.with_key(owner.clone())).await?)
 }

@@ -50,6 +50,7 @@ pub(super) fn control(
     Arc::new(move |place, stop| {
         let at = |port| (place.ip, port).into();
         let mut config = control::Config::new(
+            place.host,
             provider.rpc.clone(),
             provider.settlement,
             committer.clone(),
@@ -60,7 +61,6 @@ pub(super) fn control(
             ADMIN_TOKEN,
             payer,
         );
-        config.host = place.host;
         config.admin_listen = at(8081);
         config.chain_id = Some(provider.chain_id);
         config.ticket_ttl = TICKET_TTL;
@@ -78,11 +78,9 @@ pub(super) fn control(
 /// A node with this key.
 pub(super) fn node(provider: Provider, control: String, key: SigningKey) -> Program {
     Arc::new(move |place, stop| {
-        let chain = ChainConfig::new(&provider.rpc, provider.settlement);
+        let chain = ChainConfig::new(&place.host.http, &provider.rpc, provider.settlement);
         let config = node::Config {
-            chain: chain
-                .over(&place.host.http)
-                .with_chain_id(provider.chain_id),
+            chain: chain.with_chain_id(provider.chain_id),
             host: place.host,
             data_dir: place.folder,
             key: key.clone(),

@@ -28,11 +28,7 @@ struct Known {
 }
 
 /// Signs receipt after receipt until the node is gone; tells of each that is acknowledged.
-async fn sign_on(
-    mut session: Session,
-    first: u32,
-    progress: host::watch::Sender<u32>,
-) -> Known {
+async fn sign_on(mut session: Session, first: u32, progress: host::watch::Sender<u32>) -> Known {
     let key_receipt = |session: &Session, sequence: u32| Receipt {
         deliveries: sequence,
         within: sequence,

@@ -17,9 +17,11 @@ pub(crate) use zone::Zone;
 pub use zone::{DnsConfig, DnsConfigError};
 
 use crate::contents::catalogue::Named;
-use crate::core::{Core, turn_of_address};
+use crate::requests::route::RouteDesk;
+use crate::rules::routing::turn_of_address;
 use crate::tickets::client_network::ClientNetwork;
 use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
+use host::{Datagrams, Listener, Stream};
 use limit::{Limiter, Verdict};
 use protocol::CollectionId;
 use std::collections::BTreeMap;
@@ -28,7 +30,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -49,13 +50,13 @@ const QUERIES_OF_CONNECTION_MAX: usize = 1000;
 /// Pause when the system gives no more connections or packets.
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl Directory for Core {
+impl Directory for RouteDesk {
     fn find(&self, labels: &str) -> Named {
-        self.catalogue.find_domain(labels)
+        self.contents.catalogue.find_domain(labels)
     }
 
     fn nodes(&self, collection: CollectionId, from: IpAddr, family: Family) -> Nearby {
-        let Some(collection) = self.catalogue.find_id(&collection) else {
+        let Some(collection) = self.contents.catalogue.find_id(&collection) else {
             return Nearby::default();
         };
         let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);
@@ -86,7 +87,7 @@ impl Directory for Core {
     }
 
     fn gateways(&self, from: IpAddr) -> Gateways {
-        let overlay = self.members.overlay();
+        let overlay = self.nodes.members.overlay();
         let placement = overlay.place(from);
         let urls = self.gateways_near(&overlay.zones, placement.zone, turn_of_address(from));
         let hosts = urls.iter().filter_map(|url| {
@@ -102,38 +103,43 @@ impl Directory for Core {
 
 /// Sockets of both kinds on one port.
 pub(crate) struct Sockets {
-    udp: UdpSocket,
-    tcp: TcpListener,
+    udp: Datagrams,
+    tcp: Listener,
     /// Where they are.
     pub(crate) address: SocketAddr,
 }
 
 impl Sockets {
-    pub(crate) async fn bind(listen: SocketAddr) -> io::Result<Self> {
-        let tcp = TcpListener::bind(listen).await?;
+    pub(crate) fn bind(of: &host::Sockets, listen: SocketAddr) -> io::Result<Self> {
+        let tcp = of.listen(listen)?;
         let address = tcp.local_addr()?;
-        let udp = UdpSocket::bind(address).await?;
+        let udp = of.datagrams(address)?;
         Ok(Self { udp, tcp, address })
     }
 }
 
 /// Answers until told to stop.
-pub(crate) async fn serve(core: Arc<Core>, zone: Zone, sockets: Sockets, stop: CancellationToken) {
+pub(crate) async fn serve(
+    desk: Arc<RouteDesk>,
+    zone: Zone,
+    sockets: Sockets,
+    stop: CancellationToken,
+) {
     let zone = Arc::new(zone);
+    let Sockets { udp, tcp, .. } = sockets;
     tokio::select! {
         biased;
         () = stop.cancelled() => {}
-        () = serve_udp(&core, &zone, &sockets.udp) => {}
-        () = serve_tcp(&core, &zone, &sockets.tcp) => {}
+        () = serve_udp(&desk, &zone, udp) => {}
+        () = serve_tcp(&desk, &zone, tcp) => {}
     }
 }
 
-async fn serve_udp(core: &Core, zone: &Zone, socket: &UdpSocket) {
+async fn serve_udp(desk: &RouteDesk, zone: &Zone, mut socket: Datagrams) {
     let start = Instant::now();
     let mut limiter = Limiter::new();
-    let mut buffer = [0; QUERY_BYTES_MAX];
     loop {
-        let (length, from) = match socket.recv_from(&mut buffer).await {
+        let (query, peer) = match socket.receive().await {
             Ok(received) => received,
             Err(error) => {
                 tracing::debug!(%error, "a DNS packet can't be received");
@@ -141,24 +147,26 @@ async fn serve_udp(core: &Core, zone: &Zone, socket: &UdpSocket) {
                 continue;
             }
         };
-        core.metrics.dns_queries.add(1);
-        let way = match limiter.take(from.ip().into(), start.elapsed().as_secs()) {
+        let from = peer.address.ip();
+        desk.metrics.dns_queries.add(1);
+        let way = match limiter.take(from.into(), start.elapsed().as_secs()) {
             Verdict::Answer => Way::Udp,
             Verdict::HoldBack => Way::HeldBack,
             Verdict::Drop => {
-                core.metrics.dns_held_back.add(1);
+                desk.metrics.dns_held_back.add(1);
                 continue;
             }
         };
         if way == Way::HeldBack {
-            core.metrics.dns_held_back.add(1);
+            desk.metrics.dns_held_back.add(1);
         }
-        let Some(answer) = answer(zone, core, &buffer[..length], from.ip(), way) else {
+        let query = &query[..query.len().min(QUERY_BYTES_MAX)];
+        let Some(answer) = answer(zone, desk, query, from, way) else {
             continue;
         };
         debug_assert!(answer.len() <= usize::from(PAYLOAD_MAX));
         // Who can't be reached asks again.
-        if let Err(error) = socket.send_to(&answer, from).await {
+        if let Err(error) = socket.send(&answer, peer).await {
             tracing::debug!(%error, "a DNS answer can't be sent");
         }
     }
@@ -198,7 +206,7 @@ impl Drop for Seat {
     }
 }
 
-async fn serve_tcp(core: &Arc<Core>, zone: &Arc<Zone>, listener: &TcpListener) {
+async fn serve_tcp(desk: &Arc<RouteDesk>, zone: &Arc<Zone>, mut listener: Listener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let open = Open::default();
     // Dropped with us, and then its connections end.
@@ -218,17 +226,21 @@ async fn serve_tcp(core: &Arc<Core>, zone: &Arc<Zone>, listener: &TcpListener) {
         let Some(seat) = Seat::take(&open, from.ip().into()) else {
             continue;
         };
-        let (core, zone) = (core.clone(), zone.clone());
+        let (desk, zone) = (desk.clone(), zone.clone());
         connections.spawn(async move {
             let _held = (slot, seat);
-            let _ = converse(&core, &zone, stream, from.ip()).await;
+            let _ = converse(&desk, &zone, stream, from.ip()).await;
         });
     }
 }
 
 /// Answers what comes on a connection, one after the other.
-async fn converse(core: &Core, zone: &Zone, mut stream: TcpStream, from: IpAddr) -> io::Result<()> {
-    let _ = stream.set_nodelay(true);
+async fn converse(
+    desk: &RouteDesk,
+    zone: &Zone,
+    mut stream: Box<dyn Stream>,
+    from: IpAddr,
+) -> io::Result<()> {
     let mut query = Vec::new();
     for _ in 0..QUERIES_OF_CONNECTION_MAX {
         let read = async {
@@ -240,8 +252,8 @@ async fn converse(core: &Core, zone: &Zone, mut stream: TcpStream, from: IpAddr)
             stream.read_exact(&mut query).await.map(|_| ())
         };
         timeout(IDLE_TIMEOUT, read).await??;
-        core.metrics.dns_queries.add(1);
-        let Some(answer) = answer(zone, core, &query, from, Way::Tcp) else {
+        desk.metrics.dns_queries.add(1);
+        let Some(answer) = answer(zone, desk, &query, from, Way::Tcp) else {
             return Ok(());
         };
         let length = u16::try_from(answer.len()).map_err(io::Error::other)?;

@@ -492,6 +492,7 @@ async fn nodes_are_those_the_decision_names() {
     let join = |number: u8, address: &str| {
         let node = NodeId::from([number; 32]);
         let (member, queue) = core
+            .nodes
             .members
             .join(node, address.into(), "v".into(), None, now);
         let beat = Heartbeat {
@@ -502,7 +503,7 @@ async fn nodes_are_those_the_decision_names() {
             sessions_max: 1000,
             bandwidth_mbps: 100,
         };
-        assert!(core.members.heartbeat(member, beat, now));
+        assert!(core.nodes.members.heartbeat(member, beat, now));
         (member, queue)
     };
     let manifest = protocol::Manifest::new(vec![protocol::Entry {
@@ -514,10 +515,11 @@ async fn nodes_are_those_the_decision_names() {
     .unwrap();
     let payer = testing::PAYER;
     let published = core
+        .contents
         .catalogue
         .publish("film", &manifest, payer, None, Vec::new(), 0);
     let film = published.unwrap().id;
-    let nodes = |family| core.nodes(film, resolver(), family);
+    let nodes = |family| core.routes.nodes(film, resolver(), family);
     assert_eq!(nodes(Family::V4), Nearby::default(), "nobody is there");
     let four = join(1, "198.51.100.1:443");
     let _six = join(2, "[2001:db8::2]:443");
@@ -530,7 +532,7 @@ async fn nodes_are_those_the_decision_names() {
     let only: IpAddr = "2001:db8::2".parse().unwrap();
     assert_eq!(nodes(Family::V6).addresses, [only]);
     assert_eq!(nodes(Family::V6).scope, 0, "one zone for everybody");
-    core.members.leave(four.0, now);
+    core.nodes.members.leave(four.0, now);
     assert_eq!(nodes(Family::V4).addresses, all[1..]);
 }
 

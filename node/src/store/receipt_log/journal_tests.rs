@@ -6,22 +6,27 @@ use crate::store::receipt_log::{each_kept, old};
 use disk::faults::{Fault, Recorder};
 use std::fs;
 
-fn open(dir: &Path) -> Result<Journal, LogError> {
+pub(super) fn open(dir: &Path) -> Result<Journal, LogError> {
     Journal::open(&Disk::system(), dir, |_| false)
 }
 
-fn insert(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) -> Result<(), LogError> {
+pub(super) fn insert(
+    journal: &mut Journal,
+    epoch: Epoch,
+    index: u32,
+    sequence: u32,
+) -> Result<(), LogError> {
     let stored = stored(epoch, index, sequence);
     journal.insert(stored.record.id, &stored)
 }
 
-fn put(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) {
+pub(super) fn put(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) {
     insert(journal, epoch, index, sequence).unwrap();
     journal.make_durable().unwrap();
 }
 
 /// The newest receipts of an epoch, as they would be sealed.
-fn sealed(journal: &mut Journal, epoch: Epoch) -> Vec<(u32, u32)> {
+pub(super) fn sealed(journal: &mut Journal, epoch: Epoch) -> Vec<(u32, u32)> {
     let records = journal.seal(epoch).unwrap();
     let all = records.iter();
     all.map(|r| (r.id.index, r.receipt.sequence)).collect()
@@ -312,9 +317,9 @@ fn an_old_journal_that_lost_tickets_is_told() {
 
 /// What a client knows at some operation: the newest that was acknowledged, the newest that was sent.
 #[derive(Debug, Clone, Default)]
-struct Known {
-    acknowledged: BTreeMap<(Epoch, u32), u32>,
-    sent: BTreeMap<(Epoch, u32), u32>,
+pub(super) struct Known {
+    pub(super) acknowledged: BTreeMap<(Epoch, u32), u32>,
+    pub(super) sent: BTreeMap<(Epoch, u32), u32>,
 }
 
 /// Appends in groups to two epochs, compacts, seals, starts anew; gives what is known from which operation on.
@@ -350,7 +355,13 @@ fn work(recorder: &Arc<Recorder>, dir: &Path) -> Vec<(usize, Known)> {
     history
 }
 
-fn check(history: &[(usize, Known)], operations: usize, dir: &Path, what: &str) {
+/// Opens what a crash left, and gives it.
+pub(super) fn check(
+    history: &[(usize, Known)],
+    operations: usize,
+    dir: &Path,
+    what: &str,
+) -> Journal {
     let at = |operations| {
         let past = history.iter().take_while(|(at, _)| *at <= operations);
         &past.last().unwrap().1
@@ -372,6 +383,7 @@ fn check(history: &[(usize, Known)], operations: usize, dir: &Path, what: &str) 
             assert_eq!(last.sequence, sequence, "{what}");
         }
     }
+    journal
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! What the control plane decides: plain functions that take facts and a time and give a decision.
+//!
+//! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
+
+pub(crate) mod commitments;
+pub(crate) mod filling;
+pub(crate) mod orders;
+pub(crate) mod publication;
+pub(crate) mod routing;
+pub(crate) mod viewers;
