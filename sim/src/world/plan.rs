@@ -63,6 +63,8 @@ pub(super) const WINDOW: u64 = 1 << 20;
 pub(super) const TICKET_TTL: Duration = Duration::from_secs(20);
 /// How long verifiers wait for segments: as long as nobody may attest anyway.
 pub(super) const SEGMENT_DEADLINE: Duration = Duration::from_secs(10);
+/// How often verifiers look at the chain: half as often as they would, since that is most of what is asked of it.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(4);
 /// Seconds from the deployment to the genesis: who is admitted before it may act at once.
 pub(super) const GENESIS_IN_S: u64 = 30;
 

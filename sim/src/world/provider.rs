@@ -10,7 +10,7 @@ use std::time::Duration;
 /// An answer of a slow provider takes so long: less than what is waited for one.
 const SLOW: Duration = Duration::from_secs(4);
 /// Logs of so many newest blocks aren't there yet, where they are late.
-const LATE_BLOCKS: u64 = 15;
+const LATE_BLOCKS: u64 = 40;
 
 /// How a provider is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
