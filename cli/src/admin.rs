@@ -4,6 +4,7 @@ use crate::keys::admin_token;
 use crate::settings::{load, settings};
 use anyhow::Result;
 use client::ControlApi;
+use host::Http;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -36,5 +37,8 @@ pub(crate) fn reach(
     token_file: Option<&Path>,
 ) -> Result<(ControlApi, String)> {
     let token = admin_token(token_file)?;
-    Ok((ControlApi::new(admin.unwrap_or(ADMIN))?, token))
+    Ok((
+        ControlApi::over(&Http::system(), admin.unwrap_or(ADMIN))?,
+        token,
+    ))
 }

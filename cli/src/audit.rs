@@ -10,10 +10,11 @@ pub(crate) use sending::{Sending, challenge};
 use crate::keys;
 use crate::output;
 use crate::settings::{load, require, settings};
-use ::verifier::{AuditReport, EvidenceSource, Progress, Verdict, audit_epoch};
+use ::verifier::{AuditReport, EvidenceSource, Progress, Server, Verdict, audit_epoch};
 use anyhow::Result;
 use contracts::Chain;
 use contracts::challenge::Kind;
+use host::Http;
 use protocol::Epoch;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -91,7 +92,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 /// A URL, or else a folder.
 pub(crate) fn source(text: &str) -> EvidenceSource {
     match text.starts_with("http://") || text.starts_with("https://") {
-        true => EvidenceSource::Verifier(text.to_owned()),
+        true => EvidenceSource::Verifier(Server::new(&Http::system(), text)),
         false => EvidenceSource::Directory(text.into()),
     }
 }

@@ -7,6 +7,7 @@ use crate::policy;
 use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
+use host::Http;
 use protocol::{CollectionId, ContentHash, OriginState, Package, Policy};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -84,7 +85,7 @@ pub(crate) struct UnpublishArgs {
 fn api(settings: CatalogueSettings, config: Option<PathBuf>) -> Result<ControlApi> {
     let settings = load(settings, config.as_deref())?;
     let control = require(&settings.control, "control", "the control plane's URL")?;
-    Ok(ControlApi::new(&control)?)
+    Ok(ControlApi::over(&Http::system(), &control)?)
 }
 
 #[allow(clippy::print_stdout)]
@@ -97,7 +98,9 @@ pub(crate) async fn list(args: ListArgs) -> Result<()> {
         }
         None => {
             let control = require(&settings.control, "control", "the control plane's URL")?;
-            ControlApi::new(&control)?.collections().await?
+            ControlApi::over(&Http::system(), &control)?
+                .collections()
+                .await?
         }
     };
     if args.json {

@@ -11,6 +11,7 @@ use crate::output;
 use crate::settings::{folder, load, require, settings};
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
+use host::Host;
 use ipnet::IpNet;
 use protocol::{Address, IssuerKey, TicketId};
 use serde::{Deserialize, Serialize};
@@ -311,6 +312,7 @@ async fn serve(args: RunArgs) -> Result<()> {
     let chain = settings.chain()?;
     let key = account(settings.eth_key_file.as_deref())?;
     let mut config = ::control::Config::new(
+        Host::system(),
         chain.rpc,
         chain.settlement,
         key.clone(),

@@ -1,8 +1,9 @@
 //! What commands that look into one epoch share: which node, where the evidence is, whether it is attested.
 
-use ::verifier::EvidenceSource;
+use ::verifier::{EvidenceSource, Server};
 use anyhow::{Context, Result, bail};
 use contracts::{AttestationTx, Chain, Status};
+use host::Http;
 use protocol::{Epoch, NodeId};
 use std::path::Path;
 use std::str::FromStr;
@@ -51,7 +52,7 @@ impl NodeName {
 /// for each epoch, as a verifier has it.
 pub(crate) fn source(evidence: &str, epoch: Epoch) -> EvidenceSource {
     if evidence.starts_with("http://") || evidence.starts_with("https://") {
-        return EvidenceSource::Verifier(evidence.to_owned());
+        return EvidenceSource::Verifier(Server::new(&Http::system(), evidence));
     }
     let folder = Path::new(evidence);
     let of_epoch = folder.join(epoch.to_string());
@@ -126,14 +127,18 @@ mod tests {
     fn evidence_is_a_url_a_bundle_or_a_folder_of_bundles() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap();
-        let directory = |path: &Path| EvidenceSource::Directory(path.to_owned());
+        let found = |evidence: &str, epoch| match source(evidence, epoch) {
+            EvidenceSource::Directory(path) => Ok(path),
+            EvidenceSource::Verifier(server) => Err(server.to_string()),
+        };
+        let directory = |path: &Path| Ok(path.to_owned());
         let url = "https://verifier.example";
-        assert_eq!(source(url, 3), EvidenceSource::Verifier(url.into()));
-        assert_eq!(source(path, 3), directory(dir.path()));
+        assert_eq!(found(url, 3), Err(url.into()));
+        assert_eq!(found(path, 3), directory(dir.path()));
         std::fs::create_dir(dir.path().join("3")).unwrap();
-        assert_eq!(source(path, 3), directory(&dir.path().join("3")));
-        assert_eq!(source(path, 4), directory(dir.path()));
+        assert_eq!(found(path, 3), directory(&dir.path().join("3")));
+        assert_eq!(found(path, 4), directory(dir.path()));
         std::fs::write(dir.path().join("bundle.json"), "{}").unwrap();
-        assert_eq!(source(path, 3), directory(dir.path()));
+        assert_eq!(found(path, 3), directory(dir.path()));
     }
 }

@@ -5,6 +5,7 @@ use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Result, ensure};
 use client::{Gateway, GatewayConfig};
+use host::Host;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -77,7 +78,7 @@ struct Delivered {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let control = require(&settings.control, "control", "the control plane's URL")?;
-    let mut config = GatewayConfig::new(control);
+    let mut config = GatewayConfig::on(Host::system(), control);
     if let Some(listen) = settings.listen {
         config.listen = listen;
     }

@@ -5,6 +5,7 @@ use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result, bail, ensure};
 use client::{Client, ClientConfig, Discard};
+use host::Host;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{CollectionId, ContentHash, Entry, NodeId};
 use serde::Serialize;
@@ -95,7 +96,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         !name.is_empty() && path != Some(""),
         "give a collection, or COLLECTION/PATH"
     );
-    let mut config = ClientConfig::new(control);
+    let mut config = ClientConfig::on(Host::system(), control);
     config.viewer_token = args.token.as_deref().map(viewer_token).transpose()?;
     let client = Client::new(config)?;
     let collection = client.collection(name).await?;

@@ -4,6 +4,7 @@ use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
+use host::Http;
 use protocol::RouteExplanation;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let settings = load(args.settings, args.config.as_deref())?;
     let control = require(&settings.control, "control", "the control plane's URL")?;
-    let answer = ControlApi::new(&control)?
+    let answer = ControlApi::over(&Http::system(), &control)?
         .explain(&args.collection, args.from)
         .await?;
     if args.json {

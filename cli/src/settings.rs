@@ -37,7 +37,7 @@ macro_rules! settings {
                 use $crate::settings::require;
                 let rpc = require(&self.rpc, "rpc", "an Ethereum node's URL")?;
                 let settlement = require(&self.settlement, "settlement", "the settlement contract's address")?;
-                let mut config = contracts::ChainConfig::new(rpc, settlement);
+                let mut config = contracts::ChainConfig::new(&host::Http::system(), rpc, settlement);
                 config.chain_id = self.chain_id;
                 Ok(config)
             }

@@ -37,15 +37,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Ordinary settings and a fresh key, on the machine as it is.
-    ///
-    /// # Panics
-    /// If the system has no randomness to give: no key could be made then.
-    pub fn new(control: impl Into<String>) -> Self {
-        Self::on(Host::system(), control)
-    }
-
-    /// The same on this host; the key is of its randomness.
+    /// Ordinary settings on this host, and a fresh key of its randomness.
     ///
     /// # Panics
     /// If there is no randomness to be had.

@@ -141,15 +141,7 @@ pub struct ControlApi {
 }
 
 impl ControlApi {
-    /// Asked over the machine's network; nothing is sent yet.
-    ///
-    /// # Errors
-    /// If the URL is none.
-    pub fn new(base_url: &str) -> Result<Self, ApiError> {
-        Self::over(&Http::system(), base_url)
-    }
-
-    /// Asked over this network.
+    /// Asked over this network; nothing is sent yet.
     ///
     /// # Errors
     /// If the URL is none.
@@ -562,11 +554,14 @@ mod tests {
     fn urls_are_checked_and_names_stay_in_their_segment() {
         for wrong in ["", "localhost:80", "ftp://host", "http://", "/v1"] {
             assert!(
-                matches!(ControlApi::new(wrong), Err(ApiError::Url { .. })),
+                matches!(
+                    ControlApi::over(&Http::system(), wrong),
+                    Err(ApiError::Url { .. })
+                ),
                 "{wrong:?}"
             );
         }
-        let api = ControlApi::new("http://host:8080/cdn").unwrap();
+        let api = ControlApi::over(&Http::system(), "http://host:8080/cdn").unwrap();
         let path = ["collections", "../../x?y", "manifest"];
         let request = api.request(Method::GET, &path).build().unwrap();
         assert_eq!(

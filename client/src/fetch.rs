@@ -12,7 +12,7 @@ use crate::transfer::{Ending, Order, transfer};
 use futures::future::BoxFuture;
 use host::{Disk, Host};
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::Range;
@@ -165,8 +165,8 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Cache {
-    names: HashMap<String, (CollectionId, Instant)>,
-    manifests: HashMap<CollectionId, Arc<Manifest>>,
+    names: BTreeMap<String, (CollectionId, Instant)>,
+    manifests: BTreeMap<CollectionId, Arc<Manifest>>,
 }
 
 impl Client {
@@ -511,7 +511,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_outlives_the_control_plane_for_an_hour() {
-        let client = Client::new(crate::ClientConfig::new("http://127.0.0.1:1")).unwrap();
+        let client = Client::new(crate::ClientConfig::on(
+            Host::system(),
+            "http://127.0.0.1:1",
+        ))
+        .unwrap();
         assert!(client.collection("film").await.is_err());
         let entry = Entry {
             path: "a".into(),

@@ -83,12 +83,7 @@ pub struct GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// Ordinary settings and a fresh key.
-    pub fn new(control: impl Into<String>) -> Self {
-        Self::on(Host::system(), control)
-    }
-
-    /// The same on this host.
+    /// Ordinary settings on this host, and a fresh key of its randomness.
     pub fn on(host: Host, control: impl Into<String>) -> Self {
         let mut client = ClientConfig::on(host, control);
         client.stall_timeout = STALL_TIMEOUT;

@@ -15,7 +15,7 @@ use protocol::{
     ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode, SealKey,
     ServiceTargets, ViewerToken,
 };
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -69,7 +69,15 @@ pub struct Way {
     pub token: Option<ViewerToken>,
 }
 
-type SlotKey = (CollectionId, Way);
+/// What a way to a collection is called. The token is hashed, with its signature: how long the search among the slots
+/// takes then tells nothing of those that others have.
+type SlotKey = (CollectionId, Option<NodeId>, Option<[u8; 32]>);
+
+fn slot_key(collection: CollectionId, way: &Way) -> SlotKey {
+    let token = way.token.as_ref();
+    let token = token.map(|token| blake3::hash(token.as_str().as_bytes()).into());
+    (collection, way.prefer, token)
+}
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -91,11 +99,11 @@ pub(crate) struct Pool {
     statistics: Arc<Statistics>,
     /// One lock a collection, held while a session is opened: whoever else wants one waits for it
     /// instead of opening another.
-    slots: Mutex<HashMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
-    links: Mutex<HashMap<NodeId, Weak<Link>>>,
-    excluded: Mutex<HashMap<NodeId, Exclusion>>,
+    slots: Mutex<BTreeMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
+    links: Mutex<BTreeMap<NodeId, Weak<Link>>>,
+    excluded: Mutex<BTreeMap<NodeId, Exclusion>>,
     /// What opens the collections that there were routes for.
-    keys: Mutex<HashMap<CollectionId, SealKey>>,
+    keys: Mutex<BTreeMap<CollectionId, SealKey>>,
     /// The signers. They end by themselves, a bounded time after their sessions.
     signers: Mutex<JoinSet<()>>,
 }
@@ -140,7 +148,7 @@ impl Pool {
         span: &Range<u64>,
         trail: &mut Trail,
     ) -> Result<(Arc<Session>, ServiceTargets), Exhausted> {
-        let slot = self.slot((collection, way.clone()));
+        let slot = self.slot(slot_key(collection, way));
         let mut slot = slot.lock().await;
         loop {
             if let (Some(session), Some(targets)) = (&slot.session, slot.targets) {
@@ -199,7 +207,7 @@ impl Pool {
         if let Some(key) = known() {
             return Ok(Some(key));
         }
-        let slot = self.slot((collection, way.clone()));
+        let slot = self.slot(slot_key(collection, way));
         let mut slot = slot.lock().await;
         // Whoever held it may have had a route.
         while known().is_none() {
@@ -214,7 +222,7 @@ impl Pool {
     /// Lets go of a session that no new request is to use. It settles by itself when the last request
     /// under it has ended.
     pub(crate) async fn retire(&self, collection: CollectionId, way: &Way, session: &Arc<Session>) {
-        let slot = self.slot((collection, way.clone()));
+        let slot = self.slot(slot_key(collection, way));
         let mut slot = slot.lock().await;
         if slot
             .session
@@ -275,7 +283,7 @@ impl Pool {
                 })
             });
             if slots.len() >= COLLECTIONS_MAX
-                && let Some(some) = slots.keys().next().cloned()
+                && let Some(some) = slots.keys().next().copied()
             {
                 slots.remove(&some);
             }

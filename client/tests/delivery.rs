@@ -4,6 +4,7 @@
 mod network;
 
 use client::{Client, ClientConfig, Discard, Fault, FetchError, Group, Sink};
+use host::Host;
 use network::{Behaviour, Grants, INTERVAL, MIB, World, bytes, world};
 use protocol::{Code, GROUP_BYTES, ServiceTargets};
 use quittance_client as client;
@@ -14,14 +15,14 @@ use std::time::Duration;
 const SIZE: u64 = 3 * MIB + 5 * GROUP_BYTES + 123;
 
 fn client(world: &World) -> Client {
-    Client::new(ClientConfig::new(&world.url)).unwrap()
+    Client::new(ClientConfig::on(Host::system(), &world.url)).unwrap()
 }
 
 /// Gives up on a silent node soon.
 fn impatient(world: &World, stall_timeout: Duration) -> Client {
     let config = ClientConfig {
         stall_timeout,
-        ..ClientConfig::new(&world.url)
+        ..ClientConfig::on(Host::system(), &world.url)
     };
     Client::new(config).unwrap()
 }
@@ -250,7 +251,7 @@ async fn a_transfer_outlives_its_ticket() {
     .await;
     let client = Client::new(ClientConfig {
         expiry_margin: Duration::from_millis(600),
-        ..ClientConfig::new(&world.url)
+        ..ClientConfig::on(Host::system(), &world.url)
     })
     .unwrap();
     let fetched = fetch(&client).await;
@@ -329,7 +330,7 @@ async fn a_reader_that_leaves_pays_and_blames_nobody() {
 }
 
 /// Takes nothing until told to.
-struct Holds(tokio::sync::watch::Receiver<bool>, Vec<u8>);
+struct Holds(host::watch::Receiver<bool>, Vec<u8>);
 
 impl Sink for Holds {
     async fn write(&mut self, group: Group) -> io::Result<()> {
@@ -346,7 +347,7 @@ async fn readers_that_stop_hold_others_up_for_seconds_and_no_node_is_blamed() {
     let files = [("a", size), ("b", size), ("film.mp4", SIZE)];
     let world = world(&files, &[Behaviour::Honest], Grants::default()).await;
     let client = impatient(&world, Duration::from_secs(3));
-    let (go, wait) = tokio::sync::watch::channel(false);
+    let (go, wait) = host::watch::channel(false);
     let held: Vec<_> = ["a", "b"]
         .map(|path| {
             let (client, mut sink) = (client.clone(), Holds(wait.clone(), Vec::new()));

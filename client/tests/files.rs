@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::put;
 use axum::{Json, Router};
 use client::{ApiError, Client, ClientConfig, ControlApi, FetchError, FileError, Progress};
+use host::{Host, Http};
 use network::{Behaviour, Grants, MIB, Sealing, World, bytes, serve, world};
 use protocol::{ContentHash, GROUP_BYTES};
 use quittance_client as client;
@@ -20,7 +21,7 @@ const SIZE: u64 = 3 * MIB + 5 * GROUP_BYTES + 123;
 async fn film(behaviours: &[Behaviour]) -> (World, Client, tempfile::TempDir) {
     let files = [("film.mp4", SIZE), ("empty", 0)];
     let world = world(&files, behaviours, Grants::default()).await;
-    let client = Client::new(ClientConfig::new(&world.url)).unwrap();
+    let client = Client::new(ClientConfig::on(Host::system(), &world.url)).unwrap();
     (world, client, tempfile::tempdir().unwrap())
 }
 
@@ -98,7 +99,7 @@ async fn open_content_is_as_it_is_and_sealed_content_needs_its_key() {
             ..Grants::default()
         };
         let world = world(&[("film.mp4", SIZE)], &[Behaviour::Honest], grants).await;
-        let client = Client::new(ClientConfig::new(&world.url)).unwrap();
+        let client = Client::new(ClientConfig::on(Host::system(), &world.url)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
         let mut progress = |_| {};
@@ -155,7 +156,7 @@ async fn a_writer_gets_the_bytes() {
 #[tokio::test]
 async fn manifests_are_checked_and_refusals_are_told() {
     let (world, _client, _dir) = film(&[Behaviour::Honest]).await;
-    let api = ControlApi::new(&world.url).unwrap();
+    let api = ControlApi::over(&Http::system(), &world.url).unwrap();
     let (id, manifest) = api.manifest("films").await.unwrap();
     assert_eq!(
         (id, manifest.entries().len()),
@@ -168,7 +169,7 @@ async fn manifests_are_checked_and_refusals_are_told() {
         missing.to_string().contains("no collection of that name"),
         "{missing}"
     );
-    let gone = ControlApi::new("http://127.0.0.1:1").unwrap();
+    let gone = ControlApi::over(&Http::system(), "http://127.0.0.1:1").unwrap();
     let gone = gone.network_info().await.unwrap_err();
     assert!(gone.is_retryable());
     assert!(
@@ -180,7 +181,7 @@ async fn manifests_are_checked_and_refusals_are_told() {
 #[tokio::test]
 async fn a_manifest_of_another_collection_is_refused() {
     let (world, _client, _dir) = film(&[Behaviour::Honest]).await;
-    let bytes = ControlApi::new(&world.url)
+    let bytes = ControlApi::over(&Http::system(), &world.url)
         .unwrap()
         .manifest("films")
         .await
@@ -190,7 +191,10 @@ async fn a_manifest_of_another_collection_is_refused() {
     let any = axum::routing::get(move || async move { bytes });
     let url = serve(Router::new().route("/v1/collections/{any}/manifest", any)).await;
     let asked = format!("0x{}", "07".repeat(32));
-    let wrong = ControlApi::new(&url).unwrap().manifest(&asked).await;
+    let wrong = ControlApi::over(&Http::system(), &url)
+        .unwrap()
+        .manifest(&asked)
+        .await;
     assert!(matches!(wrong, Err(ApiError::WrongManifest { .. })));
 }
 
@@ -214,7 +218,7 @@ async fn uploads_stream_with_their_length_and_token() {
     };
     let app = Router::new().route("/v1/blobs/{hash}", put(take).head(StatusCode::NOT_FOUND));
     let limit = axum::extract::DefaultBodyLimit::max(1 << 30);
-    let api = ControlApi::new(&serve(app.layer(limit)).await).unwrap();
+    let api = ControlApi::over(&Http::system(), &serve(app.layer(limit)).await).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (file, whole) = (dir.path().join("file"), bytes("x", SIZE));
     fs::write(&file, &whole).unwrap();

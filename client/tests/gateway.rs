@@ -4,6 +4,7 @@
 mod network;
 
 use client::{Gateway, GatewayConfig, Summary};
+use host::Host;
 use network::{Behaviour, Grants, MIB, World, bytes, world};
 use protocol::GROUP_BYTES;
 use quittance_client as client;
@@ -32,7 +33,7 @@ struct Running {
 
 impl Running {
     async fn start(control: &str, change: impl FnOnce(&mut GatewayConfig)) -> Self {
-        let mut config = GatewayConfig::new(control);
+        let mut config = GatewayConfig::on(Host::system(), control);
         config.listen.set_port(0);
         config.cache_bytes = MEMORY;
         change(&mut config);

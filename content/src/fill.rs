@@ -4,10 +4,10 @@ use crate::blob::Blob;
 use crate::encoded::Body;
 use crate::store::{Store, StoreError, Temporary, io_error};
 use body::{BodyError, Item, tree};
+use host::watch;
 use protocol::{ContentHash, GROUP_BYTES};
 use std::fs::File;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// Items that are gathered before they are written: 1 MiB of groups.
 const BATCH_ITEMS: usize = 128;

@@ -7,7 +7,7 @@ use body::tree;
 use bytes::Bytes;
 use disk::{Disk, DiskError, DiskFile};
 use protocol::ContentHash;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub enum OnDamage {
 
 #[derive(Debug, Default)]
 struct Index {
-    blobs: HashMap<ContentHash, Kept>,
+    blobs: BTreeMap<ContentHash, Kept>,
     bytes: u64,
     /// Counts uses; the blob with the lowest is the least recently used.
     clock: u64,

@@ -100,6 +100,7 @@ impl Config {
     /// A configuration with every default, for a network.
     #[expect(clippy::too_many_arguments, reason = "these have no sensible default")]
     pub fn new(
+        host: Host,
         rpc: impl Into<String>,
         settlement: Address,
         key: PrivateKeySigner,
@@ -111,7 +112,7 @@ impl Config {
         payer: Address,
     ) -> Self {
         Self {
-            host: Host::system(),
+            host,
             rpc: rpc.into(),
             settlement,
             chain_id: None,

@@ -4,6 +4,7 @@
 use contracts::{
     Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
+use host::{Host, Http};
 use protocol::{
     B256, ContentHash, Entry, Manifest, NetworkInfo, PublishRequest, RouteAnswer, SigningKey,
     TicketLog,
@@ -71,8 +72,10 @@ async fn network(rpc: &str) -> Chain {
         treasury: None,
         change_delay: 66,
     };
-    let deployed = deploy(rpc, account(), &config).await.unwrap();
-    let config = ChainConfig::new(rpc, deployed.settlement).with_key(account());
+    let deployed = deploy(&Http::system(), rpc, account(), &config)
+        .await
+        .unwrap();
+    let config = ChainConfig::new(&Http::system(), rpc, deployed.settlement).with_key(account());
     Chain::connect(&config).await.unwrap()
 }
 
@@ -81,6 +84,7 @@ fn config(rpc: &str, chain: &Chain, dir: &Path) -> Config {
     let payer = account().address();
     let settlement = chain.network().1;
     let mut config = Config::new(
+        Host::system(),
         rpc,
         settlement,
         committer(),

@@ -7,11 +7,14 @@
 //! What isn't here is tokio's: monotonic time (`tokio::time::Instant`, which a test can pause), tasks and channels.
 
 mod clock;
+mod datagrams;
 mod http;
 mod random;
 mod sockets;
+pub mod watch;
 
 pub use clock::Clock;
+pub use datagrams::{Datagrams, Peer};
 pub use disk::Disk;
 pub use http::{
     Carried, Carrier, Guard, Http, HttpError, install_crypto_provider, piece, successful,

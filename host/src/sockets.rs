@@ -1,5 +1,6 @@
-//! Datagram sockets for QUIC, and listeners for HTTP.
+//! Datagram sockets and listeners.
 
+use crate::datagrams::Datagrams;
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt::Debug;
@@ -72,6 +73,14 @@ impl Sockets {
     /// If the address is taken or not ours.
     pub fn udp(&self, address: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         self.0.udp(address)
+    }
+
+    /// The same, for who reads datagrams one by one.
+    ///
+    /// # Errors
+    /// If the address is taken or not ours.
+    pub fn datagrams(&self, address: SocketAddr) -> io::Result<Datagrams> {
+        self.udp(address).map(Datagrams::over)
     }
 
     /// A listener at this address; port 0 is any free one. Must be called within a tokio runtime.

@@ -57,7 +57,7 @@ pub struct Node {
     membership: Membership,
     endpoint: Endpoint,
     key: SigningKey,
-    link: tokio::sync::watch::Sender<Option<Connection>>,
+    link: host::watch::Sender<Option<Connection>>,
 }
 
 /// What a node does, to be awaited. Boxed: the body of an `async fn` is compiled in every crate that awaits it, and all

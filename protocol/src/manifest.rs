@@ -4,7 +4,7 @@ use crate::layout::{FILE_VERSION, LayoutError, Put, Reader};
 use crate::mass::DeliveryMass;
 use crate::seal::SealNonce;
 use crate::{CollectionId, ContentHash, SealKeyId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 const MAGIC: &str = "QCOL";
 /// Version of a sealed collection's manifest.
@@ -145,7 +145,7 @@ impl Manifest {
             return Err(ManifestError::Order(pair[1].path.clone()));
         }
         if let Some(seal) = &seal {
-            let mut sealed_by = HashMap::with_capacity(entries.len());
+            let mut sealed_by = BTreeMap::new();
             for (entry, nonce) in entries.iter().zip(&seal.nonces) {
                 if *sealed_by.entry(nonce).or_insert(entry.content) != entry.content {
                     return Err(ManifestError::Nonce(entry.path.clone()));

@@ -1,16 +1,16 @@
 //! Who may be charged in an epoch.
 
 use crate::Address;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The accounts that were registered as payers before an epoch's end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Payers(HashMap<Address, u32>);
+pub struct Payers(BTreeMap<Address, u32>);
 
 impl Payers {
     /// Accounts by payer index. The vault gives an account one index; of several the first counts.
     pub fn new(accounts: impl IntoIterator<Item = Address>) -> Self {
-        let mut indices = HashMap::new();
+        let mut indices = BTreeMap::new();
         for (index, account) in (0u32..).zip(accounts) {
             indices.entry(account).or_insert(index);
         }

@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for SealKey {
 }
 
 /// What makes the keystream of a file its own: no two contents may have the same under one key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealNonce(pub [u8; Self::BYTES]);
 
 impl SealNonce {

@@ -148,7 +148,7 @@ struct Sim {
     zones: Zones,
     table: Table,
     ids: Vec<NodeId>,
-    index: std::collections::HashMap<NodeId, u32>,
+    index: std::collections::BTreeMap<NodeId, u32>,
     collections: Vec<CollectionId>,
     nodes: Vec<Node>,
     sessions: Vec<Session>,

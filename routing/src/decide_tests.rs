@@ -1,6 +1,6 @@
 use super::*;
 use crate::table::NodeSpec;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn id(n: u32) -> NodeId {
     let mut id = [0; 32];
@@ -72,7 +72,7 @@ fn the_same_question_has_the_same_answer_and_no_node_twice() {
     for n in 0..100 {
         let decision = table.decide(&zones, &ask(n));
         assert_eq!(decision, table.decide(&zones, &ask(n)));
-        let nodes: HashSet<_> = decision.picks.iter().map(|pick| pick.node).collect();
+        let nodes: BTreeSet<_> = decision.picks.iter().map(|pick| pick.node).collect();
         assert_eq!(nodes.len(), 3);
         assert_eq!(decision.picks[0].draw, Some(0));
     }
@@ -136,7 +136,7 @@ fn no_node_has_more_than_a_quarter_above_the_mean() {
 #[test]
 fn what_everybody_wants_is_spread_and_what_few_want_is_not() {
     let (zones, table) = one_zone(100, 10_000);
-    let mut holders: HashMap<u32, HashSet<NodeId>> = HashMap::new();
+    let mut holders: BTreeMap<u32, BTreeSet<NodeId>> = BTreeMap::new();
     for round in 0..20_000u64 {
         let n = if round % 2 == 0 {
             0
@@ -163,7 +163,7 @@ fn what_everybody_wants_is_spread_and_what_few_want_is_not() {
 #[test]
 fn clients_take_turns_over_as_many_nodes_as_are_wanted() {
     let (zones, table) = one_zone(30, 64);
-    let firsts: HashSet<_> = (0..64)
+    let firsts: BTreeSet<_> = (0..64)
         .map(|turn| Question {
             turn,
             dispersion: 3,
@@ -266,7 +266,7 @@ fn who_is_passed_over_is_named_with_the_reason() {
     let decision = table.decide(&zones, &question);
     assert_eq!(decision.picks.len(), 1);
     assert_eq!(decision.picks[0].node, id(1));
-    let why: HashMap<_, _> = decision
+    let why: BTreeMap<_, _> = decision
         .passed
         .iter()
         .map(|passed| (passed.node.unwrap(), passed.why))
@@ -330,7 +330,7 @@ fn a_zone_measured_clearly_faster_comes_first() {
 #[test]
 fn clients_that_are_nowhere_take_turns_over_zones() {
     let (zones, table, _) = three_zones();
-    let taken: HashSet<_> = (0..64u64)
+    let taken: BTreeSet<_> = (0..64u64)
         .map(|n| Question {
             turn: n << 32,
             ..ask(1)

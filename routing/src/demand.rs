@@ -1,7 +1,7 @@
 //! How much of a zone's traffic each collection has, in a bounded window.
 
 use protocol::CollectionId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Requests remembered; older ones count half for each time that so many new ones came.
 const WINDOW: u32 = 1 << 14;
@@ -11,7 +11,7 @@ const SHARE_OF_NODE: u64 = 2;
 /// Recent requests by collection. Memory is bounded: no more entries than [`WINDOW`].
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
-    counts: HashMap<CollectionId, u32>,
+    counts: BTreeMap<CollectionId, u32>,
     total: u32,
 }
 

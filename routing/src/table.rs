@@ -6,7 +6,7 @@ use crate::ring::Ring;
 use crate::zones::{ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -134,7 +134,7 @@ pub(crate) struct ZoneNodes {
 pub struct Table {
     slots: Vec<Option<Node>>,
     free: Vec<u32>,
-    index: HashMap<NodeId, u32>,
+    index: BTreeMap<NodeId, u32>,
     zones: Vec<ZoneNodes>,
     idle_sessions: u32,
 }
@@ -146,7 +146,7 @@ impl Table {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: BTreeMap::new(),
             zones: (0..zones.len()).map(|_| ZoneNodes::default()).collect(),
             idle_sessions: idle_sessions.max(1),
         }

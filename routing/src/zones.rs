@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use protocol::NodeId;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Zones tried after a client's own, beyond those its operator lists.
@@ -137,7 +137,7 @@ pub struct Zones {
     zones: Vec<Zone>,
     deep: Networks,
     coverage: Networks,
-    nodes: HashMap<NodeId, NodeFacts>,
+    nodes: BTreeMap<NodeId, NodeFacts>,
     /// Names of the bits of a set of capabilities.
     capabilities: Vec<String>,
 }
@@ -178,7 +178,7 @@ impl Zones {
             .chain(deep)
             .collect();
 
-        let mut index = HashMap::new();
+        let mut index = BTreeMap::new();
         for (number, (name, entry, _)) in entries.iter().enumerate() {
             entry.check(name)?;
             if index
@@ -192,7 +192,7 @@ impl Zones {
             zones: Vec::with_capacity(entries.len()),
             deep: Networks::default(),
             coverage: Networks::default(),
-            nodes: HashMap::new(),
+            nodes: BTreeMap::new(),
             capabilities: Vec::new(),
         };
         for (name, entry, deep) in &entries {
@@ -305,7 +305,7 @@ impl Zones {
         zone: ZoneIndex,
         name: &str,
         entry: &ZoneEntry,
-        index: &HashMap<&str, ZoneIndex>,
+        index: &BTreeMap<&str, ZoneIndex>,
     ) -> Result<Vec<ZoneIndex>, ZoneFileError> {
         let mut order = Vec::new();
         let mut closest_too = true;

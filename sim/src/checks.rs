@@ -1,5 +1,13 @@
 //! Whether what came of it is what had to: the only place here that counts receipts and money.
 
+mod books;
+mod closing;
+mod invariants;
+
+pub use books::{Books, Entries, OfEpoch, OfRoute, OfTicket};
+pub use closing::close;
+pub use invariants::*;
+
 use crate::world::Network;
 use anyhow::{Result, ensure};
 use client::Summary;
@@ -21,12 +29,12 @@ pub fn delivered(network: &Network, got: &[u8], summary: &Summary) -> Result<u64
     Ok(acknowledged)
 }
 
-/// An epoch's attestation is true, and counts exactly the bytes that were acknowledged in it.
+/// An epoch's attestation is true; gives how many bytes count in it.
 ///
 /// # Errors
 /// What isn't so.
-pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result<()> {
-    let source = EvidenceSource::Directory(network.evidence.join(epoch.to_string()));
+pub async fn audited(network: &Network, epoch: u64) -> Result<u64> {
+    let source = EvidenceSource::Directory(network.evidence(0).join(epoch.to_string()));
     let progress: Arc<dyn Progress> = Arc::new(NoProgress);
     let report = audit_epoch(&network.chain, &[source], epoch, &progress).await;
     ensure!(
@@ -36,10 +44,5 @@ pub async fn settled(network: &Network, epoch: u64, acknowledged: u64) -> Result
         report.reasons,
         report.lies
     );
-    let counted: u64 = report.nodes.iter().map(|node| node.bytes).sum();
-    ensure!(
-        counted == acknowledged,
-        "{counted} bytes count, {acknowledged} are acknowledged"
-    );
-    Ok(())
+    Ok(report.nodes.iter().map(|node| node.bytes).sum())
 }

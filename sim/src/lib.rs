@@ -5,8 +5,10 @@
 //! depends on this crate.
 
 pub mod checks;
+pub mod known;
 pub mod players;
 mod run;
 pub mod world;
 
-pub use run::{Course, run};
+pub use run::{Course, run, run_as};
+pub use world::Plan;

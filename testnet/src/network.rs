@@ -18,6 +18,7 @@ use crate::process::Process;
 use anyhow::{Context, Result, bail};
 use config::{CHAIN_ID, LOOK, START, other};
 use contracts::{Chain, ChainConfig, Deployment};
+use host::Http;
 use protocol::{NodeId, NodeInfo};
 use std::fs;
 use std::path::PathBuf;
@@ -241,7 +242,12 @@ impl Network {
     /// If it doesn't answer.
     pub fn chain(&self) -> Answer<'_, Chain> {
         Box::pin(async move {
-            Ok(Chain::connect(&ChainConfig::new(&self.rpc, self.deployment.settlement)).await?)
+            Ok(Chain::connect(&ChainConfig::new(
+                &Http::system(),
+                &self.rpc,
+                self.deployment.settlement,
+            ))
+            .await?)
         })
     }
 
@@ -254,7 +260,7 @@ impl Network {
             let path = self.key_path(account);
             let key = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
-            let config = ChainConfig::new(&self.rpc, self.deployment.settlement)
+            let config = ChainConfig::new(&Http::system(), &self.rpc, self.deployment.settlement)
                 .with_chain_id(CHAIN_ID)
                 .with_key(key.trim().parse()?);
             Ok(Chain::connect(&config).await?)

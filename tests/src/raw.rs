@@ -2,6 +2,8 @@
 
 use client::{ApiError, ClientConfig, ControlApi};
 use content::{Body, BodyError};
+use host::watch;
+use host::{Host, Http};
 use protocol::{
     ALPN_NODE, B256, ClientKey, Code, ContentHash, FetchReply, NodeId, Receipt, ReceiptFrame,
     Request, RouteAnswer, RouteRequest, SessionReply, Signature, SignedTicket, SigningKey, Tag,
@@ -9,7 +11,6 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, ReadError, ReadExactError, RecvStream, SendStream};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use transport::{
     ConnectError, StreamError, client_endpoint, connect, exporter, read_frame, write_frame,
@@ -20,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// A key nobody has used.
 pub fn fresh_key() -> SigningKey {
-    ClientConfig::new("").key
+    ClientConfig::on(Host::system(), "").key
 }
 
 /// A refusal: its code and its sentence.
@@ -55,7 +56,7 @@ impl Raw {
         Self {
             key: fresh_key(),
             endpoint: client_endpoint(&host::Host::system()).expect("a socket"),
-            control: ControlApi::new(control).expect("a URL"),
+            control: ControlApi::over(&Http::system(), control).expect("a URL"),
         }
     }
 

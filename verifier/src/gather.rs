@@ -12,7 +12,7 @@ use protocol::{
     ALPN_NODE, Code, Epoch, FetchReply, LOG_HEADER_BYTES, NodeId, NodeInfo, RECORDS_MAX, Request,
     TICKET_BYTES, TicketLog,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -177,8 +177,8 @@ impl Gatherer {
     }
 
     /// Where nodes can be reached, by all control planes. One that doesn't answer is left out.
-    async fn addresses(&self) -> HashMap<NodeId, Vec<String>> {
-        let mut addresses: HashMap<_, Vec<_>> = HashMap::new();
+    async fn addresses(&self) -> BTreeMap<NodeId, Vec<String>> {
+        let mut addresses: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for control in &self.controls {
             let url = format!("{control}/v1/nodes");
             let nodes: Vec<NodeInfo> =

@@ -1,6 +1,7 @@
 //! HTTP as a client: bounded answers, bounded waits.
 
 use host::{Http, HttpError, piece, successful};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -31,6 +32,38 @@ impl Asker {
             Ok(answer) => successful(answer?),
             Err(_) => Err(HttpError::TimedOut),
         }
+    }
+}
+
+/// One who answers over HTTP, as a verifier or a control plane; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Server {
+    http: Http,
+    base: String,
+}
+
+impl Server {
+    /// The one at a base URL such as `https://verifier.example`, over this network. Nothing is asked yet.
+    pub fn new(http: &Http, base: &str) -> Self {
+        Self {
+            http: http.clone(),
+            base: base.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    pub(crate) fn asker(&self, timeout: Duration) -> Asker {
+        Asker::new(&self.http, timeout)
+    }
+
+    /// The URL of what is at this path, which begins with a slash.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)
     }
 }
 

@@ -35,6 +35,7 @@ pub use evidence::{
     BUNDLE_FILE, Bundle, BundleError, BundleFile, Evidence, EvidenceError, EvidenceSource,
     EvidenceStore, FetchError, OpenEvidence, RejectionLine, StoreError, is_file_name,
 };
+pub use http::Server;
 pub use judge::{
     EpochInputs, JudgeError, Judgement, Payer, Previous, ProbeCount, RejectedRecord,
     SegmentRefusal, judge, segment_bytes_max, tickets_by_node,

@@ -3,7 +3,7 @@
 use crate::judge::Judgement;
 use protocol::{Address, B256, BillLeaf, Epoch, NodeId, NodeLeaf};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// One node in one epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +62,7 @@ impl NodeLine {
 }
 
 /// Lines of all nodes, without anything to complain of. `rejected` is by registry index.
-pub(crate) fn node_lines(judgement: &Judgement, rejected: &HashMap<u32, u64>) -> Vec<NodeLine> {
+pub(crate) fn node_lines(judgement: &Judgement, rejected: &BTreeMap<u32, u64>) -> Vec<NodeLine> {
     let line = |leaf: &NodeLeaf| NodeLine {
         records: judgement
             .segments
@@ -109,8 +109,8 @@ impl PayerLine {
 }
 
 /// How often each index occurs.
-pub(crate) fn count_by_index(indices: impl IntoIterator<Item = u32>) -> HashMap<u32, u64> {
-    let mut counts = HashMap::new();
+pub(crate) fn count_by_index(indices: impl IntoIterator<Item = u32>) -> BTreeMap<u32, u64> {
+    let mut counts = BTreeMap::new();
     for index in indices {
         *counts.entry(index).or_default() += 1;
     }

@@ -115,6 +115,7 @@ mod tests {
     use super::*;
     use crate::evidence::EvidenceSource;
     use crate::fixture::{EPOCH, World, network};
+    use crate::http::Server;
 
     async fn served() -> (tempfile::TempDir, String, protocol::B256, CancellationToken) {
         let directory = tempfile::tempdir().unwrap();
@@ -136,7 +137,8 @@ mod tests {
     #[tokio::test]
     async fn an_auditor_reads_over_http_what_was_written() {
         let (_directory, base, hash, token) = served().await;
-        let source = EvidenceSource::Verifier(format!("{base}/"));
+        let source =
+            EvidenceSource::Verifier(Server::new(&host::Http::system(), &format!("{base}/")));
         let (evidence, found) = source.read(network(), EPOCH, Some(hash)).await.unwrap();
         assert_eq!((evidence, found), (World::honest(3, 9).evidence(), hash));
         let other = source.read(network(), EPOCH + 1, None).await;

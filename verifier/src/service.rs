@@ -16,8 +16,9 @@ mod turn;
 use crate::Answer;
 use crate::chain::{EpochFacts, epoch_facts};
 use crate::config::Config;
-use crate::evidence::{Evidence, EvidenceStore, StoreError};
+use crate::evidence::{Evidence, EvidenceSource, EvidenceStore, StoreError};
 use crate::gather::Gatherer;
+use crate::http::Server;
 use crate::judge::Previous;
 use crate::recheck::check;
 use crate::report::{AttestedEpoch, ServiceError};
@@ -157,8 +158,7 @@ async fn connect(
     status: &SharedStatus,
     shutdown: &CancellationToken,
 ) -> Result<Option<Chain>, RunError> {
-    let mut chain = ChainConfig::new(&config.rpc, config.settlement)
-        .over(&config.host.http)
+    let mut chain = ChainConfig::new(&config.host.http, &config.rpc, config.settlement)
         .with_key(config.key.clone());
     chain.chain_id = config.chain_id;
     let mut backoff = Backoff::new(config.poll_interval);
@@ -373,10 +373,10 @@ impl Service {
             return Ok(None);
         };
         let own = self.store.contains(epoch).then(|| self.store.source(epoch));
-        let peers = self.config.peers.iter().cloned();
-        let sources = own
-            .into_iter()
-            .chain(peers.map(crate::EvidenceSource::Verifier));
+        let http = &self.config.host.http;
+        let peers = self.config.peers.iter();
+        let peers = peers.map(|base| Server::new(http, base));
+        let sources = own.into_iter().chain(peers.map(EvidenceSource::Verifier));
         let attested = facts.previous.map(|roots| (roots.nodes, roots.bills));
         let mut details = Vec::new();
         for source in sources {
@@ -389,7 +389,7 @@ impl Service {
                     if facts.previous.is_some() && previous.hashes() == attested {
                         return Ok(Some(previous));
                     }
-                    details.push(format!("{source:?} is not the attested one"));
+                    details.push(format!("{source} is not the attested one"));
                 }
                 Err(error) => details.push(error.to_string()),
             }

@@ -11,13 +11,14 @@ use chain_time::{set_next_time, warp};
 use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
+use host::Http;
 use protocol::{
     ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo, Receipt,
     Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
 };
 use quittance_verifier::{
-    AuditReport, Config, EvidenceSource, NoProgress, Progress, Verdict, audit_epoch, epoch_facts,
-    run,
+    AuditReport, Config, EvidenceSource, NoProgress, Progress, Server, Verdict, audit_epoch,
+    epoch_facts, run,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -90,8 +91,11 @@ async fn network(anvil: &Anvil) -> Chain {
         treasury: None,
         change_delay: 2 * (CHALLENGE_WINDOW + TAIL + FORCE_WINDOW),
     };
-    let deployment = deploy(anvil.url(), account(), &config).await.unwrap();
-    let config = ChainConfig::new(anvil.url(), deployment.settlement).with_key(account());
+    let deployment = deploy(&Http::system(), anvil.url(), account(), &config)
+        .await
+        .unwrap();
+    let config =
+        ChainConfig::new(&Http::system(), anvil.url(), deployment.settlement).with_key(account());
     let chain = Chain::connect(&config).await.unwrap();
     let us = account().address();
     chain
@@ -367,7 +371,7 @@ async fn two_epochs_a_restart_and_audits() {
     assert_eq!(status["last_error"], serde_json::Value::Null);
 
     let directory_source = EvidenceSource::Directory(data_dir.join("evidence/0"));
-    let served = EvidenceSource::Verifier(verifier.base.clone());
+    let served = EvidenceSource::Verifier(Server::new(&host::Http::system(), &verifier.base));
     for source in [&directory_source, &served] {
         let report = audited(&chain, source, 0).await;
         assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
@@ -395,7 +399,12 @@ async fn two_epochs_a_restart_and_audits() {
         .until(|status| status["epochs_attested"] == 2)
         .await;
     assert_eq!(status["last"]["total"], due.as_str());
-    let report = audited(&chain, &EvidenceSource::Verifier(verifier.base.clone()), 1).await;
+    let report = audited(
+        &chain,
+        &EvidenceSource::Verifier(Server::new(&host::Http::system(), &verifier.base)),
+        1,
+    )
+    .await;
     assert_eq!(report.verdict, Verdict::True, "{:?}", report.reasons);
     assert_eq!(report.nodes[0].cumulative, due);
     verifier.stop().await;

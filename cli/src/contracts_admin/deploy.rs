@@ -6,6 +6,7 @@ use crate::output;
 use crate::settings::{Units, load, require, settings};
 use anyhow::{Context, Result};
 use contracts::{DeployConfig, Manifest, Parameters, TokenConfig, U256};
+use host::Http;
 use protocol::Address;
 use std::fs::File;
 use std::io::Write;
@@ -127,7 +128,7 @@ pub(super) async fn deploy(args: DeployArgs) -> Result<()> {
     };
     // Before anything is spent: a manifest that can't be written later would be lost.
     let file = args.manifest.map(ManifestFile::create).transpose()?;
-    let manifest = match contracts::deploy_manifest(&rpc, key, &config).await {
+    let manifest = match contracts::deploy_manifest(&Http::system(), &rpc, key, &config).await {
         Ok(manifest) => manifest,
         Err(error) => {
             if let Some(file) = file {
@@ -165,6 +166,10 @@ impl ManifestFile {
         Ok(Self { path, file })
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a file of its user: no start of ours opens it"
+    )]
     fn write(mut self, manifest: &Manifest) -> Result<()> {
         let text = serde_json::to_string_pretty(manifest)?;
         let written = writeln!(self.file, "{text}").and_then(|()| self.file.sync_all());

@@ -5,6 +5,7 @@ use crate::output;
 use crate::settings::{load, require, settings};
 use anyhow::{Context, Result};
 use contracts::{Address, Found, Manifest, Verification, Verified};
+use host::Http;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -82,7 +83,7 @@ async fn judge(args: VerifyArgs) -> Result<Verdict> {
     let rpc = require(&settings.rpc, "rpc", "an Ethereum node's URL")?;
     let path = require(&settings.manifest, "manifest", "the deployer's manifest")?;
     let manifest = read(&path)?;
-    let verification = contracts::verify(&rpc, &manifest).await?;
+    let verification = contracts::verify(&Http::system(), &rpc, &manifest).await?;
     let verdict = Verdict::of(|found| verification.has(found));
     if args.json {
         let report = Report {

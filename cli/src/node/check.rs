@@ -6,10 +6,11 @@ use crate::keys;
 use crate::output;
 use crate::settings::load;
 use ::verifier::{
-    EvidenceSource, HeldTickets, IssuerReport, LogSource, Progress, Verdict, check_issuers,
+    EvidenceSource, HeldTickets, IssuerReport, LogSource, Progress, Server, Verdict, check_issuers,
 };
 use anyhow::{Context, Result, ensure};
 use contracts::Chain;
+use host::Http;
 use protocol::{Epoch, SignedTicket};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -49,10 +50,19 @@ async fn judge(args: CheckArgs) -> Result<ExitCode> {
         )?);
     }
     let mut sources = Vec::new();
-    sources.extend(settings.control.clone().map(LogSource::Control));
+    let http = Http::system();
+    let server = |base: &String| Server::new(&http, base);
+    sources.extend(
+        settings
+            .control
+            .as_ref()
+            .map(server)
+            .map(LogSource::Control),
+    );
     let evidence = args.evidence.iter().map(|text| audit::source(text));
     sources.extend(evidence.map(LogSource::Evidence));
-    let verifier = settings.verifier.clone().map(EvidenceSource::Verifier);
+    let verifier = settings.verifier.as_ref().map(server);
+    let verifier = verifier.map(EvidenceSource::Verifier);
     sources.extend(verifier.map(LogSource::Evidence));
     ensure!(
         settings.data_dir.is_some() || !args.tickets.is_empty(),
@@ -94,7 +104,7 @@ async fn judge(args: CheckArgs) -> Result<ExitCode> {
 fn held(data_dir: Option<PathBuf>, given: Vec<SignedTicket>, epoch: Epoch) -> HeldTickets {
     Box::new(move |each| {
         if let Some(data_dir) = data_dir {
-            let read = ::node::held_tickets(&data_dir, epoch, each);
+            let read = ::node::held_tickets(&host::Disk::system(), &data_dir, epoch, each);
             read.map_err(|error| error.to_string())?;
         }
         given.into_iter().for_each(each);

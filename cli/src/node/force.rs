@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use contracts::FORCED_RECORDS_MAX;
 use protocol::{B256, Epoch, NodeId, Record, Segment};
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 
@@ -76,7 +76,7 @@ pub(super) async fn force(args: ForceArgs) -> Result<()> {
     };
     // What an earlier run got in is there for good.
     let there = chain.forced_records(epoch).await?;
-    let there: HashSet<_> = there
+    let there: BTreeSet<_> = there
         .get(&entry.index)
         .into_iter()
         .flatten()

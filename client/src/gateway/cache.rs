@@ -10,13 +10,13 @@ use crate::fetch::FetchError;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
+use host::watch;
 use protocol::{B256, ContentHash, GROUP_BYTES, NodeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What an entry takes besides its bytes.
@@ -25,7 +25,7 @@ const ENTRY_BYTES: u64 = 1024;
 const FILE_PART: u64 = 4;
 
 /// What an entry is called. What was fetched on one viewer's token is for that token alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) content: ContentHash,
     /// The token's hash.
@@ -41,7 +41,7 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    slots: HashMap<Key, Slot>,
+    slots: BTreeMap<Key, Slot>,
     /// Counts uses.
     clock: u64,
 }

@@ -6,7 +6,7 @@
 
 use formats::{dash, hls};
 use protocol::{CollectionId, Entry, Manifest};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// Longer playlists are passed on unread.
@@ -47,16 +47,16 @@ pub(super) struct Orders {
 
 #[derive(Debug, Default)]
 struct Inner {
-    collections: HashMap<CollectionId, Order>,
+    collections: BTreeMap<CollectionId, Order>,
     clock: u64,
 }
 
 #[derive(Debug, Default)]
 struct Order {
     used: u64,
-    next: HashMap<u32, u32>,
+    next: BTreeMap<u32, u32>,
     /// Playlists that were read.
-    read: HashSet<u32>,
+    read: BTreeSet<u32>,
 }
 
 impl Orders {

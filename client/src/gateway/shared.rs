@@ -7,7 +7,7 @@ use super::playlist::Orders;
 use super::refusal::Refusal;
 use crate::fetch::{Client, Collection};
 use listener::Connections;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ impl Shared {
 
 /// One at a time for each name.
 #[derive(Debug, Default)]
-pub(super) struct Lookups(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+pub(super) struct Lookups(Mutex<BTreeMap<String, Weak<tokio::sync::Mutex<()>>>>);
 
 impl Lookups {
     pub(super) async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use content::{Blob, OnDamage, Store, encode_slice, slices};
+use host::watch;
 use protocol::{
     ALPN_NODE, Address, B256, Code, CollectionId, ContentHash, Entry, FetchReply, IssuerKey,
     Manifest, Network, NodeId, ReceiptFrame, Request, RouteAnswer, RouteRequest, RoutedNode,
@@ -20,11 +21,10 @@ use protocol::{
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use seal::{FileSeal, NonceHasher};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
 use transport::{PeerAuth, exporter, read_frame, server_endpoint, write_frame};
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -80,7 +80,7 @@ pub(crate) struct Node {
     pub(crate) receipts: Mutex<Vec<VerifiedReceipt>>,
     /// Offset and length of every request.
     pub(crate) requests: Mutex<Vec<(u64, u64)>>,
-    sessions: Mutex<HashMap<TicketId, Arc<Session>>>,
+    sessions: Mutex<BTreeMap<TicketId, Arc<Session>>>,
 }
 
 #[derive(Debug)]
@@ -92,7 +92,7 @@ struct Session {
 impl Node {
     /// The newest receipt of each ticket.
     pub(crate) fn final_receipts(&self) -> Vec<protocol::Receipt> {
-        let mut last = HashMap::new();
+        let mut last = BTreeMap::new();
         for receipt in self.receipts.lock().unwrap().iter() {
             last.insert(receipt.record().id, *receipt.receipt());
         }

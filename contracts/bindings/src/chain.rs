@@ -45,7 +45,7 @@ use alloy::sol_types::SolCall;
 pub use admin::{Announced, Change, NoChange};
 pub use bonds::Verifier;
 pub use challenges::{ChallengeCall, ChallengeContracts, Challenged, Offender};
-pub use deploy::{deploy, deploy_manifest, deploy_over};
+pub use deploy::{deploy, deploy_manifest};
 pub use deployment::{DeployConfig, Deployment, TokenConfig};
 pub use error::{ChainError, Incoherent};
 pub use events::{AttestationTx, CommittedLog, Overturn};

@@ -19,6 +19,6 @@ pub use chain::{
     Deployment, FORCED_RECORDS_MAX, Finding, ForcedChunk, Found, Incoherent, Issuer, KeyProof,
     Manifest, NoChange, Node, NodeLeaf, Offender, Overturn, Parameters, Part, Payer, Question,
     Revert, Sent, Settled, Statement, Status, TokenConfig, Verification, Verified, Verifier,
-    Version, deploy, deploy_manifest, deploy_over, rpc_client, verify,
+    Version, deploy, deploy_manifest, rpc_client, verify,
 };
 pub use protocol::Roots;

@@ -8,7 +8,7 @@ use crate::chain::ledger::Ledger;
 use contracts::ChainError;
 use host::Http;
 use protocol::{Address, BillTree, Epoch};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest list of bills that is read: a million payers.
@@ -21,7 +21,7 @@ struct Known {
     /// All epochs below are in it.
     next: Epoch,
     total: u128,
-    bills: HashMap<Address, u128>,
+    bills: BTreeMap<Address, u128>,
 }
 
 /// Upper bounds of what was billed.

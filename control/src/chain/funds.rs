@@ -13,12 +13,13 @@ use crate::tickets::ticket_log::LogError;
 use contracts::Agreed;
 use contracts::ChainError;
 use host::Clock;
+use host::watch;
 use protocol::{Address, Epoch};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -43,7 +44,7 @@ pub(crate) enum FundsError {
 pub(crate) struct Funds {
     promises: Mutex<Promises>,
     /// Whose deposits are read.
-    watched: Mutex<HashSet<Address>>,
+    watched: Mutex<BTreeSet<Address>>,
     requested: AtomicU64,
     wanted: Notify,
     /// Requests that came before the latest reading began.
@@ -131,7 +132,7 @@ impl Funds {
             let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             watched.iter().copied().collect()
         };
-        let mut left = HashMap::new();
+        let mut left = BTreeMap::new();
         for payer in watched {
             let deposit = ledger.deposit_of(payer).await?;
             left.insert(payer, deposit.saturating_sub(billed.most(&payer)));

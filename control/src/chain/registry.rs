@@ -6,14 +6,14 @@
 
 use crate::chain::ledger::Ledger;
 use contracts::ChainError;
+use host::watch;
 use protocol::{Address, NodeId};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a mirror holds: entries of a list on chain that only grows.
-pub(crate) trait Registered: Copy + Eq + Hash + Debug + Send + Sync + 'static {
+pub(crate) trait Registered: Copy + Ord + Debug + Send + Sync + 'static {
     /// What the list is called.
     const LIST: &'static str;
 
@@ -72,7 +72,7 @@ struct Round {
 /// What is registered, as far as it was read.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
-    known: RwLock<HashSet<T>>,
+    known: RwLock<BTreeSet<T>>,
     requested: AtomicU64,
     wanted: Notify,
     rounds: watch::Sender<Round>,

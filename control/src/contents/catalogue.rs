@@ -10,7 +10,7 @@ use protocol::{
     Policy, SealKeyId, UnixMillis, Version,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -176,8 +176,8 @@ impl Held {
 
 #[derive(Debug, Clone, Default)]
 struct Index {
-    by_id: HashMap<CollectionId, Arc<Collection>>,
-    by_name: HashMap<String, Arc<Collection>>,
+    by_id: BTreeMap<CollectionId, Arc<Collection>>,
+    by_name: BTreeMap<String, Arc<Collection>>,
     /// Names by what they are in DNS.
     by_domain: BTreeMap<String, String>,
 }
@@ -201,7 +201,7 @@ impl Index {
     ) -> Result<Self, E> {
         let open = Arc::<Policy>::default();
         let policies = list.policies.iter();
-        let policies: HashMap<_, _> = policies
+        let policies: BTreeMap<_, _> = policies
             .map(|(name, policy)| (name, Arc::new(policy.clone())))
             .collect();
         let mut index = Self::default();

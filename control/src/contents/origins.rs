@@ -17,7 +17,7 @@ use protocol::{ContentHash, OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use reqwest::{Response, StatusCode};
 use seal::FileSeal;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ pub(crate) struct Origins {
     dir: PathBuf,
     allowed: Arc<Allowed>,
     http: Http,
-    known: RwLock<HashMap<ContentHash, Arc<Origin>>>,
+    known: RwLock<BTreeMap<ContentHash, Arc<Origin>>>,
     seal_keys: Arc<SealKeys>,
     coming: AtomicU64,
 }
@@ -167,7 +167,7 @@ impl Origins {
             disk.remove(&left)?;
         }
         let allowed = Arc::new(allowed);
-        let mut known = HashMap::new();
+        let mut known = BTreeMap::new();
         for path in disk.list(dir)? {
             if path.extension().is_none_or(|ending| ending != "json") {
                 continue;

@@ -10,7 +10,7 @@ use disk::{Disk, DiskError, failed};
 use host::{Host, Random};
 use protocol::{Address, SealKey, SealKeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ pub(crate) struct SealKeys {
 struct State {
     /// In the order in which they were made.
     all: Vec<Kept>,
-    by_id: HashMap<SealKeyId, SealKey>,
+    by_id: BTreeMap<SealKeyId, SealKey>,
 }
 
 impl State {

@@ -53,7 +53,7 @@ impl Listening {
                     source,
                 };
                 let zone = Zone::new(dns).map_err(ConfigError::from)?;
-                let sockets = Sockets::bind(dns.listen).await.map_err(listen)?;
+                let sockets = Sockets::bind(&host.sockets, dns.listen).map_err(listen)?;
                 Some((zone, sockets))
             }
             None => None,

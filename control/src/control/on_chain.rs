@@ -24,7 +24,7 @@ impl OnChain {
         let chain = ChainConfig {
             chain_id: config.chain_id,
             key: Some(config.key.clone()),
-            ..ChainConfig::new(config.rpc.clone(), config.settlement).over(&host.http)
+            ..ChainConfig::new(&host.http, config.rpc.clone(), config.settlement)
         };
         let chain = Chain::connect(&chain).await?;
         let (chain_id, settlement) = chain.network();

@@ -350,7 +350,7 @@ async fn orders(
     let mut told = 0;
     loop {
         // Before looking: what changes from here on is looked at again.
-        changes.mark_unchanged();
+        changes.borrow_and_update();
         for (id, order) in desk.ordering.orders.outstanding(&node, told) {
             reply(send, &OrderFrame::Order { id, order }).await?;
             told = id;

@@ -19,7 +19,7 @@ use member::{Beats, Member, Stated};
 use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
 pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -45,13 +45,13 @@ pub(crate) struct Membership {
 }
 
 struct State {
-    members: HashMap<NodeId, Member>,
+    members: BTreeMap<NodeId, Member>,
     generations: u64,
     table: Table,
     /// The map by which the table was made.
     overlay: Arc<Overlay>,
     /// Also of nodes that aren't members now.
-    held: HashMap<NodeId, Hold>,
+    held: BTreeMap<NodeId, Hold>,
 }
 
 impl State {
@@ -97,11 +97,11 @@ impl Members {
         let table = Table::new(&overlay.zones, config.idle_sessions);
         Self {
             state: RwLock::new(State {
-                members: HashMap::new(),
+                members: BTreeMap::new(),
                 generations: 0,
                 table,
                 overlay: Arc::new(overlay),
-                held: HashMap::new(),
+                held: BTreeMap::new(),
             }),
             measured: Mutex::default(),
             traffic: Mutex::default(),
@@ -192,7 +192,7 @@ impl Members {
             place,
             zone,
             orders: Some(orders),
-            ordered: HashSet::new(),
+            ordered: BTreeSet::new(),
             joined: now,
             health: Health::new(self.config.dial_back, now),
             hold,
@@ -273,7 +273,7 @@ impl Members {
     }
 
     /// Which nodes their operators want blocked or draining from now on.
-    pub(crate) fn hold(&self, held: HashMap<NodeId, Hold>, now: Instant) {
+    pub(crate) fn hold(&self, held: BTreeMap<NodeId, Hold>, now: Instant) {
         let now = self.since(now);
         let mut state = self.state_mut();
         let mut changed = Vec::new();

@@ -52,7 +52,7 @@ fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
     let (first, mut queue) = join(1);
     members.heartbeat(first, BEAT, now);
     let hold = |blocked, draining| Hold { blocked, draining };
-    let held = HashMap::from([(node(1), hold(true, false)), (node(2), hold(false, true))]);
+    let held = BTreeMap::from([(node(1), hold(true, false)), (node(2), hold(false, true))]);
     members.hold(held, now);
     let (second, _queue) = join(2);
     members.heartbeat(second, BEAT, now);
@@ -69,7 +69,7 @@ fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
     );
     assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
     assert!(matches!(queue.try_recv(), Ok(OrderFrame::NoTraffic { .. })));
-    members.hold(HashMap::new(), now);
+    members.hold(BTreeMap::new(), now);
     assert_eq!(standings(), ["available", "available"]);
     assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 2);
 }

@@ -6,16 +6,17 @@
 
 use disk::{Disk, DiskError, failed};
 use host::Clock;
+use host::watch;
 use protocol::{
     Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
     OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Most orders kept; the oldest that nobody has to do any more makes room.
@@ -117,7 +118,7 @@ struct State {
     revoked_tokens: BTreeSet<B256>,
     /// What each node has yet to do.
     #[serde(skip)]
-    outstanding: HashMap<NodeId, BTreeSet<OrderId>>,
+    outstanding: BTreeMap<NodeId, BTreeSet<OrderId>>,
 }
 
 impl State {
@@ -403,7 +404,7 @@ impl Orders {
     pub(crate) fn overview(
         &self,
         most: usize,
-    ) -> (HashMap<NodeId, u32>, u32, Vec<OutstandingOrder>) {
+    ) -> (BTreeMap<NodeId, u32>, u32, Vec<OutstandingOrder>) {
         let state = self.state();
         let of = |(node, mine): (&NodeId, &BTreeSet<OrderId>)| (*node, mine.len() as u32);
         let owed = state.outstanding.iter().map(of).collect();
@@ -447,9 +448,9 @@ impl Orders {
     }
 
     /// Nodes that the control plane does something about.
-    pub(crate) fn held(&self) -> HashMap<NodeId, Hold> {
+    pub(crate) fn held(&self) -> BTreeMap<NodeId, Hold> {
         let state = self.state();
-        let mut held = HashMap::<_, Hold>::new();
+        let mut held = BTreeMap::<_, Hold>::new();
         for node in &state.blocked {
             held.entry(*node).or_default().blocked = true;
         }

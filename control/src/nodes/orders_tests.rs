@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::TestClock;
+use futures::FutureExt;
 
 fn node(fill: u8) -> NodeId {
     NodeId::from([fill; 32])
@@ -26,11 +27,12 @@ fn an_order_stays_until_every_node_has_confirmed_it() {
     let clock = TestClock::at(1000);
     let open = || Orders::open(&disk::Disk::system(), dir.path(), clock.clock()).unwrap();
     let orders = open();
-    let changes = orders.changes();
+    let mut changes = orders.changes();
     let first = orders
         .give(&push(1), &[node(2), node(1), node(2)], None)
         .unwrap();
-    assert!(changes.has_changed().unwrap());
+    let told = changes.changed().now_or_never();
+    assert_eq!(told, Some(Ok(())));
     assert_eq!(due(&orders, 1), [first]);
     drop(orders);
 

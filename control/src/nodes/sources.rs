@@ -11,7 +11,7 @@ use crate::tickets::issuer::Issuer;
 use host::Clock;
 use protocol::{CollectionId, FillGrant, FillSource, Network, NodeId};
 use routing::Standing;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ impl FillDesk {
     ) -> Option<Vec<FillSource>> {
         self.contents.catalogue.find_id(&collection)?;
         let before = self.holders().begin(collection, filler);
-        let before: HashMap<_, _> = before.iter().map(|one| (one.node, one.whole)).collect();
+        let before: BTreeMap<_, _> = before.iter().map(|one| (one.node, one.whole)).collect();
         let overlay = self.members.overlay();
         let nodes = before.keys().copied();
         let places = self

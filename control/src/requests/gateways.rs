@@ -3,7 +3,7 @@
 use crate::nodes::overlay::Overlay;
 use host::Http;
 use routing::{ZoneIndex, Zones};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ const NAMED_MAX: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Gateways {
     /// Questions in a row without an answer, by URL. Who has never answered isn't here.
-    answered: Mutex<HashMap<String, u32>>,
+    answered: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Gateways {
@@ -60,7 +60,7 @@ impl Gateways {
     }
 
     /// Who isn't listed any more has never answered.
-    fn forget_others(&self, listed: &HashSet<String>) {
+    fn forget_others(&self, listed: &BTreeSet<String>) {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.retain(|url, _| listed.contains(url));
     }
@@ -99,7 +99,7 @@ pub(crate) async fn run(
         let overlay = map();
         let zones = &overlay.zones;
         let listed = zones.all().flat_map(|zone| zones.gateways(zone));
-        let urls: HashSet<_> = listed.cloned().collect();
+        let urls: BTreeSet<_> = listed.cloned().collect();
         gateways.forget_others(&urls);
         let mut asked = JoinSet::new();
         for url in urls {

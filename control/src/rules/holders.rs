@@ -4,7 +4,7 @@
 //! first fills from the control plane, and the others from it, also while its bytes arrive. No I/O, no clock.
 
 use protocol::{CollectionId, NodeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Nodes remembered of a collection. Others fill as well; nobody fills from them.
 const HOLDERS_MAX: usize = 64;
@@ -21,7 +21,7 @@ pub(crate) struct Holder {
 
 /// Who has what, in the order in which they began.
 #[derive(Debug, Default)]
-pub(crate) struct Holders(HashMap<CollectionId, Vec<Holder>>);
+pub(crate) struct Holders(BTreeMap<CollectionId, Vec<Holder>>);
 
 impl Holders {
     fn of(&mut self, collection: CollectionId) -> &mut Vec<Holder> {
@@ -111,7 +111,7 @@ mod tests {
         #[test]
         fn nobody_waits_in_a_circle(steps in prop::collection::vec((0u8..8, any::<bool>()), 0..60)) {
             let mut holders = Holders::default();
-            let mut told = std::collections::HashSet::new();
+            let mut told = std::collections::BTreeSet::new();
             for (n, confirms) in steps {
                 if confirms {
                     holders.confirm(collection(1), node(n));

@@ -2,7 +2,7 @@
 
 use crate::rules::client_network::ClientNetwork;
 use routing::ZoneIndex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Client networks remembered; when there are more, all are forgotten but those measured since the last time.
 const NETWORKS_MAX: usize = 65_536;
@@ -19,7 +19,7 @@ struct Known {
 
 /// Smoothed round trips.
 #[derive(Debug, Default)]
-pub(crate) struct Measured(HashMap<ClientNetwork, Known>);
+pub(crate) struct Measured(BTreeMap<ClientNetwork, Known>);
 
 impl Measured {
     /// Takes a measurement in: a quarter of what is known gives way to it.

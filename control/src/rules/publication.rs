@@ -1,7 +1,7 @@
 //! What may be published, changed and unpublished, by whom and at whose cost.
 
 use protocol::{Address, Entry, Manifest, Package};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Missing contents that a refusal names.
 const MISSING_NAMED_MAX: usize = 5;
@@ -73,7 +73,7 @@ pub(crate) fn check_contents(
     manifest: &Manifest,
     size_of: impl Fn(&Entry) -> Option<u64>,
 ) -> Result<(), PublicationRefused> {
-    let mut seen = HashSet::new();
+    let mut seen = BTreeSet::new();
     let (mut first, mut more) = (Vec::new(), 0);
     for entry in manifest.entries() {
         if !seen.insert((entry.content, entry.size)) {
@@ -97,7 +97,7 @@ pub(crate) fn check_contents(
 
 /// A player picks one package of a format, so there must not be two.
 pub(crate) fn check_kind(kind: &[Package]) -> Result<(), PublicationRefused> {
-    let formats: HashSet<_> = kind.iter().map(|package| package.format).collect();
+    let formats: BTreeSet<_> = kind.iter().map(|package| package.format).collect();
     match formats.len() == kind.len() {
         true => Ok(()),
         false => Err(PublicationRefused::Kind),

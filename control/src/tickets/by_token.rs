@@ -2,7 +2,7 @@
 
 use protocol::{B256, ClientKey, NO_VIEWER_TOKEN, Ticket, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What tickets on one token allow.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Used {
 }
 
 /// An epoch's, by token.
-pub(crate) type ByToken = HashMap<B256, Used>;
+pub(crate) type ByToken = BTreeMap<B256, Used>;
 
 /// Counts a ticket.
 pub(crate) fn count(all: &mut ByToken, ticket: &Ticket) {

@@ -7,7 +7,7 @@
 
 use crate::tickets::quota::PayerQuota;
 use protocol::{AMOUNT_END, Address, Epoch, worth_most};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Sums of tickets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Promised {
 }
 
 /// An epoch's tickets, by who pays.
-pub(crate) type ByPayer = HashMap<Address, Promised>;
+pub(crate) type ByPayer = BTreeMap<Address, Promised>;
 
 /// Why a promise isn't made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +60,7 @@ pub(crate) struct Reading {
     /// Price of 2^30 bytes from an epoch on.
     pub(crate) prices: BTreeMap<Epoch, u128>,
     /// What payers have deposited, and neither been billed nor announced to withdraw.
-    pub(crate) left: HashMap<Address, u128>,
+    pub(crate) left: BTreeMap<Address, u128>,
 }
 
 /// All that is promised and not attested.
@@ -72,7 +72,7 @@ pub(crate) struct Promises {
     epochs: BTreeMap<Epoch, ByPayer>,
     read: Reading,
     /// What all epochs but this one may cost, as far as it was asked for.
-    others: (Epoch, HashMap<Address, u128>),
+    others: (Epoch, BTreeMap<Address, u128>),
 }
 
 impl Promises {
@@ -110,7 +110,7 @@ impl Promises {
 
     /// Payers of whom it matters what they have left.
     pub(crate) fn payers(&self) -> Vec<Address> {
-        let promised = self.epochs.values().flat_map(HashMap::keys);
+        let promised = self.epochs.values().flat_map(BTreeMap::keys);
         let mut payers: Vec<_> = promised.chain(self.read.left.keys()).copied().collect();
         payers.sort_unstable();
         payers.dedup();
@@ -212,7 +212,7 @@ impl Promises {
 
     fn others(&mut self, epoch: Epoch, payer: Address) -> u128 {
         if self.others.0 != epoch {
-            self.others = (epoch, HashMap::new());
+            self.others = (epoch, BTreeMap::new());
         }
         if let Some(known) = self.others.1.get(&payer) {
             return *known;

@@ -11,7 +11,7 @@ use disk::{Disk, DiskError, failed};
 use formats::viewer_tokens::LIFETIME_S_MAX;
 use protocol::{B256, ClientKey, Epoch, UnixMillis};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,9 +74,9 @@ pub(crate) struct TokenUsage {
     path: PathBuf,
     /// Epochs up to this one are in.
     through: Option<Epoch>,
-    sealed: HashMap<B256, (UnixMillis, Used)>,
+    sealed: BTreeMap<B256, (UnixMillis, Used)>,
     /// When tokens that have caps end, of those that were seen since the start.
-    ends: HashMap<B256, UnixMillis>,
+    ends: BTreeMap<B256, UnixMillis>,
 }
 
 impl TokenUsage {
@@ -87,8 +87,8 @@ impl TokenUsage {
             disk: disk.clone(),
             path,
             through: closed,
-            sealed: HashMap::new(),
-            ends: HashMap::new(),
+            sealed: BTreeMap::new(),
+            ends: BTreeMap::new(),
         };
         let bytes = match fs::read(&usage.path) {
             Ok(bytes) => bytes,

@@ -8,7 +8,7 @@ use crate::tickets::token_usage::Viewer;
 use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use host::Clock;
 use protocol::{B256, CollectionId, CountryRefused, Policy, ViewerToken};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const WHOLE_MAX: usize = 65_536;
 /// Tokens that are for all of a collection, under one of its names: that isn't looked at file by file again.
 #[derive(Debug, Default)]
-struct WholeTokens(Mutex<HashSet<(B256, CollectionId, String)>>);
+struct WholeTokens(Mutex<BTreeSet<(B256, CollectionId, String)>>);
 
 /// Keeps to owners' policies.
 pub(crate) struct Access {

@@ -1,7 +1,7 @@
 //! Which key an issuer's tickets of an epoch are signed with, as far as the chain was asked.
 
 use protocol::{Epoch, IssuerKey};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often the chain is asked at most about issuers.
@@ -10,7 +10,7 @@ const ASK_PAUSE: Duration = Duration::from_secs(5);
 const EPOCHS_KEPT: usize = 4;
 
 /// The keys of one epoch, by issuer.
-pub(crate) type Keys = HashMap<u32, IssuerKey>;
+pub(crate) type Keys = BTreeMap<u32, IssuerKey>;
 
 /// What is known of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

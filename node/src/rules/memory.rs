@@ -1,19 +1,18 @@
 //! A bounded memory of things that are over at a time.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Remembers up to a number of values, each until its time. Moments are since any fixed one.
 #[derive(Debug)]
 pub(crate) struct Memory<K, V> {
-    values: HashMap<K, (Duration, V)>,
+    values: BTreeMap<K, (Duration, V)>,
     max: usize,
 }
 
-impl<K: Eq + Hash, V> Memory<K, V> {
+impl<K: Ord, V> Memory<K, V> {
     pub(crate) fn new(max: usize) -> Self {
-        let values = HashMap::new();
+        let values = BTreeMap::new();
         Self { values, max }
     }
 

@@ -7,13 +7,13 @@ use crate::lock::lock;
 use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
 use disk::Disk;
+use host::watch;
 use protocol::{CollectionId, ContentHash, Manifest, Paths};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tokio::sync::watch;
 
 /// Fills under way or waiting; more are refused, and the client goes to another node.
 const FILLS_WAITING: usize = 128;
@@ -84,10 +84,10 @@ pub(crate) struct Cache {
     store: Store,
     disk: Disk,
     manifests_dir: PathBuf,
-    manifests: Mutex<HashMap<CollectionId, Arc<Manifest>>>,
-    fills: Mutex<HashMap<ContentHash, Source>>,
+    manifests: Mutex<BTreeMap<CollectionId, Arc<Manifest>>>,
+    fills: Mutex<BTreeMap<ContentHash, Source>>,
     /// Contents that were purged while they were filled; locked only with `fills`.
-    purged: Mutex<HashSet<ContentHash>>,
+    purged: Mutex<BTreeSet<ContentHash>>,
 }
 
 fn read_manifest(path: &Path) -> Option<Manifest> {

@@ -9,7 +9,7 @@
 
 use disk::{Disk, DiskError, DiskFile, failed};
 use protocol::{B256, Epoch, SignedTicket, TICKET_BYTES, keccak256};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -36,7 +36,7 @@ struct Kept {
     file: DiskFile,
     /// Of whole entries. What is behind them, if a write failed, is written over.
     bytes: u64,
-    digests: HashSet<B256>,
+    digests: BTreeSet<B256>,
 }
 
 impl RefusedTickets {
@@ -55,7 +55,7 @@ impl RefusedTickets {
             disk.replace(&path, &all)?;
             disk.remove(&old)?;
         }
-        let mut digests = HashSet::new();
+        let mut digests = BTreeSet::new();
         read(&path, &mut |ticket| {
             digests.insert(ticket.peek().digest());
         })

@@ -10,7 +10,7 @@ use crate::wire::session::Door;
 use crate::wire::tickets::TicketState;
 use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
 use quinn::{Connection, RecvStream, SendStream};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -24,7 +24,7 @@ const FIRST_FRAME: Duration = Duration::from_secs(10);
 const IDLE_LOOK: Duration = Duration::from_secs(10);
 
 /// Tickets whose sessions are open on one connection.
-type Sessions = Arc<Mutex<HashMap<TicketId, Arc<TicketState>>>>;
+type Sessions = Arc<Mutex<BTreeMap<TicketId, Arc<TicketState>>>>;
 
 /// Where a connection's streams go.
 pub(crate) struct Desk {

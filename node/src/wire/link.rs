@@ -1,8 +1,8 @@
 //! The connection to the control plane, for whoever needs it.
 
+use host::watch;
 use quinn::Connection;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long a fill waits for the connection to come back.

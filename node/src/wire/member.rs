@@ -7,6 +7,7 @@ use crate::store::receipt_log::ReceiptLog;
 use crate::wire::issuers::Issuers;
 use crate::wire::orders::{Ordered, Orders};
 use client::ControlApi;
+use host::watch;
 use protocol::{
     ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, Network, NetworkInfo,
     OrderFrame, SigningKey,
@@ -14,7 +15,7 @@ use protocol::{
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use transport::{ConnectError, StreamError, connect, read_frame, write_frame};

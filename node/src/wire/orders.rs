@@ -8,7 +8,7 @@ use crate::wire::fills::Fills;
 use crate::wire::tickets::Tickets;
 use host::Clock;
 use protocol::{CollectionId, MemberFrame, Order, OrderId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,7 +36,7 @@ pub(crate) struct Orders {
     pushes: Pushes,
     tasks: JoinSet<()>,
     /// What does each push that is under way.
-    pushing: HashMap<OrderId, AbortHandle>,
+    pushing: BTreeMap<OrderId, AbortHandle>,
 }
 
 impl Orders {
@@ -48,7 +48,7 @@ impl Orders {
             said,
             pushes: Pushes::default(),
             tasks: JoinSet::new(),
-            pushing: HashMap::new(),
+            pushing: BTreeMap::new(),
         };
         (orders, queue)
     }
@@ -113,7 +113,7 @@ impl Orders {
 
     async fn push(&mut self, id: OrderId, collection: CollectionId) {
         while self.tasks.try_join_next().is_some() {}
-        for (over, _) in self.pushing.extract_if(|_, push| push.is_finished()) {
+        for (over, _) in self.pushing.extract_if(.., |_, push| push.is_finished()) {
             self.pushes.ended(over);
         }
         match self.pushes.begin(id, collection) {

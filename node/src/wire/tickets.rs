@@ -4,11 +4,11 @@
 
 use crate::rules::receipts::Before;
 use crate::rules::window::{Account, May, Stop};
+use host::watch;
 use protocol::{Receipt, TicketId, VerifiedTicket};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How long a client may leave a full window unsigned.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,10 +114,10 @@ impl Drop for Fetching {
 
 /// All tickets in use.
 #[derive(Debug, Default)]
-pub(crate) struct Tickets(Mutex<HashMap<TicketId, Arc<TicketState>>>);
+pub(crate) struct Tickets(Mutex<BTreeMap<TicketId, Arc<TicketState>>>);
 
 impl Tickets {
-    fn map(&self) -> MutexGuard<'_, HashMap<TicketId, Arc<TicketState>>> {
+    fn map(&self) -> MutexGuard<'_, BTreeMap<TicketId, Arc<TicketState>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

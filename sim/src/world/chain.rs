@@ -11,8 +11,8 @@
 //! It behaves as the nodes that `contracts/bindings` is written for: words and codes of its errors are geth's, revert
 //! data stands where geth and anvil put it, and gas, fees and base fee are mainnet's since Osaka.
 //!
-//! Not here: reorganisations (each block is final at once, so `safe` and `finalized` are `latest`), blobs, state of
-//! older blocks, a market (transactions are taken in the order in which they came, whatever they tip), and the root
+//! Not here: finality (`safe` and `finalized` are `latest`, though [`Chain::reorganise`] gives blocks up), blobs, state
+//! of older blocks, a market (transactions are taken in the order in which they came, whatever they tip), and the root
 //! of the state, which is zero in each header because nothing here proves state.
 
 mod block;

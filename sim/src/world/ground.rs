@@ -1,12 +1,15 @@
 //! Hosts, what is between them, and what time it is there.
 
 use super::dice::Dice;
+use super::machine::{Machine, Place};
 use super::net::{Links, Net};
+use super::reach::Reach;
 use super::trace::Trace;
-use host::{Clock, Disk, Host};
+use host::Clock;
 use protocol::UnixMillis;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -28,17 +31,7 @@ pub struct World {
     trace: Trace,
     folder: PathBuf,
     hosts: u8,
-}
-
-/// A host, and where it is.
-#[derive(Debug)]
-pub struct Place {
-    /// What is handed to the process that runs there.
-    pub host: Host,
-    /// Its address.
-    pub ip: IpAddr,
-    /// Its folder.
-    pub folder: PathBuf,
+    reach: Reach,
 }
 
 impl World {
@@ -52,29 +45,43 @@ impl World {
             trace,
             folder: folder.to_owned(),
             hosts: 0,
+            reach: Reach::default(),
         }
     }
 
-    /// One more host; what it draws is its name's.
-    pub fn host(&mut self, name: &str) -> Place {
+    /// One more machine; what is drawn there is its name's.
+    pub fn machine(&mut self, name: &str) -> Arc<Machine> {
         self.hosts += 1;
-        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts));
-        let clock = self.clock();
-        let host = Host {
-            clock,
-            random: Dice::new(self.seed, name).random(),
-            sockets: self.net.sockets(ip),
-            http: self.net.http(ip),
-            disk: Disk::system(),
-        };
+        self.machine_at(name, IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.hosts)))
+    }
+
+    /// The same at this address, which no other has.
+    pub fn machine_at(&self, name: &str, ip: IpAddr) -> Arc<Machine> {
+        let dice = Dice::new(self.seed, name);
         let folder = self.folder.join(name);
-        Place { host, ip, folder }
+        let net = self.net.clone();
+        Arc::new(Machine::new((name, ip), net, self.clock(), dice, &folder))
+    }
+
+    /// One more machine, as what runs there is handed it.
+    pub fn host(&mut self, name: &str) -> Place {
+        self.machine(name).place()
     }
 
     /// The world's time, as a clock that is right tells it.
     pub fn clock(&self) -> Clock {
         let began = self.began;
         Clock::new(move || BEGINS_MS + began.elapsed().as_millis() as UnixMillis)
+    }
+
+    /// When it began, by tokio's time.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Bytes of all datagrams for a host, as their senders' sockets were given them.
+    pub fn sent_to(&self, to: IpAddr) -> u64 {
+        self.net.sent_to(to)
     }
 
     /// How long it has lasted.
@@ -85,6 +92,16 @@ impl World {
     /// What happened so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What it met so far: anyone may note into it.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Its seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// That of a name in this world.

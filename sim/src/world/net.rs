@@ -7,6 +7,7 @@ mod datagrams;
 mod http;
 mod inbox;
 mod links;
+mod outages;
 mod wire;
 
 pub(super) use links::{Links, Net};
@@ -15,6 +16,7 @@ use datagrams::Udp;
 use host::{Accept, Http, Listener, Net as Network, Sockets, Stream};
 use inbox::Inbox;
 use links::State;
+use outages::Life;
 use quinn::AsyncUdpSocket;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,12 +34,14 @@ impl Net {
         Sockets::of(At {
             net: self.clone(),
             ip,
+            life: self.state().outages.life(ip),
         })
     }
 
     /// HTTP as asked from the host at this address.
     pub(crate) fn http(&self, ip: IpAddr) -> Http {
-        Http::of(Arc::new(http::FromHost::new(self.clone(), ip)))
+        let life = self.state().outages.life(ip);
+        Http::of(Arc::new(http::FromHost::new(self.clone(), (ip, life))))
     }
 }
 
@@ -46,10 +50,14 @@ impl Net {
 struct At {
     net: Net,
     ip: IpAddr,
+    life: Life,
 }
 
 impl At {
     fn bound(&self, state: &mut State, address: SocketAddr) -> io::Result<SocketAddr> {
+        if state.outages.life(self.ip) != self.life {
+            return Err(io::ErrorKind::NetworkDown.into());
+        }
         let ours = address.ip() == self.ip
             || (address.ip().is_unspecified() && address.is_ipv4() == self.ip.is_ipv4());
         if !ours {
@@ -72,7 +80,7 @@ impl Network for At {
         }
         let inbox = Arc::new(Inbox::default());
         state.inboxes.insert(at, inbox.clone());
-        Ok(Arc::new(Udp::new(self.net.clone(), at, inbox)))
+        Ok(Arc::new(Udp::new(self.net.clone(), (at, self.life), inbox)))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
@@ -86,6 +94,7 @@ impl Network for At {
         Ok(Listener::of(Listening {
             net: self.net.clone(),
             at,
+            life: self.life,
             incoming,
         }))
     }
@@ -95,6 +104,7 @@ impl Network for At {
 struct Listening {
     net: Net,
     at: SocketAddr,
+    life: Life,
     incoming: mpsc::Receiver<(Wire, SocketAddr)>,
 }
 
@@ -103,13 +113,11 @@ impl Accept for Listening {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<(Box<dyn Stream>, SocketAddr)>> {
-        self.incoming
-            .poll_recv(context)
-            .map(|accepted| match accepted {
-                Some((wire, from)) => Ok((Box::new(wire) as Box<dyn Stream>, from)),
-                // The network has the other end for as long as this is.
-                None => Err(io::ErrorKind::NotConnected.into()),
-            })
+        match self.incoming.poll_recv(context) {
+            Poll::Ready(Some((wire, from))) => Poll::Ready(Ok((Box::new(wire), from))),
+            // The network has the other end for as long as the host has power; then nobody comes any more.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -119,6 +127,9 @@ impl Accept for Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.net.state().listeners.remove(&self.at);
+        let mut state = self.net.state();
+        if state.outages.life(self.at.ip()) == self.life {
+            state.listeners.remove(&self.at);
+        }
     }
 }

@@ -1,171 +1,249 @@
 //! A network, started as its operators do: contracts deployed, parties admitted, processes run.
 
-use super::evm;
-use super::ground::{Place, World};
-use anyhow::{Context, Result, ensure};
-use client::{Client, ClientConfig, ControlApi};
-use contracts::{
-    Address, B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig,
-    U256,
+use super::evm::Evm;
+use super::founding::{Parties, as_account, found, provider};
+use super::ground::World;
+use super::machine::Place;
+use super::parts::{
+    self, ADMIN_TOKEN, Summaries, admin_url, control_url, evidence_url, gateway_url,
 };
+use super::plan::Plan;
+use super::process::{Ends, Part, Process};
+use super::provider::RpcFault;
+use anyhow::{Context, Result, bail, ensure};
+use client::{Client, ClientConfig, ControlApi, Summary};
+use contracts::Chain;
 use host::{Clock, Host};
-use protocol::{ContentHash, Entry, Manifest, PublishRequest, SigningKey};
-use std::path::{Path, PathBuf};
+use protocol::{ContentHash, Entry, Epoch, Manifest, PublishRequest};
+use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::Duration;
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// What the content of a world is published under.
 pub const CONTENT_NAME: &str = "film";
-/// The control plane's admin token: worthless anywhere else.
-const ADMIN_TOKEN: &str = "correct horse battery";
-/// Seconds to the genesis: verifiers that are admitted before it vote at once.
-const GENESIS_IN_S: u64 = 120;
 /// How often something that is to come is looked for.
 const LOOK: Duration = Duration::from_secs(2);
 /// Looks until it won't come any more.
-const LOOKS_MAX: u32 = 150;
+const LOOKS_MAX: u32 = 120;
 
-const PARAMETERS: Parameters = Parameters {
-    epoch_length: 120,
-    ticket_tail: 60,
-    commit_window: 60,
-    force_window: 30,
-    challenge_window: 60,
-    sla_floor_ppm: 500_000,
-    ttfb_ms_max: 2_000,
-    throughput_min: 10_000,
-    price_per_gib: 1_000_000_000,
-    verifier_bond: 1_000,
-    issuer_bond: 0,
-    node_stake: 500,
-};
-
-/// One control plane, one node, one verifier, a chain, and what was published.
+/// A network: its processes, its chain, and what was published in it.
+///
+/// Everything takes `&self`, so that viewers, faults and whoever checks share one.
 pub struct Network {
+    /// What it was made from.
+    pub plan: Plan,
     /// The chain, as the owner of the contracts.
     pub chain: Chain,
     /// The published file, as its owner has it.
     pub file: Vec<u8>,
-    /// Where evidence is, a folder for each epoch.
-    pub evidence: PathBuf,
+    /// The control plane.
+    pub control: Process,
+    /// The nodes; a node's place is its index in the registry.
+    pub nodes: Vec<Process>,
+    /// The verifiers, as many as the quorum.
+    pub verifiers: Vec<Process>,
+    /// The gateways.
+    pub gateways: Vec<Process>,
+    /// Everybody's keys: for players that break the rules with them.
+    pub keys: Parties,
+    /// Processes that ended though nobody told them to.
+    pub ends: Ends,
+    /// Host and account of each node's operator.
+    pub(super) operators: Vec<(Host, Chain)>,
+    pub(super) evm: Evm,
+    owner: Host,
     clock: Clock,
-    control: String,
-    processes: Vec<Process>,
+    summaries: Summaries,
     stop: CancellationToken,
-}
-
-struct Process {
-    name: &'static str,
-    stop: CancellationToken,
-    task: JoinHandle<Result<()>>,
-}
-
-impl Process {
-    fn start<E: std::error::Error + Send + Sync + 'static>(
-        name: &'static str,
-        run: impl FnOnce(CancellationToken) -> Running<E>,
-    ) -> Self {
-        let stop = CancellationToken::new();
-        let running = run(stop.clone());
-        let task = tokio::spawn(async move { Ok(running.await?) });
-        Self { name, stop, task }
-    }
-}
-
-type Running<E> = std::pin::Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
-
-fn account(world: &World, name: &str) -> PrivateKeySigner {
-    let mut secret = [0; 32];
-    world.dice(name).fill(&mut secret);
-    // All but some 2^-128 of what can be drawn is a key.
-    PrivateKeySigner::from_bytes(&B256::from(secret)).expect("a key")
-}
-
-fn key(world: &World, name: &str) -> SigningKey {
-    let mut secret = [0; 32];
-    world.dice(name).fill(&mut secret);
-    SigningKey::from_bytes(&secret)
 }
 
 impl Network {
-    /// Starts one in a world and publishes a file of so many bytes.
+    /// Starts one in a world and publishes a file.
     ///
     /// # Errors
     /// What went wrong.
-    pub async fn start(world: &mut World, file_bytes: usize) -> Result<Self> {
-        let [owner, committer, verifier] =
-            ["owner account", "committer account", "verifier account"]
-                .map(|name| account(world, name));
-        let ether = U256::from(10).pow(U256::from(24));
-        let accounts = [&owner, &committer, &verifier];
-        let funded = accounts.map(|account| (account.address(), ether));
+    pub async fn start(world: &mut World, plan: &Plan) -> Result<Self> {
+        let parties = Parties::of(plan, world);
         let stop = CancellationToken::new();
         let place = world.host("evm");
-        let rpc = evm::start(&place, funded.into(), world.trace().clone(), stop.clone());
-
-        let desk = world.host("owner");
-        let chain = deploy(&desk.host, &rpc, &owner)
-            .await
-            .context("deploying")?;
-        let (issuer, node) = (key(world, "issuer key"), key(world, "node key"));
-        admit(&chain, &issuer, &committer, &node)
-            .await
-            .context("admitting")?;
-        chain.admit_verifier(verifier.address()).await?;
-        let tokens = U256::from(PARAMETERS.verifier_bond);
-        chain.transfer_token(verifier.address(), tokens).await?;
-        let bonded = as_account(&desk.host, &rpc, &chain, &verifier).await?;
-        bonded
-            .post_bond(U256::from(PARAMETERS.verifier_bond))
-            .await?;
-
-        let place = world.host("control");
-        let folder = place.folder.clone();
-        let control = start_control(&place, &rpc, &chain, committer, issuer).await?;
-        let (url, admin) = (
-            format!("http://{}", control.http_addr),
-            format!("http://{}", control.admin_addr),
-        );
-        let mut processes = vec![Process::start("control", move |stop| {
-            Box::pin(async move {
-                control.run_until(stop).await;
-                Ok::<_, std::convert::Infallible>(())
-            })
-        })];
-        let place = world.host("node");
-        processes.push(start_node(&place, &rpc, &chain, &url, node).await?);
-        let place = world.host("verifier");
-        let evidence = place.folder.join("evidence");
-        processes.push(start_verifier(&place, &rpc, &chain, &url, verifier));
-
-        let mut file = vec![0; file_bytes];
+        let trace = world.trace().clone();
+        let evm = Evm::start(&place, parties.funded(), trace, stop.clone());
+        let owner = world.host("owner").host;
+        let chain = found(&owner, &evm.url("owner"), &parties).await?;
+        let mut operators = Vec::new();
+        for (node, (_, operator)) in parties.nodes.iter().enumerate() {
+            let name = format!("operator-{node}");
+            let host = world.host(&name).host;
+            let account = as_account(&host, &evm.url(&name), &chain, operator).await?;
+            operators.push((host, account));
+        }
+        evm.go_by_the_clock();
+        let mut file = vec![0; plan.file_bytes];
         world.dice("file").fill(&mut file);
+        let ends = Ends::new(world.began(), world.trace());
+        let crew = Crew::of(world, &parties, plan.gateways, (&evm, &chain, &ends));
         let network = Self {
+            plan: plan.clone(),
             chain,
             file,
-            evidence,
-            clock: desk.host.clock.clone(),
-            control: url,
-            processes,
+            control: crew.control,
+            nodes: crew.nodes,
+            verifiers: crew.verifiers,
+            gateways: crew.gateways,
+            keys: parties,
+            ends,
+            operators,
+            clock: owner.clock.clone(),
+            evm,
+            owner,
+            summaries: crew.summaries,
             stop,
         };
-        network
-            .publish(&desk.host, &admin, &folder)
-            .await
-            .context("publishing")?;
-        network.node_is_there(&desk.host).await?;
+        // The others ask it; who finds nobody comes back later and later.
+        network.control.start().await;
+        network.control_is_there().await?;
+        network.publish().await.context("publishing")?;
+        for process in network.processes() {
+            process.start().await;
+        }
+        network.nodes_are_there().await?;
+        let now_s = network.clock.now_ms() / 1000;
+        let genesis = network.chain.timeline().genesis();
+        ensure!(
+            now_s < genesis,
+            "epoch 0 began {} s too early",
+            now_s - genesis
+        );
         Ok(network)
     }
 
-    async fn publish(&self, host: &Host, admin: &str, folder: &Path) -> Result<()> {
-        let path = folder.join("to-publish");
+    /// All its processes, in the order in which they are started.
+    pub fn processes(&self) -> impl DoubleEndedIterator<Item = &Process> {
+        let control = [&self.control].into_iter();
+        let nodes = control.chain(&self.nodes);
+        nodes.chain(&self.verifiers).chain(&self.gateways)
+    }
+
+    /// The URL at which somebody of this name asks the chain: a provider of its own.
+    pub fn rpc(&self, of: &str) -> String {
+        self.evm.url(of)
+    }
+
+    /// The chain as it is, and the time there, Unix seconds: for who asks it when the world is over.
+    pub fn chain_at_rest(&self) -> (super::chain::Chain, u64) {
+        self.evm.at_rest()
+    }
+
+    /// Base URL of the control plane's public API.
+    pub fn control_url(&self) -> String {
+        control_url(self.control.machine().ip())
+    }
+
+    /// From now on the provider of somebody of this name is like this; `None` mends it. Gives how many of its answers
+    /// were others than they should have been, since it was last mended.
+    pub fn trouble(&self, of: &str, fault: Option<RpcFault>) -> u64 {
+        self.evm.trouble(of, fault)
+    }
+
+    /// Where a verifier's evidence is, a folder for each epoch.
+    pub fn evidence(&self, verifier: usize) -> PathBuf {
+        self.verifiers[verifier].machine().folder().join("evidence")
+    }
+
+    /// A client at this host.
+    ///
+    /// # Errors
+    /// If its host has no socket for it.
+    pub fn client(&self, place: &Place) -> Result<Client> {
+        let config = ClientConfig::on(place.host.clone(), self.control_url());
+        Ok(Client::new(config)?)
+    }
+
+    /// What an ordinary player at this host gets of the published file, whole, through a gateway.
+    ///
+    /// # Errors
+    /// Why it doesn't, as of its HTTP client.
+    pub async fn play(&self, place: &Place, gateway: usize) -> Result<Vec<u8>> {
+        let url = gateway_url(self.gateways[gateway].machine().ip());
+        let url = format!("{url}/{CONTENT_NAME}/{CONTENT_NAME}");
+        let http = &place.host.http;
+        Ok(http.read(http.get(&url), self.file.len() + 1).await?)
+    }
+
+    /// What the gateways did that were stopped in order, since this was asked for.
+    pub fn gateway_summaries(&self) -> Vec<Summary> {
+        let summaries = self.summaries.lock();
+        std::mem::take(&mut *summaries.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for an epoch's start, by the world's clock.
+    pub async fn begun(&self, epoch: Epoch) {
+        self.until(self.chain.timeline().start(epoch)).await;
+    }
+
+    /// Waits until nothing an epoch's tickets allow may come any more, by the world's clock.
+    pub async fn over(&self, epoch: Epoch) {
+        let end_ms = self.chain.timeline().tickets_end_ms(epoch);
+        self.until(end_ms.div_ceil(1000)).await;
+    }
+
+    /// Waits for a time, Unix seconds.
+    pub async fn until(&self, time_s: u64) {
+        let left = (time_s * 1000).saturating_sub(self.clock.now_ms());
+        sleep(Duration::from_millis(left)).await;
+    }
+
+    /// Waits until an epoch is attested.
+    ///
+    /// # Errors
+    /// If it isn't `patience` after it could be.
+    pub async fn attested(&self, epoch: Epoch, patience: Duration) -> Result<()> {
+        loop {
+            if self.chain.attestation(epoch).await?.is_some() {
+                return Ok(());
+            }
+            let late = self.chain.timeline().attest_from(epoch) + patience.as_secs();
+            let now = self.chain.now().await?;
+            ensure!(now < late, "epoch {epoch} isn't attested at {now}");
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until an attested epoch can't be challenged any more.
+    ///
+    /// # Errors
+    /// If it isn't attested.
+    pub async fn unchallenged(&self, epoch: Epoch) -> Result<()> {
+        let attestation = self.chain.attestation(epoch).await?;
+        let attestation = attestation.with_context(|| format!("epoch {epoch} isn't attested"))?;
+        // The contract goes by the newest block, which is younger than now.
+        self.until(attestation.active_at + 2).await;
+        Ok(())
+    }
+
+    /// Ends all processes in order, those that were started last first.
+    ///
+    /// # Errors
+    /// If one doesn't end.
+    pub async fn end(self) -> Result<()> {
+        for process in self.processes().rev() {
+            process.stop().await?;
+        }
+        self.stop.cancel();
+        Ok(())
+    }
+
+    async fn publish(&self) -> Result<()> {
+        let path = self.control.machine().folder().join("to-publish");
         std::fs::write(&path, &self.file)?;
         let content = ContentHash::from(*blake3::hash(&self.file).as_bytes());
-        let api = ControlApi::over(&host.http, admin)?;
+        let ip = self.control.machine().ip();
+        let api = ControlApi::over(&self.owner.http, &admin_url(ip))?;
         api.put_blob(&content, &path, None, ADMIN_TOKEN, Box::new(|_| {}))
             .await?;
+        std::fs::remove_file(&path)?;
         let entry = Entry {
             path: CONTENT_NAME.into(),
             content,
@@ -183,191 +261,92 @@ impl Network {
         Ok(())
     }
 
-    async fn node_is_there(&self, host: &Host) -> Result<()> {
-        let api = ControlApi::over(&host.http, &self.control)?;
+    async fn control_is_there(&self) -> Result<()> {
+        let api = ControlApi::over(&self.owner.http, &self.control_url())?;
         for _ in 0..LOOKS_MAX {
-            if api.nodes().await?.iter().any(|node| node.healthy) {
+            if api.nodes().await.is_ok() {
                 return Ok(());
             }
             sleep(LOOK).await;
         }
-        anyhow::bail!("no node became healthy: {:?}", api.nodes().await?)
+        let ends = self.ends.so_far();
+        bail!("the control plane doesn't answer: {ends:?}")
     }
 
-    /// A client at this host.
-    ///
-    /// # Errors
-    /// If its host has no socket for it.
-    pub fn client(&self, place: &Place) -> Result<Client> {
-        Ok(Client::new(ClientConfig::on(
-            place.host.clone(),
-            &self.control,
-        ))?)
-    }
-
-    /// Waits until an epoch is attested.
-    ///
-    /// # Errors
-    /// If it isn't, in time.
-    pub async fn attested(&self, epoch: u64) -> Result<()> {
-        loop {
-            if self.chain.attestation(epoch).await?.is_some() {
-                return Ok(());
-            }
-            let timeline = self.chain.timeline();
-            let late = timeline.attest_from(epoch) + u64::from(PARAMETERS.epoch_length);
-            let now = self.chain.now().await?;
-            ensure!(now < late, "epoch {epoch} isn't attested at {now}");
-            sleep(LOOK).await;
-        }
-    }
-
-    /// Waits for the genesis, by the world's clock.
-    pub async fn begun(&self) {
-        while self.clock.now_ms() / 1000 < self.chain.timeline().genesis() {
-            sleep(LOOK).await;
-        }
-    }
-
-    /// Ends all processes in order, the node first.
-    ///
-    /// # Errors
-    /// What one of them ended with.
-    pub async fn end(self) -> Result<()> {
-        for process in self.processes.into_iter().rev() {
-            process.stop.cancel();
-            process
-                .task
+    async fn nodes_are_there(&self) -> Result<()> {
+        let api = ControlApi::over(&self.owner.http, &self.control_url())?;
+        for _ in 0..LOOKS_MAX {
+            let healthy = api
+                .nodes()
                 .await?
-                .with_context(|| process.name.to_owned())?;
+                .iter()
+                .filter(|node| node.healthy)
+                .count();
+            if healthy == self.nodes.len() {
+                return Ok(());
+            }
+            sleep(LOOK).await;
         }
-        self.stop.cancel();
-        Ok(())
+        let nodes = api.nodes().await?;
+        bail!(
+            "not all nodes became healthy: {nodes:?} {:?}",
+            self.ends.so_far()
+        )
     }
 }
 
-async fn deploy(host: &Host, rpc: &str, owner: &PrivateKeySigner) -> Result<Chain> {
-    let config = DeployConfig {
-        parameters: PARAMETERS,
-        genesis: host.clock.now_ms() / 1000 + GENESIS_IN_S,
-        token: TokenConfig::Test {
-            name: "Test".into(),
-            symbol: "TEST".into(),
-            decimals: 6,
-            supply: U256::from(10).pow(U256::from(18)),
-        },
-        owner: None,
-        treasury: None,
-        change_delay: 1_000,
-    };
-    let manifest = contracts::deploy_over(&host.http, rpc, owner.clone(), &config).await?;
-    let settlement = manifest.deployment().settlement;
-    let config = ChainConfig::new(rpc, settlement).over(&host.http);
-    Ok(Chain::connect(&config.with_key(owner.clone())).await?)
+/// A network's processes, not yet started.
+struct Crew {
+    control: Process,
+    nodes: Vec<Process>,
+    verifiers: Vec<Process>,
+    gateways: Vec<Process>,
+    summaries: Summaries,
 }
 
-async fn as_account(
-    host: &Host,
-    rpc: &str,
-    chain: &Chain,
-    account: &PrivateKeySigner,
-) -> Result<Chain> {
-    let config = ChainConfig::new(rpc, chain.network().1).over(&host.http);
-    Ok(Chain::connect(&config.with_key(account.clone())).await?)
-}
-
-async fn admit(
-    chain: &Chain,
-    issuer: &SigningKey,
-    committer: &PrivateKeySigner,
-    node: &SigningKey,
-) -> Result<()> {
-    let issuer = B256::from(issuer.verifying_key().to_bytes());
-    chain.add_issuer(issuer, committer.address()).await?;
-    let owner = chain.account().context("the owner has a key")?;
-    let proof = chain.key_proof(node, owner);
-    chain.register_node(&proof, Address::repeat_byte(9)).await?;
-    chain.fund(U256::from(1_000_000_000_000u64)).await?;
-    Ok(())
-}
-
-async fn start_control(
-    place: &Place,
-    rpc: &str,
-    chain: &Chain,
-    committer: PrivateKeySigner,
-    issuer: SigningKey,
-) -> Result<control::Control> {
-    let at = |port| (place.ip, port).into();
-    let payer = chain.account().context("the owner has a key")?;
-    let mut config = control::Config::new(
-        rpc,
-        chain.network().1,
-        committer,
-        issuer,
-        &place.folder,
-        at(8080),
-        at(4434),
-        ADMIN_TOKEN,
-        payer,
-    );
-    config.host = place.host.clone();
-    config.admin_listen = at(8081);
-    control::Control::start(config)
-        .await
-        .context("starting the control plane")
-}
-
-async fn start_node(
-    place: &Place,
-    rpc: &str,
-    chain: &Chain,
-    control: &str,
-    key: SigningKey,
-) -> Result<Process> {
-    let config = node::Config {
-        host: place.host.clone(),
-        data_dir: place.folder.clone(),
-        key,
-        listen: (place.ip, 4433).into(),
-        public_address: None,
-        control: control.to_owned(),
-        chain: ChainConfig::new(rpc, chain.network().1).over(&place.host.http),
-        cache_bytes: 1 << 30,
-        receipt_interval: 1 << 20,
-        window: 4 << 20,
-        sessions_max: 100,
-        bandwidth_mbps: 100,
-    };
-    let node = node::Node::start(config)
-        .await
-        .context("starting the node")?;
-    Ok(Process::start("node", move |stop| Box::pin(node.run(stop))))
-}
-
-fn start_verifier(
-    place: &Place,
-    rpc: &str,
-    chain: &Chain,
-    control: &str,
-    key: PrivateKeySigner,
-) -> Process {
-    let (chain_id, settlement) = chain.network();
-    let config = verifier::Config {
-        host: place.host.clone(),
-        rpc: rpc.to_owned(),
-        settlement,
-        chain_id: Some(chain_id),
-        key,
-        controls: vec![control.to_owned()],
-        peers: Vec::new(),
-        data_dir: place.folder.clone(),
-        listen: (place.ip, 8090).into(),
-        segment_deadline: verifier::Config::SEGMENT_DEADLINE,
-        poll_interval: verifier::Config::POLL_INTERVAL,
-        shorten_from: verifier::Config::SHORTEN_FROM,
-    };
-    Process::start("verifier", move |stop| {
-        Box::pin(verifier::run(config, stop))
-    })
+impl Crew {
+    fn of(
+        world: &mut World,
+        parties: &Parties,
+        gateways: usize,
+        (evm, chain, ends): (&Evm, &Chain, &Ends),
+    ) -> Self {
+        let asks = |name: &str| provider(evm.url(name), chain);
+        let machine = world.machine("control");
+        let url = control_url(machine.ip());
+        let (committer, issuer) = (parties.committer.clone(), parties.issuer.clone());
+        let payer = parties.owner.address();
+        let program = parts::control(asks("control"), committer, issuer, payer);
+        let control = Process::new(Part::Control, machine, program, ends);
+        let nodes = parties.nodes.iter().enumerate().map(|(node, (key, _))| {
+            let name = format!("node-{node}");
+            let program = parts::node(asks(&name), url.clone(), key.clone());
+            Process::new(Part::Node, world.machine(&name), program, ends)
+        });
+        let nodes = nodes.collect();
+        let names = (0..parties.verifiers.len()).map(|verifier| format!("verifier-{verifier}"));
+        let machines: Vec<_> = names.map(|name| world.machine(&name)).collect();
+        let mut verifiers = Vec::new();
+        for (machine, key) in machines.iter().zip(&parties.verifiers) {
+            let others = machines.iter().filter(|other| other.ip() != machine.ip());
+            let peers = others.map(|other| evidence_url(other.ip())).collect();
+            let provider = asks(machine.name());
+            let program = parts::verifier(provider, vec![url.clone()], peers, key.clone());
+            let process = Process::new(Part::Verifier, machine.clone(), program, ends);
+            verifiers.push(process);
+        }
+        let summaries = Summaries::default();
+        let gateways = (0..gateways).map(|gateway| {
+            let machine = world.machine(&format!("gateway-{gateway}"));
+            let program = parts::gateway(url.clone(), summaries.clone());
+            Process::new(Part::Gateway, machine, program, ends)
+        });
+        Self {
+            control,
+            nodes,
+            verifiers,
+            gateways: gateways.collect(),
+            summaries,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use contracts::{
     Chain, ChainConfig, ChainError, DeployConfig, Manifest, Parameters, Settled, Status,
     TokenConfig,
 };
+use host::Http;
 use protocol::{
     BillLeaf, BillTree, ChargeLeaf, ChargeTree, DeliveryMass, EpochTrees, NodeId, NodeLeaf,
     NodeTree, SigningKey, Statement,
@@ -50,11 +51,15 @@ async fn deployed(served: &Served) -> (Manifest, Chain) {
         treasury: Some(Address::repeat_byte(0x77)),
         change_delay: 1_000,
     };
-    let manifest = contracts::deploy_manifest(&served.url, key(), &config).await;
+    let manifest = contracts::deploy_manifest(&Http::system(), &served.url, key(), &config).await;
     let manifest = manifest.expect("deploys");
-    let config = ChainConfig::new(&served.url, manifest.deployment().settlement)
-        .with_key(key())
-        .with_chain_id(CHAIN_ID);
+    let config = ChainConfig::new(
+        &Http::system(),
+        &served.url,
+        manifest.deployment().settlement,
+    )
+    .with_key(key())
+    .with_chain_id(CHAIN_ID);
     let chain = Chain::connect(&config).await.expect("connects");
     (manifest, chain)
 }
@@ -116,7 +121,9 @@ fn trees(chain: &Chain, node: NodeId, payer: Address) -> EpochTrees {
 pub(crate) async fn run() -> Served {
     let served = Served::start(World::new(Mining::AtOnce)).await;
     let (manifest, chain) = deployed(&served).await;
-    let found = contracts::verify(&served.url, &manifest).await.unwrap();
+    let found = contracts::verify(&Http::system(), &served.url, &manifest)
+        .await
+        .unwrap();
     for contract in &found.contracts {
         assert_eq!(contract.findings, [], "{:?}", contract.part);
     }
@@ -201,7 +208,12 @@ pub(crate) async fn run() -> Served {
     let forged = contracts::NodeLeaf { reward: 1, ..leaf };
     assert!(chain.claim(&forged, 1, &[]).await.is_err());
 
-    let poor = ChainConfig::new(&served.url, manifest.deployment().settlement).with_key(poor());
+    let poor = ChainConfig::new(
+        &Http::system(),
+        &served.url,
+        manifest.deployment().settlement,
+    )
+    .with_key(poor());
     let poor = Chain::connect(&poor).await.unwrap();
     let error = poor.transfer_token(payout, U256::ZERO).await.unwrap_err();
     assert!(matches!(error, ChainError::NoGas { .. }), "{error}");

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use client::{Client, ClientConfig, Discard};
 use contracts::challenge::Kind;
 use contracts::{Address, B256, Chain, PrivateKeySigner, U256};
+use host::Host;
 use lies::{Cast, Colluder, FalseLog, ISSUER_LIES, Scene};
 use protocol::{ClientKey, Epoch, Record, SigningKey, Ticket, TicketId};
 use serde_json::Value;
@@ -200,7 +201,7 @@ impl Stage {
         let url = self.staged.url(self.other, self.rich, FORCING);
         let colluder = Client::new(ClientConfig {
             key: self.colluder.clone(),
-            ..ClientConfig::new(url)
+            ..ClientConfig::on(Host::system(), url)
         })?;
         for file in &self.content.files {
             let name = &self.content.name;

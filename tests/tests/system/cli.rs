@@ -1,6 +1,7 @@
 //! What goes wrong at the command line: a non-zero exit, one sentence that says what and what to do, and
 //! nothing left half-written.
 
+use host::Http;
 use quittance_tests::raw::{Raw, fresh_key};
 use quittance_tests::{Ran, Scratch, World, noise, run};
 use std::fs;
@@ -232,7 +233,7 @@ async fn what_cannot_be_published_or_fetched_leaves_nothing() {
     publish(&good, "../x", token).await.fails(&["name"]);
     let wrong = dir.join("wrong.token");
     fs::write(&wrong, "wrong").expect("ours");
-    let api = client::ControlApi::new(control).expect("a URL");
+    let api = client::ControlApi::over(&Http::system(), control).expect("a URL");
     let collections = api.collections().await.expect("it answers");
     assert_eq!(collections.len(), 1, "none of these was published");
 

@@ -28,11 +28,7 @@ struct Known {
 }
 
 /// Signs receipt after receipt until the node is gone; tells of each that is acknowledged.
-async fn sign_on(
-    mut session: Session,
-    first: u32,
-    progress: tokio::sync::watch::Sender<u32>,
-) -> Known {
+async fn sign_on(mut session: Session, first: u32, progress: host::watch::Sender<u32>) -> Known {
     let key_receipt = |session: &Session, sequence: u32| Receipt {
         deliveries: sequence,
         within: sequence,
@@ -94,7 +90,7 @@ async fn what_was_acknowledged_is_sealed_however_often_the_node_dies() {
                 session.sequence
             );
             assert_eq!(session.bytes, u64::from(session.sequence));
-            let (progress, watched) = tokio::sync::watch::channel(0);
+            let (progress, watched) = host::watch::channel(0);
             let first = session.sequence;
             let task = tokio::spawn(sign_on(session, first, progress));
             signing.push((id, first, task, watched, connection));

@@ -3,6 +3,8 @@
 
 use client::{Client, ClientConfig, ControlApi};
 use contracts::U256;
+use host::watch;
+use host::{Host, Http};
 use protocol::{Epoch, NodeId, SignedTicket, TicketLog};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise, run};
@@ -10,7 +12,6 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use tokio::sync::watch;
 
 const GROUP: usize = 16 << 10;
 const MIB: usize = 1 << 20;
@@ -194,7 +195,7 @@ async fn claims(world: &mut World, last: Epoch) {
 
 /// The committed logs are what the control plane hands out; gives them.
 async fn check_logs(world: &World, last: Epoch) -> Vec<TicketLog> {
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let mut logs = Vec::new();
     for epoch in 0..=last {
         let bytes = api.ticket_log(epoch).await.expect("it is over");
@@ -228,7 +229,8 @@ async fn a_control_plane_that_dies_gives_no_ticket_twice_and_forgets_none() {
     let mut world = World::start(1, |config| config.epoch_seconds = 40).await;
     let film = noise(20, 2 * MIB);
     world.publish_files("film", &[("film.ts", &film)]).await;
-    let client = Client::new(ClientConfig::new(&world.control_url)).expect("a socket");
+    let client =
+        Client::new(ClientConfig::on(Host::system(), &world.control_url)).expect("a socket");
     let epoch = world.epoch_with(30).await;
     let mut bytes = Vec::new();
     let part = 0..MIB as u64;
@@ -259,7 +261,7 @@ async fn a_control_plane_that_dies_gives_no_ticket_twice_and_forgets_none() {
     assert_eq!(acked.sum::<u64>(), film.len() as u64);
 
     world.start_control().await.expect("it comes up again");
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let kept = api.collections().await.expect("it answers");
     assert_eq!(kept.len(), 1, "published is published");
     world.wait_for_nodes(1).await.expect("the node comes back");

@@ -2,6 +2,7 @@
 //! none of them; and to the verifier, which leaves out what no client signed.
 
 use client::{Client, ClientConfig, ControlApi, Fault};
+use host::{Host, Http};
 use protocol::{ClientKey, ContentHash, GROUP_BYTES, Record, RouteRequest, Segment};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise};
@@ -42,12 +43,12 @@ async fn a_flipped_bit_is_found_left_behind_and_not_paid_for() {
     }
     world.epoch_with(6).await;
     // The liar is the node that this client is sent to first.
-    let config = ClientConfig::new(&world.control_url);
+    let config = ClientConfig::on(Host::system(), &world.control_url);
     let request = RouteRequest::new(
         "film",
         ClientKey::from(config.key.verifying_key().to_bytes()),
     );
-    let control = ControlApi::new(&world.control_url).expect("a URL");
+    let control = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let liar = control.route(&request).await.expect("nodes").nodes[0].node;
     let place = world.nodes.iter().find(|node| node.id == liar);
     let path = cached(&place.expect("one of ours").dir, &content);
@@ -95,7 +96,7 @@ async fn a_flipped_bit_is_found_left_behind_and_not_paid_for() {
     world.wait_for_nodes(2).await.expect("it comes up");
     let again = Client::new(ClientConfig {
         only_node: Some(liar),
-        ..ClientConfig::new(&world.control_url)
+        ..ClientConfig::on(Host::system(), &world.control_url)
     });
     let mut part = Vec::new();
     let refused = again

@@ -1,13 +1,14 @@
 //! Orders: what nodes are told is done, whoever dies meanwhile.
 
 use client::ControlApi;
+use host::Http;
+use host::watch;
 use protocol::{Code, NodeId};
 use quittance_tests::raw::{End, Raw, Wanted, fetch, fetch_watched};
 use quittance_tests::{Ran, World, eventually, noise, run};
 use serde_json::Value;
 use std::path::PathBuf;
 use testnet::Published;
-use tokio::sync::watch;
 
 /// More than a window.
 const FILM: usize = 3 << 20;
@@ -40,7 +41,7 @@ fn cached(world: &World, node: usize, published: &Published, path: &str) -> Path
 }
 
 async fn standing(world: &World, node: NodeId) -> String {
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let nodes = api.nodes().await.unwrap_or_default();
     let found = nodes.into_iter().find(|one| one.node == node);
     found.map_or_else(String::new, |one| one.standing)

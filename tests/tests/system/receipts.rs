@@ -1,6 +1,7 @@
 //! A client that lies to a node: every receipt, session and request that doesn't count is refused, by
 //! name, and earns nothing.
 
+use host::Http;
 use protocol::{Code, GROUP_BYTES, NodeId, Receipt, SignedTicket, Tag, exporter_binding, sign};
 use quittance_tests::raw::{End, Raw, Session, Wanted, fetch, fresh_key, garbage};
 use quittance_tests::{World, noise};
@@ -165,7 +166,7 @@ async fn what_does_not_count_is_refused_by_name_and_earns_nothing() {
 }
 
 async fn world_content(world: &World, name: &str) -> [u8; 32] {
-    let api = client::ControlApi::new(&world.control_url).expect("a URL");
+    let api = client::ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let (_, manifest) = api.manifest(name).await.expect("it is published");
     *manifest.entries()[0].content.as_bytes()
 }

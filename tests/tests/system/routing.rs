@@ -2,6 +2,7 @@
 
 use crate::gateway::make_film;
 use client::ControlApi;
+use host::Http;
 use protocol::{NodeId, RouteExplanation};
 use quittance_tests::players::{Browser, GatewayProcess, players};
 use quittance_tests::raw::Raw;
@@ -50,7 +51,7 @@ pub(crate) async fn divide(world: &mut World, gateways: [&[&str]; 2]) {
 }
 
 async fn explained(world: &World, from: &str) -> RouteExplanation {
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let from = Some(from.parse().expect("an address"));
     api.explain("film", from).await.expect("it is published")
 }
@@ -126,7 +127,7 @@ async fn clients_go_to_the_closest_zone_that_has_nodes() {
     // It comes back at an address that nobody can dial: it joins, and gets no traffic.
     configure(&world, "node-0", "public_address = \"127.0.0.1:9\"\n");
     world.start_node(0).expect("it starts");
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     eventually("the control plane to dial back", async || {
         let nodes = api.nodes().await.expect("it answers");
         let node = nodes.into_iter().find(|node| node.node == east)?;
@@ -336,7 +337,7 @@ async fn a_changed_zone_file_is_taken_up_and_a_bad_one_is_not() {
     .await;
     assert_eq!(zone_of("10.9.7.7").await, "east");
     assert_eq!(maps(&world).await, (1, 0));
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let nodes = api.nodes().await.expect("it answers");
     assert!(nodes.iter().all(|node| node.healthy), "{nodes:?}");
 

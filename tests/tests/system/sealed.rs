@@ -1,6 +1,7 @@
 //! Sealed content: nodes deliver what they can't read, and who has a ticket can.
 
 use client::ControlApi;
+use host::Http;
 use quittance_tests::{World, eventually, noise, run};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -184,7 +185,7 @@ async fn versions_share_what_is_unchanged_until_a_fresh_key_and_a_part_is_contin
     let control = world.control.take().expect("it runs");
     control.kill().await.expect("ours to kill");
     world.start_control().await.expect("it starts again");
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     eventually("the node to be back", async || {
         let nodes = api.nodes().await.unwrap_or_default();
         nodes.iter().any(|node| node.healthy).then_some(())

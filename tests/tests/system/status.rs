@@ -1,6 +1,7 @@
 //! How a network is, as its operator sees it: in a terminal, and on the page.
 
 use client::ControlApi;
+use host::Http;
 use quittance_tests::page::Page;
 use quittance_tests::players::players;
 use quittance_tests::{World, eventually, noise, run};
@@ -146,7 +147,7 @@ async fn the_page_shows_a_node_that_dies() {
     world.kill_node(0).await;
     page.has("until", &*format!("{} in east is down", dead.short()))
         .await;
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let nodes = api.nodes().await.expect("it answers");
     assert!(nodes.iter().any(|node| node.node == dead && !node.healthy));
     let found = page.has("filter", &*dead.short()).await;

@@ -3,6 +3,8 @@
 use crate::gateway::make_film;
 use crate::routing::{configure, divide};
 use client::ControlApi;
+use host::Http;
+use host::watch as channel;
 use protocol::{
     ClientKey, Code, RouteAnswer, RouteRequest, SigningKey, URI_SIGNING_PACKAGE, ViewerToken,
 };
@@ -14,7 +16,6 @@ use reqwest::header::LOCATION;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tokio::sync::watch as channel;
 
 /// More than a window.
 const FILM: usize = 3 << 20;
@@ -86,7 +87,7 @@ impl Owner {
 }
 
 async fn route(world: &World, client: &Raw, token: &ViewerToken) -> RouteAnswer {
-    let api = ControlApi::new(&world.control_url).expect("a URL");
+    let api = ControlApi::over(&Http::system(), &world.control_url).expect("a URL");
     let key = ClientKey::from(client.key.verifying_key().to_bytes());
     let request = RouteRequest {
         viewer_token: Some(token.clone()),

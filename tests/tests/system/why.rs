@@ -1,6 +1,7 @@
 //! `quittance why`: every ticket of a node in one state, every rejected record with its reason, every sum written out.
 
 use contracts::{Chain, ChainConfig, PrivateKeySigner, Statement};
+use host::Http;
 use protocol::{Record, Segment, TicketId};
 use quittance_tests::raw::Raw;
 use quittance_tests::{Ran, World, eventually, noise, run};
@@ -258,7 +259,12 @@ async fn what_is_attested_and_does_not_follow_is_told() {
     };
     let key = fs::read_to_string(world.key_path("verifier")).expect("the harness wrote it");
     let key: PrivateKeySigner = key.trim().parse().expect("it is a key");
-    let liar = ChainConfig::new(world.rpc.clone(), world.deployment.settlement).with_key(key);
+    let liar = ChainConfig::new(
+        &Http::system(),
+        world.rpc.clone(),
+        world.deployment.settlement,
+    )
+    .with_key(key);
     let liar = Chain::connect(&liar).await.expect("anvil answers");
     let attested = liar.attest(&Statement::from(&statement)).await;
     attested.expect("it is the next epoch, and has a quorum");

@@ -1,6 +1,7 @@
 //! A client that takes and doesn't sign gets a window, once, and the node earns nothing by it.
 
 use client::{Client, ClientConfig};
+use host::Host;
 use protocol::Code;
 use quittance_tests::raw::{End, Raw, Wanted, fetch};
 use quittance_tests::{World, noise};
@@ -35,7 +36,8 @@ async fn who_does_not_sign_gets_a_window_and_no_more() {
     };
 
     // While it holds on, others get everything.
-    let honest = Client::new(ClientConfig::new(&world.control_url)).expect("a socket");
+    let honest =
+        Client::new(ClientConfig::on(Host::system(), &world.control_url)).expect("a socket");
     let mut film = Vec::new();
     let (taken, fetched) = tokio::join!(
         fetch(&connection, wanted),

@@ -30,7 +30,7 @@ const DIRECTIONS: [(&str, &str); 24] = [
     ("routing", "protocol"),
     ("transport", "host protocol"),
     ("body", "protocol"),
-    ("content", "protocol body disk"),
+    ("content", "protocol body disk host"),
     ("contracts", "host protocol"),
     ("seal", "protocol"),
     ("formats", "protocol"),

@@ -1,5 +1,5 @@
-//! What holds the seams: who speaks with the chain, who sets up TLS and QUIC, and that the refusals of contracts which
-//! are matched by name are refusals that the contracts have.
+//! What holds the seams: who hands in the machine, who speaks with the chain, who sets up TLS and QUIC, and that the
+//! refusals of contracts which are matched by name are refusals that the contracts have.
 
 use crate::{root, sources};
 use serde_json::Value;
@@ -17,8 +17,59 @@ fn product() -> Vec<(String, String)> {
             && !path.contains("/examples/")
     };
     let mut all = sources();
-    all.retain(|(path, _)| is_product(path));
+    let tests = for_tests(&all);
+    all.retain(|(path, _)| {
+        let is_test = tests.iter().any(|test| {
+            let rest = path.strip_prefix(test.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        });
+        is_product(path) && !is_test
+    });
+    for (_, text) in &mut all {
+        let declared = text.match_indices("\n#[cfg(test)]\n");
+        let begins = declared.map(|(at, mark)| (at, at + mark.len()));
+        let begins = begins.into_iter().find(|(_, after)| {
+            let line = text[*after..].lines().next();
+            line.is_some_and(|line| line.ends_with("mod tests {"))
+        });
+        if let Some((begins, _)) = begins {
+            text.truncate(begins + 1);
+        }
+    }
     all
+}
+
+/// Modules that are compiled for tests alone: the paths of their files or folders, without `.rs`.
+fn for_tests(sources: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources {
+        let (folder, file) = path.rsplit_once('/').unwrap_or_default();
+        let own = match file {
+            "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+            other => format!("{folder}/{}", other.trim_end_matches(".rs")),
+        };
+        for after in text.split("#[cfg(test)]\n").skip(1) {
+            let mut lines = after.lines().map(str::trim);
+            let mut line = lines.next().unwrap_or_default();
+            let given = line.strip_prefix("#[path = \"");
+            let given = given.and_then(|path| path.strip_suffix(".rs\"]"));
+            if given.is_some() {
+                line = lines.next().unwrap_or_default();
+            }
+            let Some((_, name)) = line
+                .strip_suffix(';')
+                .and_then(|line| line.split_once("mod "))
+            else {
+                continue;
+            };
+            found.push(match given {
+                Some(given) => format!("{folder}/{given}"),
+                None => format!("{own}/{name}"),
+            });
+        }
+    }
+    assert!(found.len() > 20, "only {} are found", found.len());
+    found
 }
 
 /// Holds that none of `marks` stands in a source outside `places`, and that each place has one.
@@ -82,6 +133,53 @@ fn only_transport_sets_up_tls_and_quic() {
             "Endpoint::server(",
             "rustls::client::",
             "rustls::server::",
+        ],
+    );
+}
+
+#[test]
+fn only_who_starts_a_process_takes_the_machines_own() {
+    only(
+        &[
+            "host/src/",
+            // Processes, and the network of them.
+            "cli/src/",
+            "testnet/src/",
+        ],
+        &[
+            "Host::system",
+            "Clock::system",
+            "Random::system",
+            "Sockets::system",
+            "Http::system",
+            "Disk::system",
+        ],
+    );
+}
+
+#[test]
+fn only_disk_writes_what_is_to_last() {
+    only(
+        &[
+            "disk/src/",
+            // What its user has as a file, and what is made anew with each run.
+            "cli/src/",
+            "testnet/",
+            "sim/src/world/",
+            "verifier/src/http.rs",
+            "xtask/src/",
+        ],
+        &[
+            "fs::write(",
+            "fs::remove_file(",
+            "fs::remove_dir",
+            "fs::create_dir",
+            "fs::copy(",
+            "fs::hard_link(",
+            "fs::set_permissions(",
+            "File::create",
+            "File::options(",
+            "OpenOptions::",
         ],
     );
 }

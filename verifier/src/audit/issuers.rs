@@ -15,16 +15,15 @@ use super::walk::At;
 use super::{Against, Gaps, LieKind};
 use crate::Answer;
 use crate::evidence::EvidenceSource;
-use crate::http;
+use crate::http::{self, Server};
 use contracts::challenge::{Challenge, ElementPath, IssuerClaim, Kind, LogOf, RootOpening};
 use contracts::{Address, B256, Chain, ChainError, CommittedLog};
-use host::Http;
 use protocol::{
     DeliveryMass, Elements, Epoch, IssuerKey, LOG_HEADER_BYTES, Mass, Network, Proof, RECORDS_MAX,
     SignedTicket, TICKET_BYTES, Ticket, leaf_hash,
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,10 +35,10 @@ const LIES_MAX: u64 = 100;
 const LOG_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Where ticket logs are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum LogSource {
-    /// Base URL of a control plane, which has its own log.
-    Control(String),
+    /// A control plane, which has its own log.
+    Control(Server),
     /// Evidence of the epoch, which has all.
     Evidence(EvidenceSource),
 }
@@ -168,8 +167,8 @@ async fn fetch_log(sources: &[LogSource], epoch: Epoch, issuer: u32, spool: &Pat
     let name = format!("tickets-{issuer}.qlog");
     let elements = format!("tickets-{issuer}.elements");
     let limit = LOG_HEADER_BYTES as u64 + u64::from(RECORDS_MAX) * TICKET_BYTES as u64;
-    let client = http::Asker::new(&Http::system(), LOG_TIMEOUT);
-    let get = async |url: String, limit: u64, name: &str| {
+    let get = async |server: &Server, at: String, limit: u64, name: &str| {
+        let (client, url) = (server.asker(LOG_TIMEOUT), server.url(&at));
         let path = spool.join(name);
         match http::download(&client, &url, limit, &path, &mut |_| ()).await {
             Ok(Some(_)) => Ok(path),
@@ -180,23 +179,21 @@ async fn fetch_log(sources: &[LogSource], epoch: Epoch, issuer: u32, spool: &Pat
     let mut failures = Vec::new();
     for source in sources {
         match source {
-            LogSource::Control(base) => {
-                let base = base.trim_end_matches('/');
-                let url = format!("{base}/v1/epochs/{epoch}/tickets");
-                match get(url, limit, &name).await {
+            LogSource::Control(server) => {
+                let at = format!("/v1/epochs/{epoch}/tickets");
+                match get(server, at, limit, &name).await {
                     // It has its own log, which may be another's.
                     Ok(path) if is_of(&path, issuer) => return Ok((path, None)),
-                    Ok(_) => failures.push(format!("{base} is another issuer's")),
+                    Ok(_) => failures.push(format!("{server} is another issuer's")),
                     Err(error) => failures.push(error),
                 }
             }
-            LogSource::Evidence(EvidenceSource::Verifier(base)) => {
-                let base = base.trim_end_matches('/');
-                let url = |name: &str| format!("{base}/v1/evidence/{epoch}/{name}");
-                match get(url(&name), limit, &name).await {
+            LogSource::Evidence(EvidenceSource::Verifier(server)) => {
+                let at = |name: &str| format!("/v1/evidence/{epoch}/{name}");
+                match get(server, at(&name), limit, &name).await {
                     Ok(path) => {
                         let most = Elements::BYTES_MAX as u64;
-                        let stated = get(url(&elements), most, &elements).await;
+                        let stated = get(server, at(&elements), most, &elements).await;
                         return Ok((path, stated.ok()));
                     }
                     Err(error) => failures.push(error),
@@ -541,7 +538,7 @@ fn mass_at(opened: &Opened<DeliveryMass>, leaves: &Tickets<'_>, index: u32) -> D
 
 fn path(
     opened: &Opened<DeliveryMass>,
-    paths: &HashMap<At, Proof>,
+    paths: &BTreeMap<At, Proof>,
     at: At,
     mass: DeliveryMass,
 ) -> ElementPath {

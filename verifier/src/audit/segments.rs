@@ -15,11 +15,11 @@ use protocol::{
     TicketId, TreeTop,
 };
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Accounts that pay, by payer index, whenever they were registered.
-pub(super) type Accounts = HashMap<Address, u32>;
+pub(super) type Accounts = BTreeMap<Address, u32>;
 
 /// Records of one payer in a node's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use contracts::challenge::{
 };
 use protocol::{BillLeaf, ChargeLeaf, Mass, NodeLeaf, Proof, Record, Ticket, ValueMass, depth};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// It can't be shown: its place isn't known, or a false sum is in the way, which has to be shown first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) enum TreeOf {
 pub(super) struct Show<'a> {
     audited: &'a Audited,
     wanted: RefCell<BTreeMap<TreeOf, BTreeSet<At>>>,
-    paths: HashMap<(TreeOf, At), Proof>,
+    paths: BTreeMap<(TreeOf, At), Proof>,
 }
 
 impl<'a> Show<'a> {
@@ -55,7 +55,7 @@ impl<'a> Show<'a> {
         Self {
             audited,
             wanted: RefCell::default(),
-            paths: HashMap::new(),
+            paths: BTreeMap::new(),
         }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Show<'a> {
                         let leaves = PartOf::new(audited, file, segment.part)?;
                         segment.opened.paths::<Record>(&leaves, &wanted)?
                     }
-                    None => HashMap::new(),
+                    None => BTreeMap::new(),
                 },
                 TreeOf::Log(issuer) => {
                     let log = audited.logs.committed.get(&issuer);
@@ -87,7 +87,7 @@ impl<'a> Show<'a> {
                     let leaves = log.and_then(|log| log.leaves(&super::NoProgress));
                     match (opened, leaves) {
                         (Some(opened), Some(leaves)) => opened.paths::<Ticket>(&leaves, &wanted)?,
-                        _ => HashMap::new(),
+                        _ => BTreeMap::new(),
                     }
                 }
             };
@@ -392,9 +392,9 @@ fn root_opening<M: Mass>(opened: &Opened<M>) -> RootOpening {
 fn paths<L: protocol::EpochLeaf + super::content::Content<Mass = ValueMass>>(
     tree: Option<&super::attested::Tree<L>>,
     wanted: &BTreeSet<At>,
-) -> Result<HashMap<At, Proof>, WalkError> {
+) -> Result<BTreeMap<At, Proof>, WalkError> {
     match tree {
         Some(tree) => tree.opened.paths::<L>(&tree.file[..], wanted),
-        None => Ok(HashMap::new()),
+        None => Ok(BTreeMap::new()),
     }
 }

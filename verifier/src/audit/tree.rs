@@ -3,7 +3,7 @@
 use super::content::{Content, Leaves};
 use super::walk::{At, Below, Plan, StatedElements, WalkError, node_preimage, walk};
 use protocol::{B256, Element, Mass, Proof, Root, StatedElement, TreeTop, depth, leaf_hash};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 
@@ -331,7 +331,7 @@ impl<M: Mass> Opened<M> {
         &self,
         leaves: &(impl Leaves + ?Sized),
         wanted: &BTreeSet<At>,
-    ) -> Result<HashMap<At, Proof>, WalkError> {
+    ) -> Result<BTreeMap<At, Proof>, WalkError> {
         let (count, mass) = match self.natural {
             Some((count, mass)) => (count, mass),
             None => (self.root.count, self.root.mass),
@@ -344,7 +344,7 @@ impl<M: Mass> Opened<M> {
             (level..depth).map(move |level_| (level_, (position >> (level_ - level)) ^ 1))
         };
         let needed: BTreeSet<At> = wanted.iter().flat_map(|at| siblings(made(*at))).collect();
-        let mut found: HashMap<At, Element<M>> = HashMap::new();
+        let mut found: BTreeMap<At, Element<M>> = BTreeMap::new();
         let plan = Plan::<C> {
             count,
             stated: &self.stated,

@@ -2,9 +2,9 @@
 
 use super::{BundleError, BundleFile, Evidence, EvidenceError};
 use crate::Answer;
-use crate::http::Asker;
+use crate::http::{Asker, Server};
 use bundle::EVIDENCE_BYTES_MAX;
-use host::{Http, HttpError};
+use host::HttpError;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,21 +17,20 @@ use std::time::Duration;
 const FILE_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Where an epoch's evidence is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum EvidenceSource {
     /// A directory with `bundle.json` and the files it names. In audits also one with such a directory for
     /// each epoch, under its number.
     Directory(PathBuf),
-    /// Base URL of a verifier, such as `https://verifier.example`: the files are under
-    /// `/v1/evidence/{epoch}/`.
-    Verifier(String),
+    /// A verifier: the files are under `/v1/evidence/{epoch}/`.
+    Verifier(Server),
 }
 
 impl fmt::Display for EvidenceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(folder) => write!(f, "{}", folder.display()),
-            Self::Verifier(url) => f.write_str(url),
+            Self::Verifier(server) => server.fmt(f),
         }
     }
 }
@@ -133,11 +132,10 @@ impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a EvidenceSource, epoch: Epoch) -> Result<Self, FetchError> {
         match source {
             EvidenceSource::Directory(directory) => Ok(Self::Directory(directory)),
-            EvidenceSource::Verifier(base) => {
-                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
-                let base = base.trim_end_matches('/');
-                Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
-            }
+            EvidenceSource::Verifier(server) => Ok(Self::Http(
+                server.asker(FILE_TIMEOUT),
+                server.url(&format!("/v1/evidence/{epoch}")),
+            )),
         }
     }
 

@@ -5,7 +5,6 @@ use super::{BUNDLE_FILE, Bundle, BundleFile, EvidenceSource, FetchError};
 use crate::audit::Progress;
 use crate::http::{self, Asker, DownloadError};
 use bundle::{BUNDLE_BYTES_MAX, hash};
-use host::Http;
 use protocol::{B256, Epoch, Network};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -168,11 +167,10 @@ impl Place {
                     false => folder.clone(),
                 }))
             }
-            EvidenceSource::Verifier(base) => {
-                let client = Asker::new(&Http::system(), FILE_TIMEOUT);
-                let base = base.trim_end_matches('/');
-                Ok(Self::Http(client, format!("{base}/v1/evidence/{epoch}")))
-            }
+            EvidenceSource::Verifier(server) => Ok(Self::Http(
+                server.asker(FILE_TIMEOUT),
+                server.url(&format!("/v1/evidence/{epoch}")),
+            )),
         }
     }
 

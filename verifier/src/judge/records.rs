@@ -6,7 +6,7 @@ use protocol::{
     Rejection, Root, SEGMENT_HEADER_BYTES, Segment, SegmentError, TicketLog, TreeTop,
     VerifiedRecord,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::thread;
 
 /// Records that one thread checks at least: about 2 ms, far more than starting it costs.
@@ -32,8 +32,8 @@ pub enum SegmentRefusal {
 }
 
 /// How many tickets of these logs name each node. A node without any has nothing to hand in.
-pub fn tickets_by_node(logs: &[TicketLog]) -> HashMap<NodeId, u32> {
-    let mut tickets = HashMap::new();
+pub fn tickets_by_node(logs: &[TicketLog]) -> BTreeMap<NodeId, u32> {
+    let mut tickets = BTreeMap::new();
     for ticket in logs.iter().flat_map(TicketLog::tickets) {
         let count: &mut u32 = tickets.entry(ticket.node).or_default();
         *count = count.saturating_add(1);

@@ -4,6 +4,7 @@ use crate::chain_time::warp;
 use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
+use host::Http;
 use lies::{Cast, Colluder, Scene};
 use protocol::{
     Address, ClientKey, CollectionId, Epoch, Network, NodeId, Receipt, Record, SigningKey, Ticket,
@@ -178,7 +179,8 @@ fn parameters() -> Parameters {
 }
 
 pub async fn connect(anvil: &Anvil, settlement: Address, which: usize) -> Chain {
-    let config = ChainConfig::new(anvil.url(), settlement).with_key(account(which));
+    let config =
+        ChainConfig::new(&Http::system(), anvil.url(), settlement).with_key(account(which));
     Chain::connect(&config).await.unwrap()
 }
 
@@ -200,7 +202,7 @@ pub async fn deployed(anvil: &Anvil) -> Chain {
         treasury: Some(Address::repeat_byte(0x77)),
         change_delay: 2 * (CHALLENGE_WINDOW + TAIL + FORCE_WINDOW),
     };
-    let deployment = deploy(anvil.url(), account(OPERATOR), &config)
+    let deployment = deploy(&Http::system(), anvil.url(), account(OPERATOR), &config)
         .await
         .unwrap();
     connect(anvil, deployment.settlement, OPERATOR).await

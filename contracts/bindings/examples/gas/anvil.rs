@@ -31,7 +31,10 @@ impl Anvil {
         host::install_crypto_provider();
         let provider = ProviderBuilder::new()
             .wallet(EthereumWallet::from(Self::key()?))
-            .connect_client(quittance_contracts::rpc_client(url.parse()?))
+            .connect_client(quittance_contracts::rpc_client(
+                &host::Http::system(),
+                url.parse()?,
+            ))
             .erased();
         // Blocks come with their transactions.
         provider

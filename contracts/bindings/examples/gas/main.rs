@@ -11,6 +11,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use anyhow::{Context, Result, ensure};
 use ed25519_dalek::Signer;
+use host::Http;
 use protocol::{SIGNED_BYTES, SigningKey};
 use quittance_contracts::abi::{Ed25519, Settlement};
 use quittance_contracts::challenge::Challenge;
@@ -102,8 +103,9 @@ impl World {
             change_delay: 1_000,
         };
         say("deploying a network");
-        let deployment = deploy(&anvil.url, key.clone(), &config).await?;
-        let config = ChainConfig::new(&anvil.url, deployment.settlement).with_key(key);
+        let deployment = deploy(&Http::system(), &anvil.url, key.clone(), &config).await?;
+        let config =
+            ChainConfig::new(&Http::system(), &anvil.url, deployment.settlement).with_key(key);
         let chain = Chain::connect(&config).await?;
 
         let node = SigningKey::from_bytes(&[7; 32]);
@@ -305,7 +307,8 @@ impl World {
         self.chain.attest(&(&statement).into()).await?;
         let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(0x11))?;
         self.anvil.endow(key.address()).await?;
-        let config = ChainConfig::new(&self.anvil.url, self.deployment.settlement).with_key(key);
+        let config = ChainConfig::new(&Http::system(), &self.anvil.url, self.deployment.settlement)
+            .with_key(key);
         let challenger = Chain::connect(&config).await?;
 
         let challenge = Challenge::Attestation {

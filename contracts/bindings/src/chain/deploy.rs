@@ -11,29 +11,21 @@ use super::rpc::Rpc;
 use super::{Answer, ChainConfig, ChainError};
 use crate::artifact::code_hash;
 
-/// Deploys a network with an account of no other use meanwhile.
+/// Deploys a network, asked over `http`, with an account of no other use meanwhile.
 ///
 /// The contracts name each other, so each gets the addresses that the others will have, which follow from the
 /// account and its nonce. Interrupted, it leaves contracts that nothing refers to.
 pub fn deploy<'a>(
+    http: &'a Http,
     rpc: &'a str,
     key: PrivateKeySigner,
     config: &'a DeployConfig,
 ) -> Answer<'a, Deployment> {
-    Box::pin(async move { Ok(deploy_manifest(rpc, key, config).await?.deployment()) })
+    Box::pin(async move { Ok(deploy_manifest(http, rpc, key, config).await?.deployment()) })
 }
 
 /// [`deploy`], and all there is to say of it, for others to check.
 pub fn deploy_manifest<'a>(
-    rpc: &'a str,
-    key: PrivateKeySigner,
-    config: &'a DeployConfig,
-) -> Answer<'a, Manifest> {
-    Box::pin(async move { deploy_over(&Http::system(), rpc, key, config).await })
-}
-
-/// [`deploy_manifest`] to a chain that is asked over this network.
-pub fn deploy_over<'a>(
     http: &'a Http,
     rpc: &'a str,
     key: PrivateKeySigner,
@@ -47,7 +39,7 @@ pub fn deploy_over<'a>(
             treasury: config.treasury.or(Some(owner)),
             ..config.clone()
         };
-        let chain = ChainConfig::new(rpc, Address::ZERO).over(http);
+        let chain = ChainConfig::new(http, rpc, Address::ZERO);
         let rpc = Rpc::new(&chain.with_key(key))?;
         let chain_id = rpc.chain_id().await?;
         if let TokenConfig::Existing(token) = config.token

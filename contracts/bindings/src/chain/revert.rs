@@ -1,6 +1,6 @@
 //! A contract's refusal, decoded with the errors of all our contracts.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -13,8 +13,8 @@ use crate::artifact::ARTIFACTS;
 
 /// The errors of all our contracts, and of those they build on. Kept: a selector is a hash, and who polls a contract is
 /// often refused.
-static ERRORS: LazyLock<HashMap<Selector, &Error>> = LazyLock::new(|| {
-    let mut errors = HashMap::new();
+static ERRORS: LazyLock<BTreeMap<Selector, &Error>> = LazyLock::new(|| {
+    let mut errors = BTreeMap::new();
     for error in ARTIFACTS.iter().flat_map(|artifact| artifact.abi.errors()) {
         errors.entry(error.selector()).or_insert(error);
     }

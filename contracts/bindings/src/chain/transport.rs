@@ -60,10 +60,10 @@ impl Transport {
     }
 }
 
-/// A JSON-RPC client over the machine's own HTTP: for those who ask an EVM node what [`Chain`](super::Chain) has no
+/// A JSON-RPC client over this network: for those who ask an EVM node what [`Chain`](super::Chain) has no
 /// call for.
-pub fn rpc_client(url: Url) -> RpcClient {
-    let config = ChainConfig::new("", Address::ZERO);
+pub fn rpc_client(http: &Http, url: Url) -> RpcClient {
+    let config = ChainConfig::new(http, "", Address::ZERO);
     RpcClient::new(Transport::new(&config, url), false)
 }
 

@@ -33,14 +33,14 @@ pub struct ChainConfig {
 }
 
 impl ChainConfig {
-    /// A configuration without a key or an expected chain id; 15 s for an answer, 2 min for a transaction.
-    pub fn new(rpc: impl Into<String>, settlement: Address) -> Self {
+    /// One asked over this network, without a key or an expected chain id; 15 s for an answer, 2 min for a transaction.
+    pub fn new(http: &Http, rpc: impl Into<String>, settlement: Address) -> Self {
         Self {
             rpc: rpc.into(),
             settlement,
             chain_id: None,
             key: None,
-            http: Http::system(),
+            http: http.clone(),
             request_timeout: Duration::from_secs(15),
             confirm_timeout: Duration::from_secs(120),
         }
@@ -49,12 +49,6 @@ impl ChainConfig {
     /// With an account to send from.
     pub fn with_key(mut self, key: PrivateKeySigner) -> Self {
         self.key = Some(key);
-        self
-    }
-
-    /// Asked over this network; the machine's own unless told.
-    pub fn over(mut self, http: &Http) -> Self {
-        self.http = http.clone();
         self
     }
 

@@ -12,6 +12,7 @@
 
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
+use host::Http;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -95,9 +96,13 @@ impl Verification {
 ///
 /// # Errors
 /// If the chain can't be asked, or is another. What isn't as stated is no error, but a finding.
-pub fn verify<'a>(rpc: &'a str, manifest: &'a Manifest) -> Answer<'a, Verification> {
+pub fn verify<'a>(
+    http: &'a Http,
+    rpc: &'a str,
+    manifest: &'a Manifest,
+) -> Answer<'a, Verification> {
     Box::pin(async move {
-        let rpc = Rpc::new(&ChainConfig::new(rpc, Address::ZERO))?;
+        let rpc = Rpc::new(&ChainConfig::new(http, rpc, Address::ZERO))?;
         let found = rpc.chain_id().await?;
         if found != manifest.chain_id {
             return Err(ChainError::WrongChain {

@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, U256};
 use alloy::signers::local::PrivateKeySigner;
+use host::Http;
 use quittance_contracts::{
     Chain, ChainConfig, DeployConfig, Deployment, Manifest, Parameters, TokenConfig,
     deploy_manifest,
@@ -114,14 +115,14 @@ pub(crate) fn config() -> DeployConfig {
 }
 
 pub(crate) async fn deployed(anvil: &Anvil) -> Manifest {
-    let manifest = deploy_manifest(&anvil.url, key(), &config()).await;
+    let manifest = deploy_manifest(&Http::system(), &anvil.url, key(), &config()).await;
     manifest.expect("deploys")
 }
 
 pub(crate) async fn network(anvil: &Anvil) -> (Deployment, Chain) {
     let manifest = deployed(anvil).await;
     let deployment = manifest.deployment();
-    let config = ChainConfig::new(&anvil.url, deployment.settlement)
+    let config = ChainConfig::new(&Http::system(), &anvil.url, deployment.settlement)
         .with_key(key())
         .with_chain_id(deployment.chain_id);
     let chain = Chain::connect(&config).await.expect("connects");

@@ -3,6 +3,7 @@
 mod harness;
 mod manifest;
 
+use host::Http;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
@@ -233,7 +234,8 @@ async fn nothing_is_sent_while_a_transaction_is_pending() {
     anvil
         .rpc("evm_setAutomine", serde_json::json!([false]))
         .await;
-    let mut config = ChainConfig::new(&anvil.url, deployment.settlement).with_key(key());
+    let mut config =
+        ChainConfig::new(&Http::system(), &anvil.url, deployment.settlement).with_key(key());
     config.confirm_timeout = Duration::from_millis(300);
     let first = Chain::connect(&config).await.unwrap();
     let late = first.set_quorum(2).await.unwrap_err();
@@ -266,7 +268,7 @@ async fn nothing_is_sent_while_a_transaction_is_pending() {
 #[tokio::test]
 async fn connecting_says_what_is_wrong() {
     let anvil = Anvil::start(&[]);
-    let nowhere = ChainConfig::new("http://127.0.0.1:1/secret", Address::ZERO);
+    let nowhere = ChainConfig::new(&Http::system(), "http://127.0.0.1:1/secret", Address::ZERO);
     let error = Chain::connect(&nowhere).await.err().unwrap();
     assert!(matches!(error, ChainError::Unreachable { .. }) && error.is_retryable());
     let shown = error.to_string();
@@ -276,7 +278,7 @@ async fn connecting_says_what_is_wrong() {
     );
 
     for url in ["", "localhost:8545", "ftp://localhost", "http://"] {
-        let error = Chain::connect(&ChainConfig::new(url, Address::ZERO))
+        let error = Chain::connect(&ChainConfig::new(&Http::system(), url, Address::ZERO))
             .await
             .err()
             .unwrap();
@@ -286,7 +288,7 @@ async fn connecting_says_what_is_wrong() {
         );
     }
 
-    let empty = ChainConfig::new(&anvil.url, Address::repeat_byte(5));
+    let empty = ChainConfig::new(&Http::system(), &anvil.url, Address::repeat_byte(5));
     let error = Chain::connect(&empty).await.err().unwrap();
     assert!(matches!(error, ChainError::NoContract { .. }), "{error}");
     let error = Chain::connect(&empty.with_chain_id(1)).await.err().unwrap();
@@ -303,11 +305,11 @@ async fn connecting_says_what_is_wrong() {
     );
 
     let (deployment, _) = network(&anvil).await;
-    let other = ChainConfig::new(&anvil.url, deployment.token);
+    let other = ChainConfig::new(&Http::system(), &anvil.url, deployment.token);
     let error = Chain::connect(&other).await.err().unwrap();
     assert!(!error.is_retryable(), "{error}");
 
-    let reader = ChainConfig::new(&anvil.url, deployment.settlement);
+    let reader = ChainConfig::new(&Http::system(), &anvil.url, deployment.settlement);
     let reader = Chain::connect(&reader).await.unwrap();
     assert_eq!(reader.account(), None);
     let error = reader.set_quorum(1).await.unwrap_err();
@@ -317,7 +319,7 @@ async fn connecting_says_what_is_wrong() {
     );
 
     let poor = PrivateKeySigner::from_bytes(&B256::repeat_byte(0x11)).unwrap();
-    let poor = ChainConfig::new(&anvil.url, deployment.settlement).with_key(poor);
+    let poor = ChainConfig::new(&Http::system(), &anvil.url, deployment.settlement).with_key(poor);
     assert!(!format!("{poor:?}").contains("1111111111"), "{poor:?}");
     let poor = Chain::connect(&poor).await.unwrap();
     let error = poor
@@ -338,7 +340,7 @@ async fn connecting_says_what_is_wrong() {
 async fn silence_is_a_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let mut config = ChainConfig::new(url, Address::ZERO);
+    let mut config = ChainConfig::new(&Http::system(), url, Address::ZERO);
     config.request_timeout = Duration::from_millis(200);
     let error = Chain::connect(&config).await.err().unwrap();
     assert!(
@@ -359,7 +361,7 @@ async fn https_urls_are_dialled() {
         stream.try_read(&mut first).unwrap();
         first[0]
     });
-    let config = ChainConfig::new(url, Address::ZERO);
+    let config = ChainConfig::new(&Http::system(), url, Address::ZERO);
     let error = Chain::connect(&config).await.err().unwrap();
     assert!(matches!(error, ChainError::Unreachable { .. }), "{error}");
     // 22 is the record type of a TLS handshake.

@@ -2,6 +2,7 @@
 //! is found.
 
 use alloy::primitives::{Address, B256, U256, hex};
+use host::Http;
 use quittance_contracts::{
     Chain, ChainConfig, ChainError, DeployConfig, Found, Manifest, Part, TokenConfig, Verification,
     deploy_manifest, verify,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{Anvil, config, deployed, key};
 
 async fn verified(anvil: &Anvil, manifest: &Manifest) -> Verification {
-    verify(&anvil.url, manifest)
+    verify(&Http::system(), &anvil.url, manifest)
         .await
         .expect("the chain answers")
 }
@@ -56,7 +57,9 @@ async fn what_was_deployed_is_what_the_manifest_says() {
         token: TokenConfig::Existing(manifest.deployment().token),
         ..config()
     };
-    let second = deploy_manifest(&anvil.url, key(), &config).await.unwrap();
+    let second = deploy_manifest(&Http::system(), &anvil.url, key(), &config)
+        .await
+        .unwrap();
     assert_eq!(second.contracts[&Part::Token].tx, None);
     let verification = verified(&anvil, &second).await;
     assert!(!verification.has(Found::False) && !verification.has(Found::Undecided));
@@ -68,7 +71,12 @@ async fn what_was_deployed_is_what_the_manifest_says() {
 async fn what_the_owner_changed_is_noted() {
     let anvil = Anvil::start(&[]);
     let manifest = deployed(&anvil).await;
-    let chain = ChainConfig::new(&anvil.url, manifest.deployment().settlement).with_key(key());
+    let chain = ChainConfig::new(
+        &Http::system(),
+        &anvil.url,
+        manifest.deployment().settlement,
+    )
+    .with_key(key());
     let chain = Chain::connect(&chain).await.unwrap();
     let mut parameters = chain.parameters().clone();
     parameters.price_per_gib += 1;
@@ -172,7 +180,9 @@ async fn a_manifest_that_was_changed_is_found_out() {
 
     let mut elsewhere = manifest.clone();
     elsewhere.chain_id += 1;
-    let error = verify(&anvil.url, &elsewhere).await.unwrap_err();
+    let error = verify(&Http::system(), &anvil.url, &elsewhere)
+        .await
+        .unwrap_err();
     assert!(matches!(error, ChainError::WrongChain { .. }), "{error}");
 }
 

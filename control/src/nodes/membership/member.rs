@@ -5,7 +5,7 @@ use crate::rules::health::Health;
 use crate::rules::standing::{Facts, standing};
 use protocol::{CollectionId, Heartbeat, OrderFrame};
 use routing::{Standing, ZoneIndex};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ pub(super) struct Member {
     /// `None` once the connection is gone.
     pub(super) orders: Option<mpsc::Sender<OrderFrame>>,
     /// Collections it was told to fill since it joined.
-    pub(super) ordered: HashSet<CollectionId>,
+    pub(super) ordered: BTreeSet<CollectionId>,
     pub(super) joined: Duration,
     pub(super) health: Health,
     /// What its operators want of it.

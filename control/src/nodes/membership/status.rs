@@ -7,7 +7,7 @@ use protocol::{
     Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficStatus, UnixMillis, ZoneStatus,
 };
 use routing::Standing;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeMap};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ impl Members {
     }
 
     /// How all of them are. `outstanding` says how many orders each node has yet to confirm.
-    pub(crate) fn status(&self, outstanding: &HashMap<NodeId, u32>, now: Instant) -> MembersStatus {
+    pub(crate) fn status(&self, outstanding: &BTreeMap<NodeId, u32>, now: Instant) -> MembersStatus {
         let now = self.since(now);
         let state = self.state();
         let traffic = self.traffic();
@@ -98,7 +98,7 @@ impl Members {
         nodes.sort_unstable_by_key(|node| node.node);
         let sums = traffic.sums;
         let redeemed = traffic.redeemed.iter();
-        let sum = |kept: &HashMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
+        let sum = |kept: &BTreeMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
         MembersStatus {
             zones: seen.into_values().collect(),
             nodes_known: state.members.len() as u32,

@@ -2,7 +2,7 @@
 
 use super::meter::{Meter, Sums};
 use protocol::{Counts, Epoch, NodeId, TrafficPoint, TrafficStatus, UnixMillis};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,9 +22,9 @@ pub(super) struct Traffic {
     /// Sums and tickets at the newest point of the history, and when that was.
     pub(super) marked: Option<(Sums, u64, Instant)>,
     pub(super) history: VecDeque<TrafficPoint>,
-    pub(super) redeemed: BTreeMap<Epoch, HashMap<NodeId, u32>>,
+    pub(super) redeemed: BTreeMap<Epoch, BTreeMap<NodeId, u32>>,
     /// Of each member, and of those that left as long as they are listed.
-    pub(super) meters: HashMap<NodeId, Meter>,
+    pub(super) meters: BTreeMap<NodeId, Meter>,
 }
 
 impl Traffic {

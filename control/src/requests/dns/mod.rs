@@ -21,15 +21,15 @@ use crate::requests::route::RouteDesk;
 use crate::rules::client_network::ClientNetwork;
 use crate::rules::routing::turn_of_address;
 use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
+use host::{Datagrams, Listener, Stream};
 use limit::{Limiter, Verdict};
 use protocol::CollectionId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -103,17 +103,17 @@ impl Directory for RouteDesk {
 
 /// Sockets of both kinds on one port.
 pub(crate) struct Sockets {
-    udp: UdpSocket,
-    tcp: TcpListener,
+    udp: Datagrams,
+    tcp: Listener,
     /// Where they are.
     pub(crate) address: SocketAddr,
 }
 
 impl Sockets {
-    pub(crate) async fn bind(listen: SocketAddr) -> io::Result<Self> {
-        let tcp = TcpListener::bind(listen).await?;
+    pub(crate) fn bind(of: &host::Sockets, listen: SocketAddr) -> io::Result<Self> {
+        let tcp = of.listen(listen)?;
         let address = tcp.local_addr()?;
-        let udp = UdpSocket::bind(address).await?;
+        let udp = of.datagrams(address)?;
         Ok(Self { udp, tcp, address })
     }
 }
@@ -126,20 +126,20 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let zone = Arc::new(zone);
+    let Sockets { udp, tcp, .. } = sockets;
     tokio::select! {
         biased;
         () = stop.cancelled() => {}
-        () = serve_udp(&desk, &zone, &sockets.udp) => {}
-        () = serve_tcp(&desk, &zone, &sockets.tcp) => {}
+        () = serve_udp(&desk, &zone, udp) => {}
+        () = serve_tcp(&desk, &zone, tcp) => {}
     }
 }
 
-async fn serve_udp(desk: &RouteDesk, zone: &Zone, socket: &UdpSocket) {
+async fn serve_udp(desk: &RouteDesk, zone: &Zone, mut socket: Datagrams) {
     let start = Instant::now();
     let mut limiter = Limiter::new();
-    let mut buffer = [0; QUERY_BYTES_MAX];
     loop {
-        let (length, from) = match socket.recv_from(&mut buffer).await {
+        let (query, peer) = match socket.receive().await {
             Ok(received) => received,
             Err(error) => {
                 tracing::debug!(%error, "a DNS packet can't be received");
@@ -147,8 +147,9 @@ async fn serve_udp(desk: &RouteDesk, zone: &Zone, socket: &UdpSocket) {
                 continue;
             }
         };
+        let from = peer.address.ip();
         desk.metrics.dns_queries.add(1);
-        let way = match limiter.take(from.ip().into(), start.elapsed().as_secs()) {
+        let way = match limiter.take(from.into(), start.elapsed().as_secs()) {
             Verdict::Answer => Way::Udp,
             Verdict::HoldBack => Way::HeldBack,
             Verdict::Drop => {
@@ -159,19 +160,20 @@ async fn serve_udp(desk: &RouteDesk, zone: &Zone, socket: &UdpSocket) {
         if way == Way::HeldBack {
             desk.metrics.dns_held_back.add(1);
         }
-        let Some(answer) = answer(zone, desk, &buffer[..length], from.ip(), way) else {
+        let query = &query[..query.len().min(QUERY_BYTES_MAX)];
+        let Some(answer) = answer(zone, desk, query, from, way) else {
             continue;
         };
         debug_assert!(answer.len() <= usize::from(PAYLOAD_MAX));
         // Who can't be reached asks again.
-        if let Err(error) = socket.send_to(&answer, from).await {
+        if let Err(error) = socket.send(&answer, peer).await {
             tracing::debug!(%error, "a DNS answer can't be sent");
         }
     }
 }
 
 /// Connections of each network; those without any aren't here.
-type Open = Arc<Mutex<HashMap<ClientNetwork, usize>>>;
+type Open = Arc<Mutex<BTreeMap<ClientNetwork, usize>>>;
 
 /// A connection's place among those of its network.
 struct Seat {
@@ -204,7 +206,7 @@ impl Drop for Seat {
     }
 }
 
-async fn serve_tcp(desk: &Arc<RouteDesk>, zone: &Arc<Zone>, listener: &TcpListener) {
+async fn serve_tcp(desk: &Arc<RouteDesk>, zone: &Arc<Zone>, mut listener: Listener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let open = Open::default();
     // Dropped with us, and then its connections end.
@@ -236,10 +238,9 @@ async fn serve_tcp(desk: &Arc<RouteDesk>, zone: &Arc<Zone>, listener: &TcpListen
 async fn converse(
     desk: &RouteDesk,
     zone: &Zone,
-    mut stream: TcpStream,
+    mut stream: Box<dyn Stream>,
     from: IpAddr,
 ) -> io::Result<()> {
-    let _ = stream.set_nodelay(true);
     let mut query = Vec::new();
     for _ in 0..QUERIES_OF_CONNECTION_MAX {
         let read = async {

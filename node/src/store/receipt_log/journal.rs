@@ -1,13 +1,14 @@
 //! The journal's folder: a log for each epoch, and an index over each log whose epoch goes on.
 
+use super::behind::{Behind, Written};
 use super::error::LogError;
-use super::index::Index;
+use super::index::{Found, Index};
 use super::log::{self, EpochLog, Newest};
 use super::old;
 use super::stored::Stored;
 use disk::{Disk, Lock, LockError};
 use protocol::{Epoch, RECORDS_MAX, Receipt, Record, TicketId};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 /// A log is written anew when it takes more than this, and [`COMPACT_RATIO`] times what the newest receipts take.
 const COMPACT_BYTES: u64 = 64 << 20;
 const COMPACT_RATIO: u64 = 4;
+/// Most receipts that are in memory because the indices don't have them yet, of all epochs together: 4 MB. Half of
+/// them may be on their way to sled while the other half takes what comes.
+const RECENT_MAX: usize = 1 << 15;
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -22,12 +26,17 @@ pub(crate) struct Journal {
     dir: PathBuf,
     epochs: BTreeMap<Epoch, Open>,
     /// Epochs that take no more receipts.
-    closed: HashSet<Epoch>,
+    closed: BTreeSet<Epoch>,
     /// Closed epochs whose segment is written: their log isn't open.
-    written: HashSet<Epoch>,
+    written: BTreeSet<Epoch>,
     /// Why nothing is taken any more.
     broken: Option<Arc<str>>,
+    /// Receipts are on their way to the indices.
+    writing: bool,
+    /// Epochs that were done with meanwhile: their indices are removed afterwards.
+    leaving: Vec<Epoch>,
     pub(super) compact_bytes: u64,
+    pub(super) recent_max: usize,
     _lock: Lock,
 }
 
@@ -69,10 +78,13 @@ impl Journal {
             disk: disk.clone(),
             dir: dir.to_owned(),
             epochs: BTreeMap::new(),
-            closed: HashSet::new(),
-            written: HashSet::new(),
+            closed: BTreeSet::new(),
+            written: BTreeSet::new(),
             broken: None,
+            writing: false,
+            leaving: Vec::new(),
             compact_bytes: COMPACT_BYTES,
+            recent_max: RECENT_MAX,
             _lock: lock,
         };
         let mut there: BTreeSet<_> = disk.list(dir)?.iter().filter_map(|p| epoch_of(p)).collect();
@@ -156,8 +168,66 @@ impl Journal {
         self.for_each(|_, open| Ok(open.log.mark()?));
     }
 
+    /// What is to be written to the indices now, if it is time: when half of what may be in memory waits, or an epoch
+    /// takes no more. [`Journal::caught_up`] is told afterwards.
+    pub(crate) fn behind(&mut self) -> Option<Behind> {
+        let waiting: usize = self.epochs.values().map(|open| open.index.waiting()).sum();
+        let closed = |(epoch, open): (&Epoch, &Open)| {
+            self.closed.contains(epoch) && open.index.waiting() > 0
+        };
+        let is_time = waiting >= self.recent_max / 2 || self.epochs.iter().any(closed);
+        if !is_time || self.writing || self.broken.is_some() {
+            return None;
+        }
+        self.writing = true;
+        Some(self.send())
+    }
+
+    fn send(&mut self) -> Behind {
+        let open = self.epochs.iter_mut();
+        Behind(
+            open.filter_map(|(epoch, open)| open.index.send(*epoch))
+                .collect(),
+        )
+    }
+
+    /// What was to be written to the indices is, or could not be.
+    pub(crate) fn caught_up(&mut self, written: Written) {
+        self.writing = false;
+        for (epoch, outcome) in written.0 {
+            let Some(open) = self.epochs.get_mut(&epoch) else {
+                continue;
+            };
+            let arrived = match outcome {
+                Ok(()) => {
+                    open.index.arrived();
+                    Ok(())
+                }
+                Err(why) => open.forsake(&self.dir, epoch, &why),
+            };
+            if let Err(error) = arrived {
+                self.break_by(error);
+                return;
+            }
+        }
+        for epoch in std::mem::take(&mut self.leaving) {
+            self.remove_index(epoch);
+        }
+    }
+
+    /// Whether so many more receipts may come; if not, what is on its way to the indices has to arrive first.
+    pub(crate) fn has_room(&self, receipts: usize) -> bool {
+        let lacking = self.epochs.values().map(|open| open.index.lacking());
+        // One that is broken keeps nothing more, and must say so to whoever waits.
+        self.broken.is_some() || lacking.sum::<usize>() + receipts <= self.recent_max
+    }
+
     /// Writes logs anew that are mostly receipts which newer ones replaced.
     pub(crate) fn compact(&mut self) {
+        if self.writing {
+            // To positions that there will not be any more. The next time, then.
+            return;
+        }
         let (disk, dir, above) = (self.disk.clone(), self.dir.clone(), self.compact_bytes);
         self.for_each(|epoch, open| match open.is_spread(above) {
             true => open.compact(&disk, &dir, epoch),
@@ -175,11 +245,14 @@ impl Journal {
         }
     }
 
-    /// The process ends.
+    /// The process ends. Nothing may be on its way to the indices; what waits is written to them.
     pub(crate) fn close(&mut self) {
+        debug_assert!(!self.writing, "it has to arrive first");
         if self.broken.is_some() {
             return;
         }
+        let written = self.send().write();
+        self.caught_up(written);
         for open in self.epochs.values_mut() {
             if let Err(error) = open.log.close() {
                 tracing::warn!(%error, "the receipt journal could not be closed in order");
@@ -216,6 +289,13 @@ impl Journal {
             // What isn't durable of the mark is not needed: the segment is.
             let _ = open.log.close();
         }
+        match self.writing {
+            true => self.leaving.push(epoch),
+            false => self.remove_index(epoch),
+        }
+    }
+
+    fn remove_index(&self, epoch: Epoch) {
         if let Err(error) = self.disk.remove_all(&index_of(&self.dir, epoch)) {
             tracing::warn!(epoch, %error, "an index that isn't needed can't be removed");
         }
@@ -251,7 +331,7 @@ impl Open {
             })?
         } else if was_old {
             let mut all = Vec::new();
-            old::each_kept(dir, epoch, &mut |stored| {
+            old::each_kept(disk, dir, epoch, &mut |stored| {
                 newest.insert(stored.record.id, all.len() as u64);
                 all.push(stored);
                 Ok(())
@@ -282,19 +362,6 @@ impl Open {
         }
     }
 
-    /// What of a ticket is newest. An index that fails is replaced by what the log says.
-    fn newest(&mut self, dir: &Path, id: TicketId) -> Result<Option<Stored>, LogError> {
-        let position = match self.index.get(id) {
-            Ok(position) => position,
-            Err(why) => {
-                self.forsake(dir, id.epoch, &why)?;
-                self.index.get(id).unwrap_or_default()
-            }
-        };
-        let found = position.map(|position| self.log.read(id.epoch, position));
-        found.transpose()
-    }
-
     fn forsake(&mut self, dir: &Path, epoch: Epoch, why: &str) -> Result<(), LogError> {
         tracing::error!(
             epoch,
@@ -305,9 +372,23 @@ impl Open {
         Ok(())
     }
 
+    /// The newest of a ticket. An index that fails is replaced by what the log says.
     fn last(&mut self, dir: &Path, id: TicketId) -> Result<Option<Receipt>, LogError> {
-        let newest = self.newest(dir, id)?;
-        Ok(newest.map(|stored| stored.record.receipt))
+        let found = match self.index.get(id) {
+            Ok(found) => found,
+            Err(why) => {
+                self.forsake(dir, id.epoch, &why)?;
+                self.index.get(id).unwrap_or_default()
+            }
+        };
+        match found {
+            None => Ok(None),
+            Some(Found::Receipt(receipt)) => Ok(Some(receipt)),
+            Some(Found::At(position)) => {
+                let stored = self.log.read(id.epoch, position)?;
+                Ok(Some(stored.record.receipt))
+            }
+        }
     }
 
     fn insert(&mut self, dir: &Path, id: TicketId, stored: &Stored) -> Result<(), LogError> {
@@ -321,9 +402,7 @@ impl Open {
             _ => {}
         }
         let position = self.log.append(stored);
-        if let Err(why) = self.index.set(id, position) {
-            self.forsake(dir, id.epoch, &why)?;
-        }
+        self.index.set(id, position, stored.record.receipt);
         self.count += u64::from(known.is_none());
         Ok(())
     }
@@ -360,3 +439,7 @@ impl Open {
 #[cfg(test)]
 #[path = "journal_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "behind_tests.rs"]
+mod behind_tests;

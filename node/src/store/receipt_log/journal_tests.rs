@@ -6,22 +6,27 @@ use crate::store::receipt_log::{each_kept, old};
 use disk::faults::{Fault, Recorder};
 use std::fs;
 
-fn open(dir: &Path) -> Result<Journal, LogError> {
+pub(super) fn open(dir: &Path) -> Result<Journal, LogError> {
     Journal::open(&Disk::system(), dir, |_| false)
 }
 
-fn insert(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) -> Result<(), LogError> {
+pub(super) fn insert(
+    journal: &mut Journal,
+    epoch: Epoch,
+    index: u32,
+    sequence: u32,
+) -> Result<(), LogError> {
     let stored = stored(epoch, index, sequence);
     journal.insert(stored.record.id, &stored)
 }
 
-fn put(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) {
+pub(super) fn put(journal: &mut Journal, epoch: Epoch, index: u32, sequence: u32) {
     insert(journal, epoch, index, sequence).unwrap();
     journal.make_durable().unwrap();
 }
 
 /// The newest receipts of an epoch, as they would be sealed.
-fn sealed(journal: &mut Journal, epoch: Epoch) -> Vec<(u32, u32)> {
+pub(super) fn sealed(journal: &mut Journal, epoch: Epoch) -> Vec<(u32, u32)> {
     let records = journal.seal(epoch).unwrap();
     let all = records.iter();
     all.map(|r| (r.id.index, r.receipt.sequence)).collect()
@@ -89,7 +94,7 @@ fn what_is_kept_is_read_while_the_node_runs() {
     let dir = tempfile::tempdir().unwrap();
     let kept = |epoch| {
         let mut indices = Vec::new();
-        let read = each_kept(dir.path(), epoch, &mut |stored| {
+        let read = each_kept(&Disk::system(), dir.path(), epoch, &mut |stored| {
             assert_eq!(stored.ticket.peek().id, stored.record.id);
             indices.push(stored.record.id.index);
         });
@@ -142,7 +147,10 @@ fn what_was_acknowledged_and_has_rotted_is_told_and_nothing_is_changed() {
         assert!(matches!(refused, LogError::Damaged { .. }), "{number}");
         assert!(refused.to_string().contains("epoch-3.log"), "{refused}");
         assert_eq!(fs::read(&path).unwrap(), *image, "{number}");
-        assert!(each_kept(dir.path(), 3, &mut |_| {}).is_err(), "{number}");
+        assert!(
+            each_kept(&Disk::system(), dir.path(), 3, &mut |_| {}).is_err(),
+            "{number}"
+        );
     }
     fs::write(&path, &images[7]).unwrap();
     let refused = open(dir.path()).unwrap_err().to_string();
@@ -278,7 +286,7 @@ fn an_old_journal_is_converted_whenever_the_power_goes() {
     assert!(!old::is_there(&receipts, 3), "it isn't needed any more");
     // A sealed epoch's stays as it is, and is read.
     let mut kept = 0;
-    each_kept(&receipts, 2, &mut |_| kept += 1).unwrap();
+    each_kept(&Disk::system(), &receipts, 2, &mut |_| kept += 1).unwrap();
     assert_eq!(kept, 1);
     for operations in 0..=recorder.operations() {
         for seed in [0, 1, 2, 3] {
@@ -312,9 +320,9 @@ fn an_old_journal_that_lost_tickets_is_told() {
 
 /// What a client knows at some operation: the newest that was acknowledged, the newest that was sent.
 #[derive(Debug, Clone, Default)]
-struct Known {
-    acknowledged: BTreeMap<(Epoch, u32), u32>,
-    sent: BTreeMap<(Epoch, u32), u32>,
+pub(super) struct Known {
+    pub(super) acknowledged: BTreeMap<(Epoch, u32), u32>,
+    pub(super) sent: BTreeMap<(Epoch, u32), u32>,
 }
 
 /// Appends in groups to two epochs, compacts, seals, starts anew; gives what is known from which operation on.
@@ -350,7 +358,13 @@ fn work(recorder: &Arc<Recorder>, dir: &Path) -> Vec<(usize, Known)> {
     history
 }
 
-fn check(history: &[(usize, Known)], operations: usize, dir: &Path, what: &str) {
+/// Opens what a crash left, and gives it.
+pub(super) fn check(
+    history: &[(usize, Known)],
+    operations: usize,
+    dir: &Path,
+    what: &str,
+) -> Journal {
     let at = |operations| {
         let past = history.iter().take_while(|(at, _)| *at <= operations);
         &past.last().unwrap().1
@@ -372,6 +386,7 @@ fn check(history: &[(usize, Known)], operations: usize, dir: &Path, what: &str) 
             assert_eq!(last.sequence, sequence, "{what}");
         }
     }
+    journal
 }
 
 #[test]

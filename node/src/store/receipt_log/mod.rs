@@ -2,17 +2,21 @@
 //!
 //! One task owns the files. It takes what is queued, has it appended and synced once for all, and answered: the more
 //! load, the larger the groups. Each epoch has an appended log of its own ([`log`]), so that a settled epoch's space can be
-//! given back, and an index over it ([`index`]), which is mended from the log and never believed against it.
+//! given back, and an index over it ([`index`]), which is mended from the log and never believed against it. No receipt
+//! waits for the index: what it lacks is in memory ([`behind`]), and written to it on another thread. Only when that
+//! falls behind by more than there is room for does the queue wait.
 //!
 //! After a write or sync that failed the journal takes nothing more: what is on disk since then isn't known, and a
 //! node that can't keep receipts must not go on as if it could. A start opens what is there, and says if an
 //! acknowledged receipt isn't.
 
+mod behind;
 mod error;
 mod index;
 mod journal;
 mod log;
 mod old;
+mod seen;
 mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,11 +24,14 @@ pub(crate) mod testing;
 pub use error::LogError;
 pub(crate) use stored::Stored;
 
+use behind::Written;
 use disk::Disk;
 use journal::Journal;
 use protocol::{Epoch, Receipt, Record, TicketId, VerifiedReceipt, VerifiedTicket};
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +48,7 @@ pub(crate) fn has(dir: &Path, epoch: Epoch) -> bool {
 /// Gives what is kept of each ticket of an epoch, in their order; nothing if there is none. A node may be running.
 /// Blocking.
 pub(crate) fn each_kept(
+    disk: &Disk,
     dir: &Path,
     epoch: Epoch,
     each: &mut dyn FnMut(Stored),
@@ -48,7 +56,7 @@ pub(crate) fn each_kept(
     if log::path_in(dir, epoch).exists() {
         return log::each_kept(dir, epoch, each);
     }
-    old::each_kept(dir, epoch, &mut |stored| {
+    old::each_kept(disk, dir, epoch, &mut |stored| {
         each(stored);
         Ok(())
     })
@@ -84,37 +92,10 @@ impl ReceiptLog {
     /// # Errors
     /// If the folder can't be used, is in use, or is damaged. Nothing is changed then.
     pub fn open(disk: &Disk, dir: &Path, sealed: impl Fn(Epoch) -> bool) -> Result<Self, LogError> {
-        let mut journal = Journal::open(disk, dir, sealed)?;
-        let (commands, mut queue) = mpsc::channel(QUEUE);
+        let journal = Journal::open(disk, dir, sealed)?;
+        let (commands, queue) = mpsc::channel(QUEUE);
         let counts = Arc::new(Mutex::new(journal.counts().collect()));
-        let counted: Arc<Mutex<BTreeMap<Epoch, u64>>> = counts.clone();
-        tokio::spawn(async move {
-            let mut group = Vec::with_capacity(GROUP);
-            let mut end = None;
-            while end.is_none() && queue.recv_many(&mut group, GROUP).await > 0 {
-                let counted = counted.clone();
-                // All of a group at once, and the queue with it: only who has done it knows if it was the last.
-                (journal, queue, group, end) = disk::run(move || {
-                    let end = serve(&mut journal, &mut group);
-                    *counted.lock().unwrap_or_else(PoisonError::into_inner) =
-                        journal.counts().collect();
-                    journal.compact();
-                    if queue.is_empty() {
-                        journal.mark();
-                    }
-                    (journal, queue, group, end)
-                })
-                .await;
-            }
-            disk::run(move || {
-                let mut journal = journal;
-                journal.close();
-            })
-            .await;
-            if let Some(end) = end {
-                let _ = end.send(());
-            }
-        });
+        tokio::spawn(keep(journal, queue, counts.clone()));
         Ok(Self { commands, counts })
     }
 
@@ -196,34 +177,120 @@ impl ReceiptLog {
     }
 }
 
-/// Carries out what is queued: all appends first as one group, then the rest. Gives whom to tell when it has ended, if
-/// it is to end.
-fn serve(journal: &mut Journal, group: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
-    let mut end = None;
+/// Receipts on their way to the index, on a thread of their own.
+type Writing = Option<Pin<Box<dyn Future<Output = Written> + Send>>>;
+
+/// Cancel safe.
+async fn arrival(writing: &mut Writing) -> Written {
+    match writing {
+        Some(arrival) => arrival.await,
+        None => pending().await,
+    }
+}
+
+/// Does what is queued until the journal is to end.
+async fn keep(
+    mut journal: Journal,
+    mut queue: mpsc::Receiver<Command>,
+    counts: Arc<Mutex<BTreeMap<Epoch, u64>>>,
+) {
+    let mut group = Vec::with_capacity(GROUP);
+    let (mut writing, mut has_room, mut end): (Writing, _, _) = (None, true, None);
+    while end.is_none() {
+        let written = tokio::select! {
+            biased;
+            written = arrival(&mut writing) => {
+                writing = None;
+                Some(written)
+            }
+            count = queue.recv_many(&mut group, GROUP), if has_room => match count {
+                0 => break,
+                _ => None,
+            },
+        };
+        let appended;
+        (journal, group, appended) = disk::run(move || {
+            if let Some(written) = written {
+                journal.caught_up(written);
+            }
+            let appended = append(&mut journal, &mut group);
+            (journal, group, appended)
+        })
+        .await;
+        // Here, where the sessions run: from another thread, waking each costs more than its receipt.
+        for (answer, outcome) in appended {
+            // Who asked may have gone; the receipt stands all the same.
+            let _ = answer.send(outcome);
+        }
+        let counts = counts.clone();
+        let behind;
+        // The queue goes with it: only who has done all of a group knows if it was the last.
+        (journal, queue, group, (end, behind, has_room)) = disk::run(move || {
+            let end = serve(&mut journal, &mut group);
+            *counts.lock().unwrap_or_else(PoisonError::into_inner) = journal.counts().collect();
+            journal.compact();
+            if queue.is_empty() {
+                journal.mark();
+            }
+            let behind = journal.behind();
+            let has_room = journal.has_room(GROUP);
+            (journal, queue, group, (end, behind, has_room))
+        })
+        .await;
+        if let Some(behind) = behind {
+            writing = Some(Box::pin(disk::run(move || behind.write())));
+        }
+    }
+    let written = match &mut writing {
+        Some(arrival) => Some(arrival.await),
+        None => None,
+    };
+    disk::run(move || {
+        let mut journal = journal;
+        if let Some(written) = written {
+            journal.caught_up(written);
+        }
+        journal.close();
+    })
+    .await;
+    if let Some(end) = end {
+        let _ = end.send(());
+    }
+}
+
+type Appended = (oneshot::Sender<Result<(), LogError>>, Result<(), LogError>);
+
+/// Takes the appends out of what is queued, and carries them out as one group; gives what is to be answered.
+fn append(journal: &mut Journal, group: &mut Vec<Command>) -> Vec<Appended> {
     let mut appended = Vec::with_capacity(group.len());
     let mut rest = Vec::new();
     for command in group.drain(..) {
         match command {
             Command::Append(stored, id, answer) => {
-                appended.push((journal.insert(id, &stored), answer));
+                appended.push((answer, journal.insert(id, &stored)));
             }
             other => rest.push(other),
         }
     }
-    let durable = match appended.is_empty() {
-        true => Ok(()),
-        false => journal.make_durable(),
-    };
-    for (inserted, answer) in appended {
-        let outcome = inserted.and_then(|()| match &durable {
-            Err(LogError::Broken(why)) => Err(LogError::Broken(why.clone())),
-            Err(_) => Err(LogError::Stopped),
-            Ok(()) => Ok(()),
-        });
-        // Who asked may have gone; the receipt stands all the same.
-        let _ = answer.send(outcome);
+    *group = rest;
+    if appended.is_empty() {
+        return appended;
     }
-    for command in rest {
+    if let Err(error) = journal.make_durable() {
+        for (_, outcome) in appended.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+            *outcome = Err(match &error {
+                LogError::Broken(why) => LogError::Broken(why.clone()),
+                _ => LogError::Stopped,
+            });
+        }
+    }
+    appended
+}
+
+/// Carries out the rest of a group. Gives whom to tell when the journal has ended, if it is to end.
+fn serve(journal: &mut Journal, group: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
+    let mut end = None;
+    for command in group.drain(..) {
         match command {
             Command::Append(..) => unreachable!("appends went before"),
             Command::Last(id, answer) => drop(answer.send(journal.last(id))),
@@ -265,5 +332,43 @@ mod tests {
         let ended = log.open_epochs().await.unwrap_err();
         assert!(matches!(ended, LogError::Stopped));
         assert!(Disk::system().lock(dir.path()).is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_appends_more_than_the_index_takes_waits_and_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&Disk::system(), dir.path(), |_| false).unwrap();
+        journal.recent_max = 2 * GROUP;
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let counts = Arc::default();
+        tokio::spawn(keep(journal, queue, Arc::clone(&counts)));
+        let log = ReceiptLog { commands, counts };
+        let mut sessions = tokio::task::JoinSet::new();
+        for session in 0..8 {
+            let log = log.clone();
+            sessions.spawn(async move {
+                let own = (0..500).map(|index| 500 * session + index);
+                for (sequence, index) in [1, 2]
+                    .into_iter()
+                    .flat_map(|s| own.clone().map(move |i| (s, i)))
+                {
+                    let stored = Box::new(testing::stored(3, index, sequence));
+                    let id = stored.record.id;
+                    log.ask(|answer| Command::Append(stored, id, answer))
+                        .await
+                        .unwrap();
+                }
+            });
+        }
+        sessions.join_all().await;
+        for index in [0, 1999, 3999] {
+            let last = log
+                .last(testing::stored(3, index, 1).record.id)
+                .await
+                .unwrap();
+            assert_eq!(last.unwrap().sequence, 2);
+        }
+        assert_eq!(log.counts(), BTreeMap::from([(3, 4000)]));
+        log.close().await;
     }
 }

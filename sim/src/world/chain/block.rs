@@ -23,7 +23,7 @@ use super::pool::Signed;
 pub(super) const GAS_LIMIT: u64 = 30_000_000;
 
 /// A sealed block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
     header: Sealed<Header>,
     transactions: Vec<Transaction>,

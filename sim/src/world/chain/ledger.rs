@@ -5,7 +5,7 @@ use revm::DatabaseRef;
 use revm::context::BlockEnv;
 use revm::database::CacheDB;
 use revm::state::AccountInfo;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::block::Block;
 use super::draft::{self, Draft};
@@ -46,7 +46,7 @@ pub struct Head {
 }
 
 /// A chain; see the head of [`chain`](super).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Chain {
     pub(super) chain_id: u64,
     pub(super) mining: Mining,
@@ -55,7 +55,7 @@ pub struct Chain {
     /// By number; never empty.
     pub(super) blocks: Vec<Block>,
     /// Block and place in it of each mined transaction.
-    pub(super) mined: HashMap<B256, (usize, usize)>,
+    pub(super) mined: BTreeMap<B256, (usize, usize)>,
     pub(super) pool: Pool,
 }
 
@@ -82,7 +82,7 @@ impl Chain {
             mining: genesis.mining,
             state,
             blocks: vec![first],
-            mined: HashMap::new(),
+            mined: BTreeMap::new(),
             pool: Pool::default(),
         }
     }
@@ -97,6 +97,32 @@ impl Chain {
     /// Says when blocks are made from now on.
     pub fn set_mining(&mut self, mining: Mining) {
         self.mining = mining;
+    }
+
+    /// Gives up the blocks since an earlier state of this chain: as many others stand in their place, as old as they
+    /// were and empty, and one more. What was in them is pending again.
+    pub fn reorganise(&mut self, earlier: Self) {
+        let forked = earlier.blocks.len();
+        let before = std::mem::replace(self, earlier);
+        // What was pending then has come since, or is still pending.
+        self.pool = Pool::default();
+        for block in before.blocks.iter().skip(forked) {
+            let draft = self.draft_on_state(block.time_s());
+            self.seal(draft);
+        }
+        self.mine(before.newest().time_s() + 1);
+        let orphans = before
+            .blocks
+            .iter()
+            .skip(forked)
+            .flat_map(Block::transactions);
+        for tx in orphans
+            .map(|tx| tx.inner.clone())
+            .chain(before.pool.into_all())
+        {
+            // Each was taken once.
+            let _ = self.pool.insert(tx);
+        }
     }
 
     /// The newest block.

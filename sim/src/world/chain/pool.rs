@@ -15,7 +15,7 @@ pub(super) const POOL_MAX: usize = 4_096;
 /// How much more both fees of a replacement must be, percent: geth's.
 const BUMP_PERCENT: u128 = 10;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pooled {
     tx: Signed,
     /// Its place among all that ever came.
@@ -23,7 +23,7 @@ struct Pooled {
 }
 
 /// Transactions that are in no block yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
     /// By account and nonce. No nonce is below the account's.
     accounts: BTreeMap<Address, BTreeMap<u64, Pooled>>,
@@ -45,6 +45,12 @@ pub(super) struct Queue<'a> {
 }
 
 impl Pool {
+    /// All of it, by account and nonce.
+    pub(super) fn into_all(self) -> impl Iterator<Item = Signed> {
+        let accounts = self.accounts.into_values();
+        accounts.flat_map(|one| one.into_values().map(|pooled| pooled.tx))
+    }
+
     /// Takes a transaction, maybe in place of another of the same account and nonce.
     pub(super) fn insert(&mut self, tx: Signed) -> Result<(), Refusal> {
         if self.len() >= POOL_MAX {

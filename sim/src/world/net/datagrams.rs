@@ -2,6 +2,7 @@
 
 use super::inbox::Inbox;
 use super::links::Net;
+use super::outages::Life;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use std::io::{self, IoSliceMut};
@@ -16,15 +17,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct Udp {
     net: Net,
     at: SocketAddr,
+    life: Life,
     inbox: Arc<Inbox>,
     due: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl Udp {
-    pub(super) fn new(net: Net, at: SocketAddr, inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(net: Net, (at, life): (SocketAddr, Life), inbox: Arc<Inbox>) -> Self {
         Self {
             net,
             at,
+            life,
             inbox,
             due: Mutex::default(),
         }
@@ -33,7 +36,11 @@ impl Udp {
 
 impl Drop for Udp {
     fn drop(&mut self) {
-        self.net.state().inboxes.remove(&self.at);
+        let mut state = self.net.state();
+        // A later life's is not ours.
+        if state.outages.life(self.at.ip()) == self.life {
+            state.inboxes.remove(&self.at);
+        }
     }
 }
 
@@ -48,7 +55,8 @@ impl AsyncUdpSocket for Udp {
             .contents
             .chunks(transmit.segment_size.unwrap_or(whole))
         {
-            self.net.send(self.at, transmit.destination, bytes);
+            self.net
+                .send((self.at, self.life), transmit.destination, bytes);
         }
         Ok(())
     }

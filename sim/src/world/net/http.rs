@@ -1,6 +1,7 @@
 //! HTTP as a host asks it: hyper's client over the world's wires, a connection for each request.
 
 use super::links::Net;
+use super::outages::Life;
 use host::{Carried, Carrier, Guard, HttpError};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(super) struct FromHost {
     net: Net,
     ip: IpAddr,
+    life: Life,
     guard: Option<Arc<dyn Guard>>,
 }
 
@@ -33,10 +35,11 @@ impl fmt::Debug for FromHost {
 }
 
 impl FromHost {
-    pub(super) fn new(net: Net, ip: IpAddr) -> Self {
+    pub(super) fn new(net: Net, (ip, life): (IpAddr, Life)) -> Self {
         Self {
             net,
             ip,
+            life,
             guard: None,
         }
     }
@@ -56,12 +59,12 @@ impl Carrier for FromHost {
     fn carry(&self, request: Request) -> Carried {
         let patience = request.timeout().copied().unwrap_or(PATIENCE).min(PATIENCE);
         let target = self.target(request.url());
-        let (net, ip) = (self.net.clone(), self.ip);
+        let (net, from) = (self.net.clone(), (self.ip, self.life));
         Box::pin(async move {
             let refused = |why: String| HttpError::Connection(io::Error::other(why));
             let target = target.map_err(refused)?;
             let over = Box::pin(sleep(patience));
-            let answer = timeout(patience, exchange(net, ip, target, request, over)).await;
+            let answer = timeout(patience, exchange(net, from, target, request, over)).await;
             answer.unwrap_or(Err(HttpError::TimedOut))
         })
     }
@@ -70,6 +73,7 @@ impl Carrier for FromHost {
         Arc::new(Self {
             net: self.net.clone(),
             ip: self.ip,
+            life: self.life,
             guard: Some(guard),
         })
     }
@@ -77,7 +81,7 @@ impl Carrier for FromHost {
 
 async fn exchange(
     net: Net,
-    from: IpAddr,
+    from: (IpAddr, Life),
     to: SocketAddr,
     request: Request,
     over: Pin<Box<Sleep>>,

@@ -1,9 +1,9 @@
 //! A connection's two directions: bytes come in order, and late.
 
-use crate::world::trace::Trace;
+use super::links::Net;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -24,10 +24,10 @@ pub(super) struct Wire {
 
 /// One direction.
 #[derive(Debug)]
-struct Way {
+pub(super) struct Way {
     between: (SocketAddr, SocketAddr),
     delay: Duration,
-    trace: Trace,
+    net: Net,
     state: Mutex<State>,
 }
 
@@ -39,25 +39,26 @@ struct State {
     ended: bool,
     /// Nobody reads.
     abandoned: bool,
+    /// One end has lost power: nothing moves.
+    frozen: bool,
+    /// That end is back, and knows of no such connection.
+    reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 /// Both ends of a connection that was dialled.
-pub(super) fn pair(
-    trace: &Trace,
-    between: (SocketAddr, SocketAddr),
-    delay: Duration,
-) -> (Wire, Wire) {
+pub(super) fn pair(net: &Net, between: (SocketAddr, SocketAddr), delay: Duration) -> (Wire, Wire) {
     let way = |between| {
         Arc::new(Way {
             between,
             delay,
-            trace: trace.clone(),
+            net: net.clone(),
             state: Mutex::default(),
         })
     };
     let (out, back) = (way(between), way((between.1, between.0)));
+    net.state().outages.connected([&out, &back]);
     let end = |reads: &Arc<Way>, writes: &Arc<Way>| Wire {
         reads: reads.clone(),
         writes: writes.clone(),
@@ -71,12 +72,39 @@ impl Way {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it goes from this host, or to it.
+    pub(super) fn is_of(&self, host: IpAddr) -> bool {
+        self.between.0.ip() == host || self.between.1.ip() == host
+    }
+
+    /// Nothing moves any more.
+    pub(super) fn freeze(&self) {
+        let mut state = self.state();
+        state.frozen = true;
+        state.pieces.clear();
+        state.bytes = 0;
+    }
+
+    /// Whoever still has an end of it hears that it is broken.
+    pub(super) fn reset_if_frozen(&self) {
+        let mut state = self.state();
+        state.reset |= state.frozen;
+        state.wake();
+    }
+
     fn end(&self) {
         let mut state = self.state();
         state.ended = true;
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
+    }
+}
+
+impl State {
+    fn wake(&mut self) {
+        let wakers = [self.reader.take(), self.writer.take()];
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -89,9 +117,12 @@ impl AsyncRead for Wire {
         let reads = self.reads.clone();
         loop {
             let mut state = reads.state();
+            if state.reset {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             let next = state.pieces.front().map(|(due, _)| *due);
             let Some(due) = next else {
-                if state.ended {
+                if state.ended && !state.frozen {
                     return Poll::Ready(Ok(()));
                 }
                 state.reader = Some(context.waker().clone());
@@ -127,7 +158,20 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // When it leaves is asked first: whoever cuts the power has the network, and then takes each way.
+        let (from, to) = self.writes.between;
+        let (leaves, trace) = {
+            let net = self.writes.net.state();
+            (net.outages.open_at(from.ip(), to.ip()), net.trace.clone())
+        };
         let mut state = self.writes.state();
+        if state.reset {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if state.frozen {
+            state.writer = Some(context.waker().clone());
+            return Poll::Pending;
+        }
         if state.abandoned || state.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -136,11 +180,8 @@ impl AsyncWrite for Wire {
             state.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
-        let (from, to) = self.writes.between;
-        self.writes
-            .trace
-            .note(|| format!("bytes {from} {to} {room}"));
-        let due = Instant::now() + self.writes.delay;
+        trace.note(|| format!("bytes {from} {to} {room}"));
+        let due = leaves + self.writes.delay;
         state.pieces.push_back((due, bytes[..room].to_vec()));
         state.bytes += room;
         if let Some(reader) = state.reader.take() {

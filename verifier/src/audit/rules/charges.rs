@@ -4,7 +4,7 @@ use crate::audit::Audited;
 use crate::audit::findings::Findings;
 use contracts::challenge::{Claim, Kind};
 use protocol::{ChargeLeaf, Mass, reward};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Every charge.
 pub(in crate::audit) fn check(audited: &Audited, findings: &mut Findings) {
@@ -13,7 +13,7 @@ pub(in crate::audit) fn check(audited: &Audited, findings: &mut Findings) {
     };
     let (nodes, payers) = (audited.facts.attested.nodes, audited.facts.attested.payers);
     // Where each node's charge before is.
-    let mut last_of: HashMap<u32, u32> = HashMap::new();
+    let mut last_of: BTreeMap<u32, u32> = BTreeMap::new();
     for (place, charge) in charges.leaves() {
         let before = place.checked_sub(1).map(|before| charges.leaf(before));
         if let Some(Some(before)) = before

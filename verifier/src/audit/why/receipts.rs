@@ -13,7 +13,7 @@ use protocol::{
     TreeTop, UnixMillis,
 };
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// Lines that are told, of all there are.
@@ -236,7 +236,7 @@ struct Reading<'a> {
     node: NodeId,
     wanted: Wanted,
     /// What the node forced, as bytes.
-    forced: HashSet<[u8; protocol::RECORD_BYTES]>,
+    forced: BTreeSet<[u8; protocol::RECORD_BYTES]>,
     seen: Seen,
     receipts: Receipts,
 }
