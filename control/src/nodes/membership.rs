@@ -10,10 +10,10 @@ mod route;
 mod status;
 mod traffic;
 
-use crate::nodes::measured::Measured;
 use crate::nodes::orders::Hold;
 use crate::nodes::overlay::Overlay;
 use crate::rules::health::{Health, Proof, Unfit};
+use crate::rules::measured::Measured;
 use crate::rules::standing::BLOCKED;
 use member::{Beats, Member, Stated};
 use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};

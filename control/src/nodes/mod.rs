@@ -4,9 +4,7 @@
 //! what can be seen from outside.
 
 pub(crate) mod dial_back;
-pub(crate) mod holders;
 pub(crate) mod join;
-pub(crate) mod measured;
 pub(crate) mod membership;
 pub(crate) mod ordering;
 pub(crate) mod orders;

@@ -4,9 +4,9 @@
 use crate::contents::catalogue::Collection;
 use crate::contents::publication::PublicationDesk;
 use crate::metrics::Metrics;
-use crate::nodes::holders::Holders;
 use crate::nodes::membership::Members;
 use crate::rules::filling::{self, Candidate};
+use crate::rules::holders::Holders;
 use crate::tickets::issuer::Issuer;
 use host::Clock;
 use protocol::{CollectionId, FillGrant, FillSource, Network, NodeId};

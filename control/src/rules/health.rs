@@ -8,7 +8,7 @@
 //! Where there is nothing to deliver, a node is known by its key; it is looked at again as soon as it says that it
 //! has filled something, until it has delivered once. Times are since any beginning.
 
-use crate::tickets::client_network::ClientNetwork;
+use crate::rules::client_network::ClientNetwork;
 use std::collections::VecDeque;
 use std::time::Duration;
 

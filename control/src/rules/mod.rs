@@ -2,12 +2,16 @@
 //!
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
+pub(crate) mod client_network;
 pub(crate) mod commitments;
 pub(crate) mod filling;
 pub(crate) mod health;
+pub(crate) mod holders;
 pub(crate) mod issuing;
+pub(crate) mod measured;
 pub(crate) mod orders;
 pub(crate) mod publication;
+pub(crate) mod rate;
 pub(crate) mod routing;
 pub(crate) mod standing;
 pub(crate) mod viewers;

@@ -1,8 +1,8 @@
 //! How much may be asked for: by the clients of one network, and on one payer's account. DESIGN's answer to clients
 //! that sign for deliveries that never were is that tickets are few; here is how few.
 
-use crate::tickets::client_network::{PREFIX_V4, PREFIX_V6, first_address};
-use crate::tickets::rate::{Rate, Rates};
+use crate::rules::client_network::{PREFIX_V4, PREFIX_V6, first_address};
+use crate::rules::rate::{Rate, Rates};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

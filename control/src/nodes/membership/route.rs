@@ -2,7 +2,7 @@
 
 use super::{Members, State};
 use crate::nodes::overlay::Overlay;
-use crate::tickets::client_network::ClientNetwork;
+use crate::rules::client_network::ClientNetwork;
 use protocol::{CollectionId, MeasuredNode, NodeId};
 use routing::{Decision, How, Placement, Question, Standing};
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! How much one network may ask by UDP, where anybody can write any sender: beyond, answers are no longer
 //! than the question, and every other one isn't given. Who really is there comes by TCP.
 
-use crate::tickets::client_network::ClientNetwork;
+use crate::rules::client_network::ClientNetwork;
 use std::hash::{BuildHasher, RandomState};
 
 /// Full answers a second to one network.

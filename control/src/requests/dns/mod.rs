@@ -18,8 +18,8 @@ pub use zone::{DnsConfig, DnsConfigError};
 
 use crate::contents::catalogue::Named;
 use crate::requests::route::RouteDesk;
+use crate::rules::client_network::ClientNetwork;
 use crate::rules::routing::turn_of_address;
-use crate::tickets::client_network::ClientNetwork;
 use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use host::{Datagrams, Listener, Stream};
 use limit::{Limiter, Verdict};

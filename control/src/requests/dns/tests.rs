@@ -2,8 +2,8 @@ use super::answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answe
 use super::limit::{ANSWERS_MAX, Limiter, Verdict};
 use super::zone::{DnsConfig, DnsConfigError, Zone};
 use crate::contents::catalogue::Named;
+use crate::rules::client_network::ClientNetwork;
 use crate::testing;
-use crate::tickets::client_network::ClientNetwork;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{RData, RecordType};

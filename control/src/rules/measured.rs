@@ -1,6 +1,6 @@
 //! Round trips that clients measured, by their network and the node's zone.
 
-use crate::tickets::client_network::ClientNetwork;
+use crate::rules::client_network::ClientNetwork;
 use routing::ZoneIndex;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The network an address is in: what one household or office has, so that many addresses aren't many
 //! witnesses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) const PREFIX_V4: u32 = 24;
 pub(crate) const PREFIX_V6: u32 = 48;
