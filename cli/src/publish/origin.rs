@@ -151,7 +151,7 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let outboard = folder.path().join("outboard");
     let (pieces, coming) = mpsc::channel(PIECES_MAX);
-    let hashing = {
+    let hash = {
         let mut reader = Pieces {
             coming,
             piece: Bytes::new(),
@@ -160,11 +160,7 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
             seal: seal.as_ref().map(|(_, seal)| seal.clone()),
         };
         let (path, size) = (outboard.clone(), said.size);
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it begins at once, beside the stream that it reads"
-        )]
-        let hashing = tokio::task::spawn_blocking(move || {
+        move || {
             let mut file = File::options()
                 .read(true)
                 .write(true)
@@ -175,11 +171,10 @@ pub(super) async fn read(url: &Url, key: Option<&SealKey>) -> Result<AtOrigin> {
                 content,
                 ContentHash::from(*reader.open.finalize().as_bytes()),
             ))
-        });
-        hashing
+        }
     };
-    let streamed = stream(&http, url, &said, pieces).await;
-    let hashed = hashing.await?;
+    // Beside each other: what is read here is what the other sends.
+    let (hashed, streamed) = tokio::join!(disk::run(hash), stream(&http, url, &said, pieces));
     streamed?;
     let (content, open) = hashed.context("cannot hash what came")?;
     Ok(AtOrigin {

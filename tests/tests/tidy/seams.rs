@@ -145,6 +145,8 @@ fn only_who_starts_a_process_takes_the_machines_own() {
             // Processes, and the network of them.
             "cli/src/",
             "testnet/src/",
+            // A player reads and spoils what another has on disk.
+            "sim/src/players/",
         ],
         &[
             "Host::system",
@@ -165,7 +167,7 @@ fn only_disk_writes_what_is_to_last() {
             // What its user has as a file, and what is made anew with each run.
             "cli/src/",
             "testnet/",
-            "sim/src/world/",
+            "sim/src/",
             "verifier/src/http.rs",
             "xtask/src/",
         ],
