@@ -23,6 +23,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Writes a secret once; never over an older one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file of its user: no start of ours opens it"
+)]
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<()> {
     let mut file = File::options()
         .write(true)

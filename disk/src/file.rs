@@ -140,6 +140,7 @@ impl DiskFile {
     /// # Errors
     /// If the disk fails: of what was written since the last sync nothing is known then, also if a later sync
     /// succeeds.
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
     pub fn sync_data(&self) -> Result<(), DiskError> {
         let done = self
             .operations
@@ -151,6 +152,7 @@ impl DiskFile {
     ///
     /// # Errors
     /// As [`DiskFile::sync_data`].
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
     pub fn sync_all(&self) -> Result<(), DiskError> {
         let done = self
             .operations

@@ -215,6 +215,7 @@ impl Disk {
     ///
     /// # Errors
     /// If it can't be synced: none of them is known to be durable then.
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
     pub fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
         let dir = match dir.as_os_str().is_empty() {
             true => Path::new("."),

@@ -104,7 +104,7 @@ async fn judge(args: CheckArgs) -> Result<ExitCode> {
 fn held(data_dir: Option<PathBuf>, given: Vec<SignedTicket>, epoch: Epoch) -> HeldTickets {
     Box::new(move |each| {
         if let Some(data_dir) = data_dir {
-            let read = ::node::held_tickets(&data_dir, epoch, each);
+            let read = ::node::held_tickets(&host::Disk::system(), &data_dir, epoch, each);
             read.map_err(|error| error.to_string())?;
         }
         given.into_iter().for_each(each);

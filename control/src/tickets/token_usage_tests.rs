@@ -3,6 +3,7 @@
 use super::*;
 use crate::testing::{PAYER, TestClock, issuer_config, issuer_key, rich};
 use crate::tickets::issuer::{Grant, IssueError, Issuer};
+use disk::faults::Recorder;
 use protocol::{CollectionId, NodeId};
 
 const TOKEN: B256 = B256::repeat_byte(7);
@@ -196,4 +197,34 @@ fn tokens_that_have_ended_are_forgotten() {
     assert!(usage.sealed.is_empty() && usage.ends.is_empty());
     let again = TokenUsage::open(&disk::Disk::system(), dir.path(), None).unwrap();
     assert!(again.has(2) && !again.has(3));
+}
+
+#[test]
+fn what_a_closed_epoch_used_is_there_after_power_cuts() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::new(dir.path()).unwrap();
+    let mut usage = TokenUsage::open(&disk::Disk::recorded(&recorder), dir.path(), None).unwrap();
+    let mut after = Vec::new();
+    for epoch in 0..8 {
+        let used = Used {
+            bytes: 10,
+            clients: Vec::new(),
+        };
+        usage
+            .seal(epoch, &ByToken::from([(TOKEN, used)]), 2000)
+            .unwrap();
+        after.push(recorder.operations());
+    }
+    for operations in 0..=recorder.operations() {
+        let sealed = after.iter().filter(|at| **at <= operations).count() as u64;
+        for seed in 0..5 {
+            let image = tempfile::tempdir().unwrap();
+            recorder.power_cut(operations, seed, image.path()).unwrap();
+            let kept = TokenUsage::open(&disk::Disk::system(), image.path(), None).unwrap();
+            assert!(sealed == 0 || kept.has(sealed - 1), "{operations}, {seed}");
+            let bytes = kept.sealed.get(&TOKEN).map_or(0, |(_, used)| used.bytes);
+            let whole = (sealed * 10..=sealed * 10 + 10).step_by(10);
+            assert!(whole.into_iter().any(|sum| sum == bytes), "{bytes}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::store::receipt_log::{self, LogError};
 use crate::store::refused;
+use disk::Disk;
 use protocol::{Epoch, SignedTicket};
 use std::io;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub enum HeldError {
 /// # Errors
 /// If the epoch isn't sealed, or what is on disk can't be read.
 pub fn held_tickets(
+    disk: &Disk,
     data_dir: &Path,
     epoch: Epoch,
     each: &mut dyn FnMut(SignedTicket),
@@ -35,7 +37,7 @@ pub fn held_tickets(
     let segment = data_dir.join(format!("segments/epoch-{epoch}.qseg"));
     if segment.exists() {
         let receipts = data_dir.join("receipts");
-        receipt_log::each_kept(&receipts, epoch, &mut |stored| each(stored.ticket))?;
+        receipt_log::each_kept(disk, &receipts, epoch, &mut |stored| each(stored.ticket))?;
     } else if receipt_log::has(&data_dir.join("receipts"), epoch) {
         return Err(HeldError::Open(epoch));
     }

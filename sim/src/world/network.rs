@@ -131,6 +131,11 @@ impl Network {
         self.evm.url(of)
     }
 
+    /// The chain as it is, and the time there, Unix seconds: for who asks it when the world is over.
+    pub fn chain_at_rest(&self) -> (super::chain::Chain, u64) {
+        self.evm.at_rest()
+    }
+
     /// Base URL of the control plane's public API.
     pub fn control_url(&self) -> String {
         control_url(self.control.machine().ip())

@@ -26,9 +26,13 @@ fn product() -> Vec<(String, String)> {
         is_product(path) && !is_test
     });
     for (_, text) in &mut all {
-        let tests = ["mod tests {\n", "pub(crate) mod tests {\n"];
-        let begins = tests.map(|tests| text.find(&format!("\n#[cfg(test)]\n{tests}")));
-        if let Some(begins) = begins.into_iter().flatten().min() {
+        let declared = text.match_indices("\n#[cfg(test)]\n");
+        let begins = declared.map(|(at, mark)| (at, at + mark.len()));
+        let begins = begins.into_iter().find(|(_, after)| {
+            let line = text[*after..].lines().next();
+            line.is_some_and(|line| line.ends_with("mod tests {"))
+        });
+        if let Some((begins, _)) = begins {
             text.truncate(begins + 1);
         }
     }
@@ -149,6 +153,33 @@ fn only_who_starts_a_process_takes_the_machines_own() {
             "Sockets::system",
             "Http::system",
             "Disk::system",
+        ],
+    );
+}
+
+#[test]
+fn only_disk_writes_what_is_to_last() {
+    only(
+        &[
+            "disk/src/",
+            // What its user has as a file, and what is made anew with each run.
+            "cli/src/",
+            "testnet/",
+            "sim/src/world/",
+            "verifier/src/http.rs",
+            "xtask/src/",
+        ],
+        &[
+            "fs::write(",
+            "fs::remove_file(",
+            "fs::remove_dir",
+            "fs::create_dir",
+            "fs::copy(",
+            "fs::hard_link(",
+            "fs::set_permissions(",
+            "File::create",
+            "File::options(",
+            "OpenOptions::",
         ],
     );
 }

@@ -331,7 +331,7 @@ impl Open {
             })?
         } else if was_old {
             let mut all = Vec::new();
-            old::each_kept(dir, epoch, &mut |stored| {
+            old::each_kept(disk, dir, epoch, &mut |stored| {
                 newest.insert(stored.record.id, all.len() as u64);
                 all.push(stored);
                 Ok(())

@@ -94,7 +94,7 @@ fn what_is_kept_is_read_while_the_node_runs() {
     let dir = tempfile::tempdir().unwrap();
     let kept = |epoch| {
         let mut indices = Vec::new();
-        let read = each_kept(dir.path(), epoch, &mut |stored| {
+        let read = each_kept(&Disk::system(), dir.path(), epoch, &mut |stored| {
             assert_eq!(stored.ticket.peek().id, stored.record.id);
             indices.push(stored.record.id.index);
         });
@@ -147,7 +147,10 @@ fn what_was_acknowledged_and_has_rotted_is_told_and_nothing_is_changed() {
         assert!(matches!(refused, LogError::Damaged { .. }), "{number}");
         assert!(refused.to_string().contains("epoch-3.log"), "{refused}");
         assert_eq!(fs::read(&path).unwrap(), *image, "{number}");
-        assert!(each_kept(dir.path(), 3, &mut |_| {}).is_err(), "{number}");
+        assert!(
+            each_kept(&Disk::system(), dir.path(), 3, &mut |_| {}).is_err(),
+            "{number}"
+        );
     }
     fs::write(&path, &images[7]).unwrap();
     let refused = open(dir.path()).unwrap_err().to_string();
@@ -283,7 +286,7 @@ fn an_old_journal_is_converted_whenever_the_power_goes() {
     assert!(!old::is_there(&receipts, 3), "it isn't needed any more");
     // A sealed epoch's stays as it is, and is read.
     let mut kept = 0;
-    each_kept(&receipts, 2, &mut |_| kept += 1).unwrap();
+    each_kept(&Disk::system(), &receipts, 2, &mut |_| kept += 1).unwrap();
     assert_eq!(kept, 1);
     for operations in 0..=recorder.operations() {
         for seed in [0, 1, 2, 3] {

@@ -41,6 +41,7 @@ pub(super) fn remove(disk: &Disk, parent: &Path, epoch: Epoch) -> Result<(), Dis
 /// # Errors
 /// If it can't be read, or has fewer tickets than were counted.
 pub(super) fn each_kept(
+    disk: &Disk,
     parent: &Path,
     epoch: Epoch,
     each: &mut dyn FnMut(Stored) -> Result<(), LogError>,
@@ -59,7 +60,7 @@ pub(super) fn each_kept(
             _ => Err(damaged(format!("{counted} tickets were on disk, 0 are"))),
         };
     }
-    remove_unfinished(&dir)?;
+    remove_unfinished(disk, &dir)?;
     let config = sled::Config::new()
         .path(&dir)
         .cache_capacity(CACHE_BYTES)
@@ -94,14 +95,13 @@ pub(super) fn each_kept(
 }
 
 /// sled takes a snapshot that a crash left half written for a whole one, and then can't open.
-fn remove_unfinished(dir: &Path) -> Result<(), DiskError> {
-    for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
-        let path = entry.map_err(failed("list", dir))?.path();
+fn remove_unfinished(disk: &Disk, dir: &Path) -> Result<(), DiskError> {
+    for path in disk.list(dir)? {
         if path
             .extension()
             .is_some_and(|ending| ending == "generating")
         {
-            fs::remove_file(&path).map_err(failed("remove", &path))?;
+            disk.remove(&path)?;
         }
     }
     Ok(())
