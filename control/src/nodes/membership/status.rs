@@ -7,7 +7,7 @@ use protocol::{
     Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficStatus, UnixMillis, ZoneStatus,
 };
 use routing::Standing;
-use std::collections::{BTreeMap, BTreeMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
