@@ -217,7 +217,7 @@ async fn keep(
             (journal, group, appended)
         })
         .await;
-        // Here, where the sessions run: from another thread, waking each costs more than its receipt.
+        // Here, where the sessions run: to wake each from another thread takes a lock and a system call.
         for (answer, outcome) in appended {
             // Who asked may have gone; the receipt stands all the same.
             let _ = answer.send(outcome);
