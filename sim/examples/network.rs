@@ -89,24 +89,22 @@ fn once(seed: u64, traces: Option<&Path>) -> Result<()> {
 /// One play in this process: prints what came of it, a line of JSON.
 fn play(number: usize) -> Result<()> {
     let play = PLAYS.get(number).context("there is no such play")?;
-    let reach = Reach::default();
+    let declared = Reach::default();
+    declared.declare(PLAYERS, play.name);
     let mut told = Told {
         name: play.name.to_owned(),
+        reach: declared.counts(),
         ..Told::default()
     };
     match known::play(play, SEED) {
         Ok(played) => {
             let surprises = known::surprises(play, &played);
             told.failure = (!surprises.is_empty()).then(|| surprises.join("; "));
-            reach.declare(PLAYERS, play.name);
-            if !played.met.is_empty() {
-                reach.note(PLAYERS, play.name);
-            }
+            told.reach.extend(played.met);
             told.trace = played.trace;
         }
         Err(error) => told.failure = Some(format!("{error:#}")),
     }
-    told.reach = reach.counts();
     println!("{}", serde_json::to_string(&told)?);
     Ok(())
 }

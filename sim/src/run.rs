@@ -21,6 +21,10 @@ const BEGIN_WITHIN_MS: u64 = 15_000;
 const ATTESTED_WITHIN: Duration = Duration::from_secs(40);
 /// The same if there were faults, after which some wait before they try again.
 const ATTESTED_AFTER_FAULTS: Duration = Duration::from_secs(240);
+/// What reach counts epochs under, by whether their audience got what it asked for.
+const AUDIENCE: &str = "epoch";
+/// What reach counts processes under that ended though nobody told them to.
+const ENDED: &str = "ended by itself";
 /// A course takes minutes; one that takes so long waits for what never comes.
 const LASTS_MAX: Duration = Duration::from_secs(3_600);
 /// A file system in memory, where it is there: what is synced costs nothing there.
@@ -137,12 +141,18 @@ async fn course(world: &mut World, plan: &Plan) -> Result<()> {
         dice: world.dice("viewers"),
     };
     let network = Arc::new(Network::start(world, plan).await?);
-    let faults = schedule.inflict(network.clone(), reach, world.trace().clone());
+    let faults = schedule.inflict(network.clone(), reach.clone(), world.trace().clone());
     let faults = tokio::spawn(faults);
     let mut signed = Vec::new();
     for epoch in 0..plan.epochs {
         network.begun(epoch).await;
         let watched = audience.watch(&network).await;
+        let all = if watched.is_ok() {
+            "all get all"
+        } else {
+            "not all get all"
+        };
+        reach.note(AUDIENCE, all);
         signed.push(match watched {
             // Who watches while something is wrong may get nothing, and what it signed isn't known.
             Err(_) if plan.faults > 0 => None,
@@ -171,6 +181,9 @@ async fn course(world: &mut World, plan: &Plan) -> Result<()> {
     }
     paid(&network, plan).await?;
     let ends = network.ends.so_far();
+    for end in &ends {
+        reach.note(ENDED, end.part.name());
+    }
     let unasked = ends.iter().filter(|end| end.panicked || plan.faults == 0);
     let unasked: Vec<_> = unasked.collect();
     ensure!(unasked.is_empty(), "ended by themselves: {unasked:?}");

@@ -335,8 +335,12 @@ async fn inflict(network: &Network, fault: &Fault) -> Result<bool> {
             sleep(fault.lasts).await;
             machine.empty_disk();
         }
-        Kind::Rpc(rpc, _) => {
+        Kind::Rpc(rpc, part) => {
             network.evm.trouble(machine.name(), Some(rpc));
+            if part == Part::Node {
+                // It asks the chain when it starts, and seldom afterwards.
+                process.restart().await?;
+            }
             sleep(fault.lasts).await;
             return Ok(network.evm.trouble(machine.name(), None) > 0);
         }

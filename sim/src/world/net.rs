@@ -34,13 +34,13 @@ impl Net {
         Sockets::of(At {
             net: self.clone(),
             ip,
-            life: self.state().outages.life(ip),
+            life: self.state().outages.lock().life(ip),
         })
     }
 
     /// HTTP as asked from the host at this address.
     pub(crate) fn http(&self, ip: IpAddr) -> Http {
-        let life = self.state().outages.life(ip);
+        let life = self.state().outages.lock().life(ip);
         Http::of(Arc::new(http::FromHost::new(self.clone(), (ip, life))))
     }
 }
@@ -55,7 +55,7 @@ struct At {
 
 impl At {
     fn bound(&self, state: &mut State, address: SocketAddr) -> io::Result<SocketAddr> {
-        if state.outages.life(self.ip) != self.life {
+        if state.outages.lock().life(self.ip) != self.life {
             return Err(io::ErrorKind::NetworkDown.into());
         }
         let ours = address.ip() == self.ip
@@ -128,7 +128,7 @@ impl Accept for Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         let mut state = self.net.state();
-        if state.outages.life(self.at.ip()) == self.life {
+        if state.outages.lock().life(self.at.ip()) == self.life {
             state.listeners.remove(&self.at);
         }
     }

@@ -56,6 +56,8 @@ pub struct End {
     pub at: Duration,
     /// Its machine's name.
     pub process: String,
+    /// What it is.
+    pub part: Part,
     /// What it ended with.
     pub why: String,
     /// Whether it panicked: a fault of ours, whatever the world did.
@@ -85,11 +87,12 @@ impl Ends {
         ends.clone()
     }
 
-    fn note(&self, process: &str, why: String, panicked: bool) {
+    fn note(&self, (process, part): (&str, Part), why: String, panicked: bool) {
         self.trace.note(|| format!("end {process} {why}"));
         let end = End {
             at: self.began.elapsed(),
             process: process.to_owned(),
+            part,
             why,
             panicked,
         };
@@ -146,7 +149,8 @@ impl Process {
             return;
         }
         let stop = CancellationToken::new();
-        let (machine, program) = (self.machine.clone(), self.program.clone());
+        let machine = (self.machine.clone(), self.part);
+        let program = self.program.clone();
         let ended = (self.ends.clone(), self.hang.clone());
         let watch = watch(machine, program, ended, stop.clone());
         *run = Some(Run {
@@ -209,7 +213,7 @@ impl Process {
 }
 
 async fn watch(
-    machine: Arc<Machine>,
+    (machine, part): (Arc<Machine>, Part),
     program: Program,
     (ends, hang): (Ends, Hang),
     stop: CancellationToken,
@@ -229,7 +233,7 @@ async fn watch(
             Ok(Err(error)) => (format!("{error:#}"), false),
             Err(error) => (error.to_string(), error.is_panic()),
         };
-        ends.note(machine.name(), why, panicked);
+        ends.note((machine.name(), part), why, panicked);
         tokio::select! {
             biased;
             () = stop.cancelled() => return,

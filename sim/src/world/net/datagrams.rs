@@ -38,7 +38,7 @@ impl Drop for Udp {
     fn drop(&mut self) {
         let mut state = self.net.state();
         // A later life's is not ours.
-        if state.outages.life(self.at.ip()) == self.life {
+        if state.outages.lock().life(self.at.ip()) == self.life {
             state.inboxes.remove(&self.at);
         }
     }

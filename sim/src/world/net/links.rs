@@ -1,7 +1,7 @@
 //! Links: how long what is sent takes, and whether it comes.
 
 use super::inbox::{Datagram, Inbox};
-use super::outages::{Life, Outages};
+use super::outages::{Life, Shared};
 use super::wire::{self, Wire};
 use crate::world::dice::Dice;
 use crate::world::trace::Trace;
@@ -40,7 +40,7 @@ pub(super) struct State {
     pub(super) links: Links,
     pub(super) dice: Dice,
     pub(super) trace: Trace,
-    pub(super) outages: Outages,
+    pub(super) outages: Shared,
     pub(super) sent: u64,
     /// Bytes of datagrams, lost ones too, by the host that they were sent to.
     pub(super) sent_bytes: BTreeMap<IpAddr, u64>,
@@ -55,7 +55,7 @@ impl Net {
             links,
             dice,
             trace,
-            outages: Outages::default(),
+            outages: Shared::default(),
             sent: 0,
             sent_bytes: BTreeMap::new(),
             inboxes: BTreeMap::new(),
@@ -71,13 +71,13 @@ impl Net {
     /// Sends a datagram: it comes late, maybe after later ones, or never.
     pub(super) fn send(&self, (from, life): (SocketAddr, Life), to: SocketAddr, bytes: &[u8]) {
         let mut state = self.state();
-        if state.outages.life(from.ip()) != life {
+        if state.outages.lock().life(from.ip()) != life {
             return;
         }
         state.sent += 1;
         let number = state.sent;
         let lost = state.dice.below(1_000_000) < u64::from(state.links.lost_ppm);
-        let lost = lost || state.outages.is_shut(from.ip(), to.ip());
+        let lost = lost || state.outages.lock().is_shut(from.ip(), to.ip());
         let jitter_us = state.links.jitter.as_micros() as u64 + 1;
         let jitter = Duration::from_micros(state.dice.below(jitter_us));
         let due = Instant::now() + state.links.delay + jitter;
@@ -110,15 +110,16 @@ impl Net {
         to: SocketAddr,
     ) -> io::Result<Wire> {
         let gives_up = Instant::now() + DIAL_MAX;
-        let (delay, ours) = {
+        let (delay, ours, outages, trace) = {
             let mut state = self.state();
             let ours = SocketAddr::new(from, state.port(from));
             state.trace.note(|| format!("dial {ours} {to}"));
-            (state.links.delay, ours)
+            let (outages, trace) = (state.outages.clone(), state.trace.clone());
+            (state.links.delay, ours, outages, trace)
         };
         loop {
             let (is_ours, open, is_off) = {
-                let outages = &self.state().outages;
+                let outages = outages.lock();
                 let open = outages.open_at(from, to.ip());
                 (outages.life(from) == life, open, outages.is_off(to.ip()))
             };
@@ -141,7 +142,7 @@ impl Net {
         tokio::time::sleep(2 * delay).await;
         let incoming = self.state().listeners.get(&to).cloned();
         let incoming = incoming.ok_or(io::ErrorKind::ConnectionRefused)?;
-        let (here, there) = wire::pair(self, (ours, to), delay);
+        let (here, there) = wire::pair((&outages, &trace), (ours, to), delay);
         let sent = incoming.send((there, ours)).await;
         sent.map_err(|_| io::ErrorKind::ConnectionRefused)?;
         Ok(here)
@@ -149,7 +150,7 @@ impl Net {
 
     /// Shuts the way between a host and another, or all others, until then: datagrams are lost, streams wait.
     pub(crate) fn shut(&self, host: IpAddr, other: Option<IpAddr>, until: Instant) {
-        self.state().outages.shut(host, other, until);
+        self.state().outages.lock().shut(host, other, until);
     }
 
     /// Cuts a host's power: nobody hears more of what runs there.
@@ -157,12 +158,12 @@ impl Net {
         let mut state = self.state();
         state.inboxes.retain(|at, _| at.ip() != host);
         state.listeners.retain(|at, _| at.ip() != host);
-        state.outages.power_off(host);
+        state.outages.lock().power_off(host);
     }
 
     /// A host has power again.
     pub(crate) fn power_on(&self, host: IpAddr) {
-        self.state().outages.power_on(host);
+        self.state().outages.lock().power_on(host);
     }
 }
 

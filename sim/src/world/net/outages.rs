@@ -1,9 +1,9 @@
 //! What is shut: ways between hosts for a while, and hosts without power.
 
-use super::wire::Way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use tokio::time::Instant;
 
 /// A host's life, from power to power: what a process of an earlier one still does goes nowhere.
@@ -15,7 +15,86 @@ pub(super) struct Outages {
     shut: Vec<Shut>,
     lives: BTreeMap<IpAddr, Life>,
     off: BTreeSet<IpAddr>,
-    ways: Vec<Weak<Way>>,
+    ways: Vec<Weak<Standing>>,
+}
+
+/// All hosts'; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared(Arc<Mutex<Outages>>);
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Outages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How one direction of a connection stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    between: (IpAddr, IpAddr),
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    health: Health,
+    /// Who last read, and who last wrote.
+    wakers: [Option<Waker>; 2],
+}
+
+/// Whether a connection is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It is.
+    #[default]
+    Whole,
+    /// One end has lost power: nothing moves.
+    Frozen,
+    /// That end is back, and knows of no such connection.
+    Reset,
+}
+
+/// Which end of a direction asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Reads,
+    Writes,
+}
+
+impl Standing {
+    pub(super) fn new(between: (IpAddr, IpAddr)) -> Self {
+        Self {
+            between,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it stands; whoever asks is woken when it is reset.
+    pub(super) fn health(&self, end: End, waker: &Waker) -> Health {
+        let mut state = self.state();
+        match &mut state.wakers[end as usize] {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        state.health
+    }
+
+    fn freeze(&self) {
+        self.state().health = Health::Frozen;
+    }
+
+    fn reset_if_frozen(&self) {
+        let mut state = self.state();
+        if state.health == Health::Frozen {
+            state.health = Health::Reset;
+            let wakers = state.wakers.iter_mut();
+            wakers.filter_map(Option::take).for_each(Waker::wake);
+        }
+    }
 }
 
 /// What one host and another, or all others, send each other waits or is lost.
@@ -82,14 +161,15 @@ impl Outages {
         }
     }
 
-    /// Keeps what has to be known of a connection.
-    pub(super) fn connected(&mut self, ways: [&Arc<Way>; 2]) {
+    /// Keeps how a direction of a connection stands.
+    pub(super) fn connected(&mut self, way: &Arc<Standing>) {
         self.ways.retain(|way| way.strong_count() > 0);
-        self.ways.extend(ways.map(Arc::downgrade));
+        self.ways.push(Arc::downgrade(way));
     }
 
-    fn ways_of(&self, host: IpAddr) -> Vec<Arc<Way>> {
+    fn ways_of(&self, host: IpAddr) -> Vec<Arc<Standing>> {
         let ways = self.ways.iter().filter_map(Weak::upgrade);
-        ways.filter(|way| way.is_of(host)).collect()
+        let of = |way: &Arc<Standing>| way.between.0 == host || way.between.1 == host;
+        ways.filter(of).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! A connection's two directions: bytes come in order, and late.
 
-use super::links::Net;
+use super::outages::{End, Health, Shared, Standing};
+use crate::world::trace::Trace;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -24,10 +25,12 @@ pub(super) struct Wire {
 
 /// One direction.
 #[derive(Debug)]
-pub(super) struct Way {
+struct Way {
     between: (SocketAddr, SocketAddr),
     delay: Duration,
-    net: Net,
+    outages: Shared,
+    trace: Trace,
+    standing: Arc<Standing>,
     state: Mutex<State>,
 }
 
@@ -39,26 +42,29 @@ struct State {
     ended: bool,
     /// Nobody reads.
     abandoned: bool,
-    /// One end has lost power: nothing moves.
-    frozen: bool,
-    /// That end is back, and knows of no such connection.
-    reset: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 /// Both ends of a connection that was dialled.
-pub(super) fn pair(net: &Net, between: (SocketAddr, SocketAddr), delay: Duration) -> (Wire, Wire) {
-    let way = |between| {
+pub(super) fn pair(
+    (outages, trace): (&Shared, &Trace),
+    between: (SocketAddr, SocketAddr),
+    delay: Duration,
+) -> (Wire, Wire) {
+    let way = |between: (SocketAddr, SocketAddr)| {
+        let standing = Arc::new(Standing::new((between.0.ip(), between.1.ip())));
+        outages.lock().connected(&standing);
         Arc::new(Way {
             between,
             delay,
-            net: net.clone(),
+            outages: outages.clone(),
+            trace: trace.clone(),
+            standing,
             state: Mutex::default(),
         })
     };
     let (out, back) = (way(between), way((between.1, between.0)));
-    net.state().outages.connected([&out, &back]);
     let end = |reads: &Arc<Way>, writes: &Arc<Way>| Wire {
         reads: reads.clone(),
         writes: writes.clone(),
@@ -72,39 +78,12 @@ impl Way {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it goes from this host, or to it.
-    pub(super) fn is_of(&self, host: IpAddr) -> bool {
-        self.between.0.ip() == host || self.between.1.ip() == host
-    }
-
-    /// Nothing moves any more.
-    pub(super) fn freeze(&self) {
-        let mut state = self.state();
-        state.frozen = true;
-        state.pieces.clear();
-        state.bytes = 0;
-    }
-
-    /// Whoever still has an end of it hears that it is broken.
-    pub(super) fn reset_if_frozen(&self) {
-        let mut state = self.state();
-        state.reset |= state.frozen;
-        state.wake();
-    }
-
     fn end(&self) {
         let mut state = self.state();
         state.ended = true;
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
-    }
-}
-
-impl State {
-    fn wake(&mut self) {
-        let wakers = [self.reader.take(), self.writer.take()];
-        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -116,13 +95,15 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let reads = self.reads.clone();
         loop {
-            let mut state = reads.state();
-            if state.reset {
-                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            match reads.standing.health(End::Reads, context.waker()) {
+                Health::Whole => {}
+                Health::Frozen => return Poll::Pending,
+                Health::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
             }
+            let mut state = reads.state();
             let next = state.pieces.front().map(|(due, _)| *due);
             let Some(due) = next else {
-                if state.ended && !state.frozen {
+                if state.ended {
                     return Poll::Ready(Ok(()));
                 }
                 state.reader = Some(context.waker().clone());
@@ -158,20 +139,14 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // When it leaves is asked first: whoever cuts the power has the network, and then takes each way.
+        match self.writes.standing.health(End::Writes, context.waker()) {
+            Health::Whole => {}
+            Health::Frozen => return Poll::Pending,
+            Health::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
         let (from, to) = self.writes.between;
-        let (leaves, trace) = {
-            let net = self.writes.net.state();
-            (net.outages.open_at(from.ip(), to.ip()), net.trace.clone())
-        };
+        let leaves = self.writes.outages.lock().open_at(from.ip(), to.ip());
         let mut state = self.writes.state();
-        if state.reset {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        if state.frozen {
-            state.writer = Some(context.waker().clone());
-            return Poll::Pending;
-        }
         if state.abandoned || state.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -180,6 +155,7 @@ impl AsyncWrite for Wire {
             state.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
+        let trace = &self.writes.trace;
         trace.note(|| format!("bytes {from} {to} {room}"));
         let due = leaves + self.writes.delay;
         state.pieces.push_back((due, bytes[..room].to_vec()));
