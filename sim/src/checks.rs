@@ -1,4 +1,8 @@
 //! Whether what came of it is what had to: the only place here that counts receipts and money.
+//!
+//! [`Books`] are kept by those who see: players, sockets, the contracts. [`INVARIANTS`] are held against them, and what
+//! today's rules break of these stands in [`known`](crate::known). Which sentence of SPEC or of the contracts each follows
+//! from is said at its function.
 
 mod books;
 mod closing;

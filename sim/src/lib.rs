@@ -1,8 +1,8 @@
 //! A network in one process, on a clock that doesn't wait: the same seed gives the same course.
 //!
 //! There is no node, client, control plane, verifier or contract of its own here: the [`world`] starts the ones that
-//! the binary starts and hands them their host; [`players`] use them; [`checks`] look at what came of it. Nothing
-//! depends on this crate.
+//! the binary starts and hands them their host; [`players`] use them, and some break the rules; [`checks`] look at what
+//! came of it; [`known`] lists what gives way today. Nothing depends on this crate.
 
 pub mod checks;
 pub mod known;

@@ -3,6 +3,7 @@
 //! Those who break them are a file each, whose head says what one does, what a false statement costs it, and who pays
 //! today. A player is met only where it did its deed.
 
+mod equivocates;
 mod forces_garbage;
 mod invents_issuer;
 mod invents_probes;
@@ -138,5 +139,10 @@ pub const PLAYS: &[Play] = &[
         name: "node forces garbage",
         verifiers: 1,
         play: |stage| Box::pin(forces_garbage::play(stage)),
+    },
+    Play {
+        name: "issuer equivocates",
+        verifiers: 1,
+        play: |stage| Box::pin(equivocates::play(stage)),
     },
 ];

@@ -5,7 +5,6 @@
 
 use super::stage::Stage;
 use anyhow::{Context, Result};
-use disk::Disk;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use verifier::{
@@ -56,7 +55,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let judged = judge(&inputs)?;
     let evidence = Evidence::of(&judged, honest.logs.clone(), None, vec![lie]);
     let folder = place.folder.join("lies");
-    let hash = EvidenceStore::open(&Disk::system(), &folder)?.write(&evidence)?;
+    let hash = EvidenceStore::open(&place.host.disk, &folder)?.write(&evidence)?;
     let statement = protocol::Statement {
         epoch: 0,
         trees: judged.roots,
