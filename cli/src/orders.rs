@@ -6,10 +6,8 @@ use anyhow::Result;
 use clap::Subcommand;
 use client::ControlApi;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{
-    B256, ClientKey, NodeId, Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus,
-    Paths, Revoked, TicketId,
-};
+use protocol::api::{OrderAsk, OrderRequest, OrderState, OrderStatus};
+use protocol::{B256, ClientKey, NodeId, Order, OrderId, Paths, Revoked, TicketId};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -235,7 +233,7 @@ fn print(status: &OrderStatus) {
     }
 }
 
-pub(crate) fn sentence(summary: &protocol::OrderSummary) -> String {
+pub(crate) fn sentence(summary: &protocol::api::OrderSummary) -> String {
     let what = match &summary.order {
         Order::Push { collection } => format!("push {collection}"),
         Order::Purge { collection, paths } => match paths {

@@ -14,9 +14,8 @@ use anyhow::{Context, Result, bail};
 use bar::progress_bar;
 use client::ControlApi;
 use files::{Source, find, hash_all, own_name};
-use protocol::{
-    Address, CollectionId, ContentHash, Manifest, Package, PublishRequest, SealKeyRequest,
-};
+use protocol::api::{Package, PublishRequest, SealKeyRequest};
+use protocol::{Address, CollectionId, ContentHash, Manifest};
 use reqwest::Url;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use crate::settings::{load, require, settings};
 use anyhow::Result;
 use client::ControlApi;
 use host::Http;
-use protocol::RouteExplanation;
+use protocol::api::RouteExplanation;
 use std::net::IpAddr;
 use std::path::PathBuf;
 

@@ -8,10 +8,12 @@ pub use error::ApiError;
 
 use futures::future::BoxFuture;
 use host::{Http, HttpError};
+use protocol::api::{
+    CollectionSummary, NetworkInfo, NodeInfo, OrderRequest, OrderStatus, OrderSummary, RouteAnswer,
+    RouteExplanation, RouteRequest, Version,
+};
 use protocol::{
-    CollectionId, CollectionSummary, Epoch, LOG_HEADER_BYTES, Manifest, NetworkInfo, NodeInfo,
-    OrderId, OrderRequest, OrderStatus, OrderSummary, RECORDS_MAX, RouteAnswer, RouteExplanation,
-    RouteRequest, TICKET_BYTES, TicketId, Version,
+    CollectionId, Epoch, LOG_HEADER_BYTES, Manifest, OrderId, RECORDS_MAX, TICKET_BYTES, TicketId,
 };
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;

@@ -11,10 +11,8 @@ use crate::control_api::{ApiError, ControlApi};
 use crate::fault::{Attempt, Blame, Fault};
 use crate::session::{Link, Session, SessionLimits};
 use crate::statistics::Statistics;
-use protocol::{
-    ALPN_NODE, ClientKey, CollectionId, MeasuredNode, NodeId, RouteRequest, RoutedNode, SealKey,
-    ServiceTargets, ViewerToken,
-};
+use protocol::api::{MeasuredNode, RouteRequest, RoutedNode};
+use protocol::{ALPN_NODE, ClientKey, CollectionId, NodeId, SealKey, ServiceTargets, ViewerToken};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -5,10 +5,8 @@ use contracts::{
     Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
 use host::{Host, Http};
-use protocol::{
-    B256, ContentHash, Entry, Manifest, NetworkInfo, PublishRequest, RouteAnswer, SigningKey,
-    TicketLog,
-};
+use protocol::api::{NetworkInfo, PublishRequest, RouteAnswer};
+use protocol::{B256, ContentHash, Entry, Manifest, SigningKey, TicketLog};
 use quittance_control::{Config, Control, StartError};
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -181,7 +179,7 @@ async fn publish(http: &reqwest::Client, url: &str) {
 }
 
 async fn route(http: &reqwest::Client, url: &str) -> protocol::Ticket {
-    let request = protocol::RouteRequest::new("film", protocol::ClientKey::from([3; 32]));
+    let request = protocol::api::RouteRequest::new("film", protocol::ClientKey::from([3; 32]));
     let answer = http.post(format!("{url}/v1/route")).json(&request);
     let answer = answer.send().await.unwrap().error_for_status().unwrap();
     let answer: RouteAnswer = answer.json().await.unwrap();

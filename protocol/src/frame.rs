@@ -4,11 +4,11 @@
 //! first frame says which. Order of variants and fields is the wire format: append, never reorder.
 
 use crate::code::Code;
+use crate::counts::Counts;
 use crate::fill_grant::SignedFillGrant;
 use crate::orders::{Order, OrderId};
 use crate::record::UnverifiedReceipt;
 use crate::signature::Signature;
-use crate::status::Counts;
 use crate::ticket::SignedTicket;
 use crate::{CollectionId, ContentHash, Epoch, NodeId, TicketId};
 use serde::de::DeserializeOwned;

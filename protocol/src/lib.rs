@@ -8,9 +8,10 @@
 //! verified has a type of its own. Non-goals: sockets, files, clocks and randomness. Time and keys come
 //! in as arguments.
 
-mod api;
+pub mod api;
 mod attestation;
 mod code;
+mod counts;
 pub mod decimal;
 mod elements;
 mod epoch_tree;
@@ -24,26 +25,21 @@ mod mass;
 mod merkle;
 mod money;
 mod orders;
-mod origin;
 mod payers;
 mod policy;
 mod record;
 mod seal;
 mod segment;
+mod service;
 mod signature;
-mod status;
 mod ticket;
 mod ticket_log;
 mod timeline;
 mod viewer_token;
 
-pub use api::{
-    CollectionSummary, ExplainedNode, ExplainedPass, MeasuredNode, NO_VIEWER_TOKEN, NetworkInfo,
-    NodeInfo, OriginState, Package, PackageFormat, PublishRequest, RouteAnswer, RouteExplanation,
-    RouteRequest, RoutedNode, SealKeyRequest, ServiceTargets, Version,
-};
 pub use attestation::{EpochRoots, Roots, Statement};
 pub use code::Code;
+pub use counts::Counts;
 pub use elements::{ELEMENTS_MAX, Elements, PREIMAGE_BYTES_MAX, StatedElement};
 pub use epoch_tree::{
     BILL_LEAF_BYTES, BillLeaf, BillTree, CHARGE_LEAF_BYTES, ChargeLeaf, ChargeTree, EpochLeaf,
@@ -73,11 +69,7 @@ pub use money::{
     AMOUNT_END, GIB, MoneyError, PPM, PRICE_END, Ppm, RewardTerms, charge, reward, score,
     worth_most,
 };
-pub use orders::{
-    Order, OrderAsk, OrderId, OrderRequest, OrderState, OrderStatus, OrderSummary, OrderedNode,
-    PATTERN_BYTES_MAX, Paths, Revoked,
-};
-pub use origin::{OriginSeal, OriginSource, OriginValidator};
+pub use orders::{Order, OrderId, PATTERN_BYTES_MAX, Paths, Revoked};
 pub use payers::Payers;
 pub use policy::{
     Country, CountryError, CountryRefused, POLICY_NAME_BYTES_MAX, Policy, PolicyError,
@@ -89,19 +81,16 @@ pub use record::{
 };
 pub use seal::{SealKey, SealNonce};
 pub use segment::{SEGMENT_HEADER_BYTES, Segment, SegmentError, SegmentHeader};
+pub use service::ServiceTargets;
 pub use signature::{
     PublicKey, SIGNED_BYTES, Signature, SignatureInvalid, Tag, exporter_binding,
     registration_digest, sign, verify,
-};
-pub use status::{
-    Counts, EpochStatus, FillStatus, NetworkStatus, NodeStatus, OutstandingOrder, PayerStatus,
-    TicketStatus, TrafficPoint, TrafficStatus, ZoneStatus,
 };
 pub use ticket::{SignedTicket, TICKET_BYTES, Ticket, TicketInvalid, VerifiedTicket};
 pub use ticket_log::{LOG_HEADER_BYTES, LogHeader, TicketLog, TicketLogError};
 pub use timeline::{OutOfOrder, Timeline, Windows};
 pub use viewer_token::{
-    URI_SIGNING_PACKAGE, VIEWER_TOKEN_BYTES_MAX, ViewerToken, ViewerTokenError,
+    NO_VIEWER_TOKEN, URI_SIGNING_PACKAGE, VIEWER_TOKEN_BYTES_MAX, ViewerToken, ViewerTokenError,
 };
 
 pub use alloy_primitives::{Address, B256, FixedBytes, keccak256};

@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub const VIEWER_TOKEN_BYTES_MAX: usize = 4096;
 /// What carries a token in a URL (RFC 9246).
 pub const URI_SIGNING_PACKAGE: &str = "URISigningPackage";
+/// A ticket's [`ViewerToken::hash`] where there is no token.
+pub const NO_VIEWER_TOKEN: B256 = B256::ZERO;
 
 /// A JWS in compact form (RFC 7515) that nobody has checked yet.
 ///

@@ -8,7 +8,8 @@
 use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
 use axum::routing::post;
-use protocol::{ClientKey, RouteRequest, SigningKey, Tag, keccak256, sign};
+use protocol::api::RouteRequest;
+use protocol::{ClientKey, SigningKey, Tag, keccak256, sign};
 use quittance_testnet::{Network, NetworkConfig};
 use serde_json::{Value, json};
 use std::fs;

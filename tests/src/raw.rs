@@ -4,10 +4,11 @@ use client::{ApiError, ClientConfig, ControlApi};
 use content::{Body, BodyError};
 use host::watch;
 use host::{Host, Http};
+use protocol::api::{RouteAnswer, RouteRequest};
 use protocol::{
     ALPN_NODE, B256, ClientKey, Code, ContentHash, FetchReply, NodeId, Receipt, ReceiptFrame,
-    Request, RouteAnswer, RouteRequest, SessionReply, Signature, SignedTicket, SigningKey, Tag,
-    Ticket, TicketId, UnverifiedReceipt, exporter_binding, sign,
+    Request, SessionReply, Signature, SignedTicket, SigningKey, Tag, Ticket, TicketId,
+    UnverifiedReceipt, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, ReadError, ReadExactError, RecvStream, SendStream};
 use std::time::Duration;

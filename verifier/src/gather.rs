@@ -8,8 +8,9 @@ use crate::http::{Asker, get_bounded};
 use crate::judge::{segment_bytes_max, tickets_by_node};
 use futures::{StreamExt, stream};
 use host::Host;
+use protocol::api::NodeInfo;
 use protocol::{
-    ALPN_NODE, Code, Epoch, FetchReply, LOG_HEADER_BYTES, NodeId, NodeInfo, RECORDS_MAX, Request,
+    ALPN_NODE, Code, Epoch, FetchReply, LOG_HEADER_BYTES, NodeId, RECORDS_MAX, Request,
     TICKET_BYTES, TicketLog,
 };
 use std::collections::BTreeMap;

@@ -12,9 +12,10 @@ use contracts::{
     B256, Chain, ChainConfig, DeployConfig, Parameters, PrivateKeySigner, TokenConfig, U256, deploy,
 };
 use host::Http;
+use protocol::api::NodeInfo;
 use protocol::{
-    ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, NodeInfo, Receipt,
-    Record, Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
+    ALPN_NODE, ClientKey, CollectionId, Epoch, FetchReply, Network, NodeId, Receipt, Record,
+    Request, Segment, SigningKey, Ticket, TicketId, TicketLog,
 };
 use quittance_verifier::{
     AuditReport, Config, EvidenceSource, NoProgress, Progress, Server, Verdict, audit_epoch,

@@ -6,7 +6,7 @@ use crate::output;
 use anyhow::Result;
 use client::{ApiError, ControlApi};
 use futures::StreamExt;
-use protocol::{NetworkStatus, NodeStatus};
+use protocol::api::{NetworkStatus, NodeStatus};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -10,9 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use content::write_outboard;
 use host::{Http, HttpError, Random, piece};
-use protocol::{
-    ContentHash, Entry, Manifest, OriginSeal, OriginSource, OriginValidator, SealKey, SealNonce,
-};
+use protocol::api::{OriginSeal, OriginSource, OriginValidator};
+use protocol::{ContentHash, Entry, Manifest, SealKey, SealNonce};
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED, RANGE,
 };

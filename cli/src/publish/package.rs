@@ -9,7 +9,7 @@ mod hls;
 mod said;
 
 use anyhow::{Context, Result};
-use protocol::{Package, PackageFormat};
+use protocol::api::{Package, PackageFormat};
 use said::{Named, Read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

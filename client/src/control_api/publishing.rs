@@ -5,10 +5,10 @@ use crate::opening::applied;
 use bytes::Bytes;
 use disk::Pieces;
 use futures::{Stream, StreamExt, stream};
-use protocol::{
-    CollectionSummary, ContentHash, OrderSummary, OriginSource, Policy, PublishRequest, SealKey,
-    SealKeyRequest,
+use protocol::api::{
+    CollectionSummary, OrderSummary, OriginSource, PublishRequest, SealKeyRequest,
 };
+use protocol::{ContentHash, Policy, SealKey};
 use reqwest::{Method, header};
 use seal::FileSeal;
 use std::io;

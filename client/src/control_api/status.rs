@@ -3,7 +3,7 @@
 use super::{Answer, ApiError, ControlApi};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use protocol::NetworkStatus;
+use protocol::api::NetworkStatus;
 use reqwest::{Method, Response};
 use std::time::Duration;
 

@@ -13,11 +13,12 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use content::{Blob, OnDamage, Store, encode_slice, slices};
 use host::watch;
+use protocol::api::{RouteAnswer, RouteRequest, RoutedNode};
 use protocol::{
     ALPN_NODE, Address, B256, Code, CollectionId, ContentHash, Entry, FetchReply, IssuerKey,
-    Manifest, Network, NodeId, ReceiptFrame, Request, RouteAnswer, RouteRequest, RoutedNode,
-    SealKey, ServiceTargets, SessionReply, SigningKey, Tag, Ticket, TicketId, Timeline,
-    VerifiedReceipt, VerifiedTicket, Windows, exporter_binding, verify,
+    Manifest, Network, NodeId, ReceiptFrame, Request, SealKey, ServiceTargets, SessionReply,
+    SigningKey, Tag, Ticket, TicketId, Timeline, VerifiedReceipt, VerifiedTicket, Windows,
+    exporter_binding, verify,
 };
 use quinn::{RecvStream, SendStream, VarInt};
 use seal::{FileSeal, NonceHasher};

@@ -5,9 +5,9 @@
 //! a manifest without one does no harm.
 
 use disk::{Disk, DiskError, failed};
+use protocol::api::{CollectionSummary, Package, Version};
 use protocol::{
-    Address, CollectionId, CollectionSummary, ContentHash, Manifest, ManifestError, Package,
-    Policy, SealKeyId, UnixMillis, Version,
+    Address, CollectionId, ContentHash, Manifest, ManifestError, Policy, SealKeyId, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -10,10 +10,8 @@ use crate::rules::publication::{
 use content::Store;
 use disk::DiskError;
 use host::Clock;
-use protocol::{
-    Address, CollectionId, Entry, Manifest, Package, Policy, PublishRequest, SealKey,
-    SealKeyRequest,
-};
+use protocol::api::{Package, PublishRequest, SealKeyRequest};
+use protocol::{Address, CollectionId, Entry, Manifest, Policy, SealKey};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is published, and what for.

@@ -5,14 +5,14 @@
 //! | `HEAD`, `PUT /v1/blobs/{hash}` | content; to an owner only what it handed in itself is there |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]`; of an owner: its own |
 //! | `PUT /v1/origins/{hash}` | the outboard of content that stays at an origin |
-//! | `POST /v1/seal-keys` | [`SealKeyRequest`](protocol::SealKeyRequest) → the key to seal with, hexadecimal |
-//! | `POST /v1/collections` | [`PublishRequest`](protocol::PublishRequest) → `CollectionSummary` |
+//! | `POST /v1/seal-keys` | [`SealKeyRequest`](protocol::api::SealKeyRequest) → the key to seal with, hexadecimal |
+//! | `POST /v1/collections` | [`PublishRequest`](protocol::api::PublishRequest) → `CollectionSummary` |
 //! | `DELETE /v1/collections/{name}` | takes a name out; → the purges, `[OrderSummary]` |
 //! | `PUT /v1/collections/{name}/policy` | [`Policy`](protocol::Policy) → `CollectionSummary` |
-//! | `POST /v1/orders` | [`OrderRequest`](protocol::OrderRequest) → [`OrderStatus`](protocol::OrderStatus) |
+//! | `POST /v1/orders` | [`OrderRequest`](protocol::api::OrderRequest) → [`OrderStatus`](protocol::api::OrderStatus) |
 //! | `GET /v1/orders`, `GET /v1/orders/{id}` | `[OrderSummary]`; `OrderStatus`, with `?wait=N` once fewer than `N` are outstanding; of an owner: its own |
 //! | `GET /v1/tickets/{id}/why` | why a ticket names its node |
-//! | `GET /v1/status` | [`NetworkStatus`](protocol::NetworkStatus) |
+//! | `GET /v1/status` | [`NetworkStatus`](protocol::api::NetworkStatus) |
 //! | `GET /v1/status/events` | the same each second, as server-sent events |
 //! | `GET /v1/openapi.json` | OpenAPI 3.1, of both APIs |
 //! | `GET /metrics` | for Prometheus |

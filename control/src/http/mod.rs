@@ -3,11 +3,11 @@
 //!
 //! | public | |
 //! |---|---|
-//! | `GET /v1/network` | [`NetworkInfo`](protocol::NetworkInfo) |
-//! | `POST /v1/route` | [`RouteRequest`](protocol::RouteRequest) → [`RouteAnswer`](protocol::RouteAnswer) |
+//! | `GET /v1/network` | [`NetworkInfo`](protocol::api::NetworkInfo) |
+//! | `POST /v1/route` | [`RouteRequest`](protocol::api::RouteRequest) → [`RouteAnswer`](protocol::api::RouteAnswer) |
 //! | `GET /v1/collections` | latest versions, `[CollectionSummary]` |
 //! | `GET /v1/collections/{id or name}/manifest` | the manifest's bytes |
-//! | `GET /v1/explain?collection=…&from=…` | [`RouteExplanation`](protocol::RouteExplanation) |
+//! | `GET /v1/explain?collection=…&from=…` | [`RouteExplanation`](protocol::api::RouteExplanation) |
 //! | `GET /r/{collection}/{path}` | for ordinary players: 302 to a gateway; playlists, rewritten |
 //! | `GET /v1/steering/{collection}` | Content Steering: which pathway first |
 //! | `GET /v1/collections/{name}/versions` | what was published under the name, `[Version]` |

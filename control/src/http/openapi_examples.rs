@@ -2,14 +2,17 @@
 //! that may be absent once without, and every alternative. A field that is added has to be added here.
 
 use crate::testing::{NETWORK, issuer_key};
+use protocol::api::{
+    CollectionSummary, EpochStatus, ExplainedNode, ExplainedPass, FillStatus, MeasuredNode,
+    NetworkInfo, NetworkStatus, NodeInfo, NodeStatus, OrderAsk, OrderRequest, OrderState,
+    OrderStatus, OrderSummary, OrderedNode, OriginState, OutstandingOrder, Package, PackageFormat,
+    PayerStatus, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode,
+    SealKeyRequest, TicketStatus, TrafficPoint, TrafficStatus, Version, ZoneStatus,
+};
 use protocol::{
-    Address, B256, ClientKey, CollectionId, CollectionSummary, EpochStatus, ExplainedNode,
-    ExplainedPass, FillStatus, IssuerKey, MeasuredNode, NetworkInfo, NetworkStatus, NodeId,
-    NodeInfo, NodeStatus, Order, OrderAsk, OrderRequest, OrderState, OrderStatus, OrderSummary,
-    OrderedNode, OriginState, OutstandingOrder, Package, PackageFormat, Paths, PayerStatus, Policy,
-    PublishRequest, Revoked, RewardTerms, RouteAnswer, RouteExplanation, RouteRequest, RoutedNode,
-    SealKey, SealKeyRequest, ServiceTargets, Ticket, TicketId, TicketStatus, Timeline,
-    TrafficPoint, TrafficStatus, Version, ViewerKey, ViewerPoint, Windows, ZoneStatus,
+    Address, B256, ClientKey, CollectionId, IssuerKey, NodeId, Order, Paths, Policy, Revoked,
+    RewardTerms, SealKey, ServiceTargets, Ticket, TicketId, Timeline, ViewerKey, ViewerPoint,
+    Windows,
 };
 use routing::Standing;
 

@@ -9,7 +9,7 @@ use crate::http::admin_tokens::Caller;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use disk::DiskError;
-use protocol::OriginSource;
+use protocol::api::OriginSource;
 
 /// In which header an origin is described, as JSON: the body is the outboard.
 const ORIGIN: &str = "quittance-origin";

@@ -19,10 +19,8 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use bytes::BytesMut;
 use disk::DiskError;
-use protocol::{
-    CollectionSummary, Manifest, OrderSummary, Policy, PublishRequest, SealKey, SealKeyRequest,
-    TicketId,
-};
+use protocol::api::{CollectionSummary, OrderSummary, PublishRequest, SealKeyRequest};
+use protocol::{Manifest, Policy, SealKey, TicketId};
 use serde_json::value::RawValue;
 
 /// Longest publish request: the manifest as hexadecimal, and some for name and payer.

@@ -14,10 +14,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use protocol::{
-    CollectionSummary, Epoch, LOG_HEADER_BYTES, NetworkInfo, NodeInfo, OriginState, RouteAnswer,
-    RouteExplanation, RouteRequest, TICKET_BYTES, Timeline, UnixMillis, Version,
+use protocol::api::{
+    CollectionSummary, NetworkInfo, NodeInfo, OriginState, RouteAnswer, RouteExplanation,
+    RouteRequest, Version,
 };
+use protocol::{Epoch, LOG_HEADER_BYTES, TICKET_BYTES, Timeline, UnixMillis};
 use serde::Deserialize;
 use std::io;
 use std::net::{IpAddr, SocketAddr};

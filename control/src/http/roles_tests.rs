@@ -3,7 +3,8 @@
 use super::*;
 use crate::http::access::Who;
 use crate::http::admin_tokens::Role;
-use protocol::{ClientKey, OrderStatus, OrderSummary, Revoked};
+use protocol::api::{OrderStatus, OrderSummary};
+use protocol::{ClientKey, Revoked};
 
 /// `y` where a role gets through: nobody's, `read`, `owner`, `operator`.
 const TABLE: [(&str, &str, &str); 19] = [

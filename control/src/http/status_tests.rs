@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::http::admin_tokens::Role;
-use protocol::{Counts, NetworkStatus};
+use protocol::Counts;
+use protocol::api::NetworkStatus;
 use std::time::Duration;
 
 /// Longest that an event is waited for.

@@ -8,9 +8,9 @@ use crate::http::admin_tokens::{Gate, TokenFile};
 use crate::status::Board;
 use crate::testing::{FakeLedger, PAYER, TIMELINE, TOKEN, TestClock, agreed, core, issuer_key};
 use host::{Http, Sockets};
+use protocol::api::{CollectionSummary, NetworkInfo, NodeInfo, PublishRequest, RouteAnswer};
 use protocol::{
-    Address, CollectionSummary, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NetworkInfo,
-    NodeId, NodeInfo, OrderFrame, PublishRequest, RouteAnswer, TicketLog,
+    Address, ContentHash, Entry, Heartbeat, IssuerKey, Manifest, NodeId, OrderFrame, TicketLog,
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};

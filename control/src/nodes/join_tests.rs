@@ -4,7 +4,8 @@ use super::*;
 use crate::core::Core;
 use crate::testing::{FakeLedger, TestClock, core, issuer_key};
 use protocol::Heartbeat;
-use protocol::{ALPN_CONTROL, Entry, GROUP_BYTES, Manifest, RouteRequest, SigningKey};
+use protocol::api::RouteRequest;
+use protocol::{ALPN_CONTROL, Entry, GROUP_BYTES, Manifest, SigningKey};
 use std::net::Ipv4Addr;
 use transport::{PeerAuth, client_endpoint, connect, server_endpoint};
 

@@ -1,5 +1,5 @@
 use super::*;
-use protocol::MeasuredNode;
+use protocol::api::MeasuredNode;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const BEAT: Heartbeat = Heartbeat {

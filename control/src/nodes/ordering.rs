@@ -7,9 +7,8 @@ use crate::nodes::orders::{Orders, OrdersError, purge_all};
 use crate::nodes::sources::FillDesk;
 use crate::rules::orders::{OrderRefused, Roster, order, targets, trouble};
 use host::Clock;
-use protocol::{
-    Address, CollectionId, NodeId, Order, OrderId, OrderRequest, OrderStatus, OrderSummary,
-};
+use protocol::api::{OrderRequest, OrderStatus, OrderSummary};
+use protocol::{Address, CollectionId, NodeId, Order, OrderId};
 use std::sync::Arc;
 use tokio::time::Instant;
 

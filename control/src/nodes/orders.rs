@@ -7,9 +7,9 @@
 use disk::{Disk, DiskError, failed};
 use host::Clock;
 use host::watch;
+use protocol::api::{OrderState, OrderStatus, OrderSummary, OrderedNode, OutstandingOrder};
 use protocol::{
-    Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, OrderState, OrderStatus,
-    OrderSummary, OrderedNode, OutstandingOrder, Paths, Revoked, UnixMillis,
+    Address, B256, ClientKey, CollectionId, NodeId, Order, OrderId, Paths, Revoked, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,8 @@
 use crate::nodes::membership::Chosen;
 use crate::nodes::overlay::Overlay;
 use crate::tickets::reasons::Reason;
-use protocol::{CollectionId, ExplainedNode, ExplainedPass, NodeId, RouteExplanation};
+use protocol::api::{ExplainedNode, ExplainedPass, RouteExplanation};
+use protocol::{CollectionId, NodeId};
 use routing::{Decision, How, Pick, Why, ZoneIndex};
 use serde::Serialize;
 use std::net::IpAddr;

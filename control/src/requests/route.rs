@@ -19,9 +19,10 @@ use crate::viewers::access::{Access, AccessRefused, ViewerRefused, check_country
 use contracts::Agreed;
 use formats::rewriting::Pathway;
 use host::Clock;
+use protocol::api::{RouteAnswer, RouteExplanation, RouteRequest, RoutedNode};
 use protocol::{
-    Address, ClientKey, CountryRefused, Epoch, NodeId, RouteAnswer, RouteExplanation, RouteRequest,
-    RoutedNode, SealKey, ServiceTargets, SignedTicket, ViewerToken,
+    Address, ClientKey, CountryRefused, Epoch, NodeId, SealKey, ServiceTargets, SignedTicket,
+    ViewerToken,
 };
 use routing::{ZoneIndex, Zones};
 use std::net::IpAddr;

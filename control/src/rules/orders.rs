@@ -1,9 +1,10 @@
 //! Which orders may be given, by whom, and to which nodes they go.
 
 use crate::rules::publication::Asker;
+use protocol::api::OrderAsk;
 use protocol::{
-    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, OrderAsk, PATTERN_BYTES_MAX, Revoked,
-    TicketId, UnixMillis,
+    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, PATTERN_BYTES_MAX, Revoked, TicketId,
+    UnixMillis,
 };
 
 /// What a refusal repeats of a name, characters.

@@ -1,6 +1,7 @@
 //! What may be published, changed and unpublished, by whom and at whose cost.
 
-use protocol::{Address, Entry, Manifest, Package};
+use protocol::api::Package;
+use protocol::{Address, Entry, Manifest};
 use std::collections::BTreeSet;
 
 /// Missing contents that a refusal names.
@@ -155,7 +156,8 @@ pub(crate) fn change_name(
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::{ContentHash, PackageFormat};
+    use protocol::ContentHash;
+    use protocol::api::PackageFormat;
 
     const STUDIO: Address = Address::repeat_byte(1);
     const OTHER: Address = Address::repeat_byte(2);

@@ -6,9 +6,9 @@ use crate::rules::routing::NoNode;
 use crate::testing::{PAYER, TestClock, core, core_with};
 use crate::tickets::token_usage::UsageError;
 use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
+use protocol::api::{OrderAsk, OrderRequest, RouteAnswer, RouteRequest};
 use protocol::{
-    ClientKey, ContentHash, Entry, Heartbeat, Manifest, NO_VIEWER_TOKEN, NodeId, OrderAsk,
-    OrderRequest, Revoked, RouteAnswer, RouteRequest,
+    ClientKey, ContentHash, Entry, Heartbeat, Manifest, NO_VIEWER_TOKEN, NodeId, Revoked,
 };
 use std::path::Path;
 use std::sync::Arc;

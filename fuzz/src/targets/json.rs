@@ -1,11 +1,8 @@
 //! Bodies of the HTTP API, both ways, and files of strangers in JSON. The first byte chooses which is due.
 
 use crate::target::{Target, choice};
-use protocol::{
-    CollectionSummary, NetworkInfo, NetworkStatus, NodeInfo, OrderRequest, OrderStatus,
-    OrderSummary, OriginSource, Policy, PublishRequest, RouteAnswer, RouteExplanation,
-    RouteRequest, SealKeyRequest, Timeline, TrafficStatus, ViewerKey,
-};
+use protocol::api::{CollectionSummary, NetworkInfo, NetworkStatus, NodeInfo, OrderRequest, OrderStatus, OrderSummary, OriginSource, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, SealKeyRequest, TrafficStatus};
+use protocol::{Policy, Timeline, ViewerKey};
 use serde::de::DeserializeOwned;
 
 fn one<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
@@ -42,7 +39,7 @@ pub(super) const JSON: Target = Target {
             1 => drop(one::<PublishRequest>(bytes)),
             2 => {
                 if let Some(asked) = one::<OrderRequest>(bytes)
-                    && let protocol::OrderAsk::Purge { paths, .. } = asked.order
+                    && let protocol::api::OrderAsk::Purge { paths, .. } = asked.order
                     && paths.is_well_formed()
                 {
                     paths.matches("a/b c/ä.ts");

@@ -8,9 +8,10 @@ use crate::wire::issuers::Issuers;
 use crate::wire::orders::{Ordered, Orders};
 use client::ControlApi;
 use host::watch;
+use protocol::api::NetworkInfo;
 use protocol::{
-    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, Network, NetworkInfo,
-    OrderFrame, SigningKey,
+    ALPN_CONTROL, ControlRequest, Heartbeat, IssuerKey, MemberFrame, Network, OrderFrame,
+    SigningKey,
 };
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::sync::Arc;

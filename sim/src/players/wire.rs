@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail, ensure};
 use client::{ApiError, ControlApi};
 use content::Body;
 use host::{Clock, Host};
+use protocol::api::{RouteAnswer, RouteRequest, RoutedNode};
 use protocol::{
     ALPN_NODE, B256, ClientKey, Code, ContentHash, FetchReply, NodeId, Receipt, ReceiptFrame,
-    Request, RouteAnswer, RouteRequest, RoutedNode, SessionReply, SignedTicket, SigningKey, Tag,
-    Ticket, exporter_binding, sign,
+    Request, SessionReply, SignedTicket, SigningKey, Tag, Ticket, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::net::IpAddr;

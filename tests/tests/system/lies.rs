@@ -3,7 +3,8 @@
 
 use client::{Client, ClientConfig, ControlApi, Fault};
 use host::{Host, Http};
-use protocol::{ClientKey, ContentHash, GROUP_BYTES, Record, RouteRequest, Segment};
+use protocol::api::RouteRequest;
+use protocol::{ClientKey, ContentHash, GROUP_BYTES, Record, Segment};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise};
 use std::fs::{self, File};

@@ -1,6 +1,7 @@
 //! Epochs that become shorter, and longer again, while the network runs.
 
-use protocol::{Epoch, NetworkInfo};
+use protocol::Epoch;
+use protocol::api::NetworkInfo;
 use quittance_tests::raw::{Raw, Session};
 use quittance_tests::{World, eventually, noise, now_ms, run};
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! Tickets are bounded: by what a client's network may ask for, and by what the payer can pay.
 
 use crate::routing::configure;
-use protocol::{ClientKey, RouteRequest};
+use protocol::ClientKey;
+use protocol::api::RouteRequest;
 use quittance_tests::{World, eventually, noise, run};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};

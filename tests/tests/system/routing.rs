@@ -3,7 +3,8 @@
 use crate::gateway::make_film;
 use client::ControlApi;
 use host::Http;
-use protocol::{NodeId, RouteExplanation};
+use protocol::NodeId;
+use protocol::api::RouteExplanation;
 use quittance_tests::players::{Browser, GatewayProcess, players};
 use quittance_tests::raw::Raw;
 use quittance_tests::{World, eventually, noise, run};

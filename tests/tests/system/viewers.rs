@@ -5,9 +5,8 @@ use crate::routing::{configure, divide};
 use client::ControlApi;
 use host::Http;
 use host::watch as channel;
-use protocol::{
-    ClientKey, Code, RouteAnswer, RouteRequest, SigningKey, URI_SIGNING_PACKAGE, ViewerToken,
-};
+use protocol::api::{RouteAnswer, RouteRequest};
+use protocol::{ClientKey, Code, SigningKey, URI_SIGNING_PACKAGE, ViewerToken};
 use quittance_tests::players::{GatewayProcess, players, watch};
 use quittance_tests::raw::{End, Raw, Wanted, fetch_watched};
 use quittance_tests::{Ran, World, eventually, noise, run};

@@ -3,7 +3,8 @@
 use super::{Members, State};
 use crate::nodes::overlay::Overlay;
 use crate::rules::client_network::ClientNetwork;
-use protocol::{CollectionId, MeasuredNode, NodeId};
+use protocol::api::MeasuredNode;
+use protocol::{CollectionId, NodeId};
 use routing::{Decision, How, Placement, Question, Standing};
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,9 +3,8 @@
 use super::member::Member;
 use super::meter::Meter;
 use super::{Members, Membership};
-use protocol::{
-    Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficStatus, UnixMillis, ZoneStatus,
-};
+use protocol::api::{FillStatus, NodeStatus, TrafficStatus, ZoneStatus};
+use protocol::{Counts, Epoch, NodeId, UnixMillis};
 use routing::Standing;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! What all members say they did: sums, and the last minutes.
 
 use super::meter::{Meter, Sums};
-use protocol::{Counts, Epoch, NodeId, TrafficPoint, TrafficStatus, UnixMillis};
+use protocol::api::{TrafficPoint, TrafficStatus};
+use protocol::{Counts, Epoch, NodeId, UnixMillis};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -2,7 +2,7 @@
 //!
 //! What nodes say of themselves is in it as they say it: it is for people, and decides nothing.
 
-use crate::orders::OrderSummary;
+use super::OrderSummary;
 use crate::{Address, Epoch, Network, NodeId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -202,26 +202,4 @@ pub struct PayerStatus {
     pub collections: u32,
     /// Bytes of these.
     pub bytes: u64,
-}
-
-/// What a member has done, about once a second; counted since its process started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Bytes of content sent to clients.
-    pub sent_bytes: u64,
-    /// Requests for content answered.
-    pub requests: u64,
-    /// Contents that came whole into the cache.
-    pub fills: u64,
-    /// Their bytes.
-    pub filled_bytes: u64,
-    /// Contents on their way, or waiting for their turn.
-    pub filling: u32,
-    /// Tickets with a receipt, of each epoch that isn't sealed, the oldest first; at most [`Counts::EPOCHS_MAX`].
-    pub redeemed: Vec<(Epoch, u32)>,
-}
-
-impl Counts {
-    /// Most epochs that are told of.
-    pub const EPOCHS_MAX: usize = 4;
 }
