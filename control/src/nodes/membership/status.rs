@@ -47,7 +47,11 @@ impl Members {
     }
 
     /// How all of them are. `outstanding` says how many orders each node has yet to confirm.
-    pub(crate) fn status(&self, outstanding: &BTreeMap<NodeId, u32>, now: Instant) -> MembersStatus {
+    pub(crate) fn status(
+        &self,
+        outstanding: &BTreeMap<NodeId, u32>,
+        now: Instant,
+    ) -> MembersStatus {
         let now = self.since(now);
         let state = self.state();
         let traffic = self.traffic();
