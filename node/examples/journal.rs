@@ -22,7 +22,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const GROUP: u32 = 512;
@@ -105,17 +104,18 @@ fn group(round: usize) -> Result<Vec<Signed>, Box<dyn Error>> {
 
 /// Until all are acknowledged.
 async fn journal(log: &ReceiptLog, group: &Arc<Vec<Signed>>) -> Result<Duration, Box<dyn Error>> {
-    let mut sessions = JoinSet::new();
     let began = Instant::now();
-    for place in 0..group.len() {
-        let (log, group) = (log.clone(), group.clone());
-        sessions.spawn(async move {
-            let (ticket, receipt) = &group[place];
-            log.append(ticket, receipt).await
-        });
-    }
-    while let Some(appended) = sessions.join_next().await {
-        appended??;
+    let sessions: Vec<_> = (0..group.len())
+        .map(|place| {
+            let (log, group) = (log.clone(), group.clone());
+            tokio::spawn(async move {
+                let (ticket, receipt) = &group[place];
+                log.append(ticket, receipt).await
+            })
+        })
+        .collect();
+    for session in sessions {
+        session.await??;
     }
     Ok(began.elapsed())
 }

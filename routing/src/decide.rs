@@ -149,7 +149,7 @@ impl Table {
     }
 
     /// Counts a decision that was acted on: its first node's load, and the demand for the collection.
-    pub fn note(&mut self, collection: CollectionId, decision: &Decision) {
+    pub fn note(&self, collection: CollectionId, decision: &Decision) {
         if let Some(first) = decision.picks.first() {
             self.sent(&first.node, first.zone, collection);
         }
@@ -190,7 +190,7 @@ impl Table {
     ) {
         let nodes = self.zone_nodes(zone);
         let members = nodes.members.len() as u32;
-        let demanded = nodes.demand.spread(&question.collection, nodes.available);
+        let demanded = nodes.demand().spread(&question.collection, nodes.available);
         let spread = demanded.max(question.dispersion).clamp(1, members);
         if decision.picks.is_empty() {
             decision.spread = spread;
@@ -249,15 +249,15 @@ impl Table {
             Why::Lacks
         } else if question.exclude.contains(&id) {
             Why::Excluded
-        } else if node.load >= bound {
-            let load = node.load;
+        } else if node.load() >= bound {
+            let load = node.load();
             Why::Full { load, bound }
         } else {
             decision.picks.push(Pick {
                 node: id,
                 zone,
                 draw,
-                load: node.load,
+                load: node.load(),
                 bound,
             });
             return;

@@ -115,7 +115,7 @@ fn a_node_that_leaves_moves_only_what_it_had() {
 
 #[test]
 fn no_node_has_more_than_a_quarter_above_the_mean() {
-    let (zones, mut table) = one_zone(50, 1);
+    let (zones, table) = one_zone(50, 1);
     // Content as it is asked for: the n-th most wanted an n-th as often as the first.
     for round in 0..10_000u64 {
         let n = 5000.0_f64.powf((round as f64 * 0.618_033_988_75) % 1.0) as u32;
@@ -135,7 +135,7 @@ fn no_node_has_more_than_a_quarter_above_the_mean() {
 
 #[test]
 fn what_everybody_wants_is_spread_and_what_few_want_is_not() {
-    let (zones, mut table) = one_zone(100, 10_000);
+    let (zones, table) = one_zone(100, 10_000);
     let mut holders: BTreeMap<u32, BTreeSet<NodeId>> = BTreeMap::new();
     for round in 0..20_000u64 {
         let n = if round % 2 == 0 {

@@ -7,6 +7,8 @@ use crate::zones::{ZoneIndex, Zones};
 use protocol::{CollectionId, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Quality is told in quarters: a node of full quality may have four quarters of its share.
 const QUALITY_FULL: u8 = 4;
@@ -89,7 +91,8 @@ pub struct ZoneView {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) spec: NodeSpec,
-    pub(crate) load: u32,
+    /// Sessions it has; changes under readers.
+    load: AtomicU32,
     quality: u8,
     /// Place in its zone's list.
     position: u32,
@@ -100,6 +103,10 @@ pub(crate) struct Node {
 impl Node {
     fn share(&self) -> u64 {
         u64::from(self.spec.weight) * u64::from(self.quality)
+    }
+
+    pub(crate) fn load(&self) -> u32 {
+        self.load.load(Relaxed)
     }
 
     fn is_available(&self) -> bool {
@@ -114,11 +121,15 @@ pub(crate) struct ZoneNodes {
     pub(crate) available: u32,
     /// Sums over the available.
     shares: u64,
-    load: u64,
-    pub(crate) demand: Demand,
+    load: AtomicU64,
+    /// Noted by decisions alone.
+    demand: Mutex<Demand>,
 }
 
 /// All nodes that may be asked for, in their zones.
+///
+/// What changes with each client and each heartbeat, the loads, changes through a shared reference, without a lock, so
+/// that many can decide meanwhile. A decision sees each load as it was at some moment.
 #[derive(Debug)]
 pub struct Table {
     slots: Vec<Option<Node>>,
@@ -149,7 +160,7 @@ impl Table {
         if let Some(slot) = self.index.get(&spec.node).copied() {
             let known = self.node(slot);
             let same_place = (known.spec.zone, known.spec.weight) == (spec.zone, spec.weight);
-            (load, quality) = (known.load, known.quality);
+            (load, quality) = (known.load(), known.quality);
             if same_place {
                 self.change(slot, |node| node.spec = spec);
                 return;
@@ -164,7 +175,7 @@ impl Table {
         let dither = u16::from_be_bytes([spec.node.as_bytes()[30], spec.node.as_bytes()[31]]);
         let node = Node {
             spec,
-            load,
+            load: AtomicU32::new(load),
             quality,
             position: zone.members.len() as u32,
             dither,
@@ -219,15 +230,30 @@ impl Table {
     }
 
     /// Sessions it has.
-    pub fn set_load(&mut self, node: &NodeId, sessions: u32) {
-        self.change_node(node, |node| node.load = sessions);
+    pub fn set_load(&self, node: &NodeId, sessions: u32) {
+        self.change_load(node, |_| sessions);
     }
 
     /// Sessions it has more or fewer.
-    pub fn add_load(&mut self, node: &NodeId, sessions: i32) {
-        self.change_node(node, |node| {
-            node.load = node.load.saturating_add_signed(sessions)
-        });
+    pub fn add_load(&self, node: &NodeId, sessions: i32) {
+        self.change_load(node, |load| load.saturating_add_signed(sessions));
+    }
+
+    fn change_load(&self, node: &NodeId, change: impl Fn(u32) -> u32) {
+        let Some(slot) = self.index.get(node) else {
+            return;
+        };
+        let node = self.node(*slot);
+        let changed = node
+            .load
+            .fetch_update(Relaxed, Relaxed, |load| Some(change(load)));
+        let before = changed.unwrap_or_else(|load| load);
+        if node.is_available() {
+            // Each change adds its own difference, so the sum is right whatever comes between.
+            let more = u64::from(change(before)).wrapping_sub(before.into());
+            let zone = &self.zones[node.spec.zone.slot()];
+            zone.load.fetch_add(more, Relaxed);
+        }
     }
 
     /// Quarters of its share that it gets, 1 to 4: what is slow gets less, and stays where it is on the
@@ -238,9 +264,9 @@ impl Table {
     }
 
     /// Counts a client that was sent to a node for a collection.
-    pub(crate) fn sent(&mut self, node: &NodeId, zone: ZoneIndex, collection: CollectionId) {
+    pub(crate) fn sent(&self, node: &NodeId, zone: ZoneIndex, collection: CollectionId) {
         self.add_load(node, 1);
-        self.zones[zone.slot()].demand.note(collection);
+        self.zones[zone.slot()].demand().note(collection);
     }
 
     pub(crate) fn node(&self, slot: u32) -> &Node {
@@ -260,7 +286,7 @@ impl Table {
         let zone = &self.zones[node.spec.zone.slot()];
         let shares = u128::from(zone.shares.max(1));
         let (above, of) = ABOVE_SHARE;
-        let fair = u128::from(zone.load + 1) * u128::from(node.share()) * above;
+        let fair = u128::from(zone.load().saturating_add(1)) * u128::from(node.share()) * above;
         let fair = (fair << FRACTION_BITS) / (shares * of);
         let rounded = (fair + (1 << FRACTION_BITS) - u128::from(node.dither)) >> FRACTION_BITS;
         let bound = u32::try_from(rounded).unwrap_or(u32::MAX);
@@ -272,7 +298,7 @@ impl Table {
         let node = self.node(*self.index.get(node)?);
         Some(NodeView {
             spec: node.spec,
-            load: node.load,
+            load: node.load(),
             bound: self.bound(node),
             quality: node.quality,
         })
@@ -284,7 +310,7 @@ impl Table {
         ZoneView {
             nodes: zone.members.len() as u32,
             available: zone.available,
-            load: zone.load,
+            load: zone.load(),
         }
     }
 
@@ -300,20 +326,30 @@ impl Table {
 }
 
 impl ZoneNodes {
+    /// While loads change, what one takes away can come before what another adds: below nothing is nothing.
+    fn load(&self) -> u64 {
+        let load = self.load.load(Relaxed).cast_signed();
+        u64::try_from(load).unwrap_or(0)
+    }
+
+    pub(crate) fn demand(&self) -> MutexGuard<'_, Demand> {
+        self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a node in or out.
     fn count(&mut self, node: &Node, present: bool) {
         if !node.is_available() {
             return;
         }
-        let (share, load) = (node.share(), u64::from(node.load));
+        let (share, load) = (node.share(), u64::from(node.load()));
         if present {
             self.available += 1;
             self.shares += share;
-            self.load += load;
+            *self.load.get_mut() += load;
         } else {
             self.available -= 1;
             self.shares -= share;
-            self.load -= load;
+            *self.load.get_mut() -= load;
         }
     }
 }
@@ -332,6 +368,33 @@ mod tests {
             capabilities: 0,
             standing: Standing::Available,
         }
+    }
+
+    #[test]
+    fn loads_that_change_at_once_are_all_counted() {
+        let mut table = Table::new(&Zones::default(), 1);
+        let nodes = [spec(1), spec(2)].map(|spec| NodeSpec {
+            standing: Standing::Available,
+            ..spec
+        });
+        for spec in nodes {
+            table.put(spec);
+        }
+        let (table, [one, other]) = (&table, nodes.map(|spec| spec.node));
+        std::thread::scope(|scope| {
+            for sessions in 1..=4 {
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        table.add_load(&one, 1);
+                        table.set_load(&other, sessions);
+                    }
+                });
+            }
+        });
+        let load = |node| u64::from(table.view(node).unwrap().load);
+        assert_eq!(load(&one), 4000);
+        let zone = table.zone(ZoneIndex::DEFAULT);
+        assert_eq!(zone.load, load(&one) + load(&other));
     }
 
     proptest! {

@@ -1,110 +1,252 @@
-//! Runs the whole world for some seeds: `network FIRST..END [--trace FOLDER]`. Each seed runs twice, in this process
-//! and in another: a trace that differs is a failure, as is a check.
+//! Runs the whole world for some seeds: `network FIRST..END [--trace FOLDER]`, two at a time, each in a process of its
+//! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check. From twenty seeds on all plays are
+//! played too, and what was to be met and never was is a failure.
+//!
+//! `network log SEED` runs one and tells what its processes log, as RUST_LOG says.
 //!
 //! Writes target/bench/sim-network.json.
 
 use anyhow::{Context, Result, bail, ensure};
-use quittance_sim::{Course, Plan, run};
+use quittance_sim::known::{self, KNOWN, SEED};
+use quittance_sim::players::PLAYS;
+use quittance_sim::world::{Met, Plan, Reach, Table};
+use quittance_sim::{Course, run};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
+
+/// Seeds at a time: a world is one thread.
+const AT_ONCE: usize = 2;
+/// What reach counts plays under.
+const PLAYERS: &str = "player";
+/// Seeds of which one runs again.
+const AGAIN_EACH: u64 = 10;
+/// Seeds from which on everything that is to be met has to be: two rounds of faults.
+const REACHED_BY: usize = 20;
+
+/// What is run in a process of its own.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    Seed(u64),
+    /// The place of a play in the table.
+    Play(usize),
+}
+
+/// What came of it, as its process tells.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Told {
+    /// `seed 7`, or a play's name.
+    name: String,
+    trace: String,
+    events: u64,
+    lasted_s: f64,
+    failure: Option<String>,
+    reach: Met,
+}
+
+impl Told {
+    fn of(seed: u64, course: Course) -> Self {
+        Self {
+            name: format!("seed {seed}"),
+            trace: course.trace,
+            events: course.events,
+            lasted_s: course.lasted.as_secs_f64(),
+            failure: course.failure,
+            reach: course.reach,
+        }
+    }
+}
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["once", seed] => once(seed.parse()?),
+        ["once", seed] => once(seed.parse()?, None),
+        ["once", seed, folder] => once(seed.parse()?, Some(Path::new(folder))),
+        ["play", number] => play(number.parse()?),
         ["log", seed] => log(seed.parse()?),
         [seeds] => many(seeds, None),
         [seeds, "--trace", folder] => many(seeds, Some(Path::new(folder))),
-        _ => bail!("usage: network FIRST..END [--trace FOLDER]"),
+        _ => bail!("usage: network FIRST..END [--trace FOLDER] | log SEED"),
     }
 }
 
-/// One seed in a process of its own: prints its trace's hash.
-fn once(seed: u64) -> Result<()> {
-    println!("{}", run(seed, &Plan::whole(), false)?.trace);
+/// One seed in this process: prints what came of it, a line of JSON.
+fn once(seed: u64, traces: Option<&Path>) -> Result<()> {
+    let course = run(seed, &Plan::whole(), traces.is_some())?;
+    if let Some(folder) = traces {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join(format!("{seed}.trace")), &course.told)?;
+    }
+    println!("{}", serde_json::to_string(&Told::of(seed, course))?);
     Ok(())
 }
 
-/// One seed with what its processes log, as RUST_LOG says, on stderr.
+/// One play in this process: prints what came of it, a line of JSON.
+fn play(number: usize) -> Result<()> {
+    let play = PLAYS.get(number).context("there is no such play")?;
+    let reach = Reach::default();
+    let mut told = Told {
+        name: play.name.to_owned(),
+        ..Told::default()
+    };
+    match known::play(play, SEED) {
+        Ok(played) => {
+            let surprises = known::surprises(play, &played);
+            told.failure = (!surprises.is_empty()).then(|| surprises.join("; "));
+            reach.declare(PLAYERS, play.name);
+            if !played.met.is_empty() {
+                reach.note(PLAYERS, play.name);
+            }
+            told.trace = played.trace;
+        }
+        Err(error) => told.failure = Some(format!("{error:#}")),
+    }
+    told.reach = reach.counts();
+    println!("{}", serde_json::to_string(&told)?);
+    Ok(())
+}
+
+/// One seed with its log, on stderr.
 fn log(seed: u64) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
     subscriber.with_writer(std::io::stderr).init();
-    println!("{:?}", run(seed, &Plan::whole(), false)?);
+    let told = Told::of(seed, run(seed, &Plan::whole(), false)?);
+    println!("{}", serde_json::to_string_pretty(&told)?);
     Ok(())
 }
 
 fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
     let ends = seeds.split_once("..").context("seeds are given as 0..20")?;
     let seeds: std::ops::Range<u64> = ends.0.parse()?..ends.1.parse()?;
-    ensure!(
-        !seeds.is_empty(),
-        "there is no seed in {}..{}",
-        ends.0,
-        ends.1
-    );
+    ensure!(!seeds.is_empty(), "there is no seed in {seeds:?}");
     let began = Instant::now();
-    let (mut failed, mut simulated_s, mut hashes) = (0, 0, BTreeMap::new());
-    for seed in seeds.clone() {
-        let again = again(seed)?;
-        let course = run(seed, &Plan::whole(), traces.is_some())?;
-        let again = again.wait_with_output()?;
-        let again = String::from_utf8_lossy(&again.stdout).trim().to_owned();
-        simulated_s += course.lasted.as_secs();
-        if let Some(folder) = traces {
-            std::fs::create_dir_all(folder)?;
-            std::fs::write(folder.join(format!("{seed}.trace")), &course.told)?;
+    let mut jobs: Vec<Job> = seeds.clone().map(Job::Seed).collect();
+    let is_whole = jobs.len() >= REACHED_BY;
+    if is_whole {
+        jobs.extend((0..PLAYS.len()).map(Job::Play));
+    }
+    let outcomes = all(jobs, traces)?;
+    let (mut failed, mut simulated_s) = (0, 0.0);
+    let (mut reach, mut hashes) = (Table::default(), BTreeMap::new());
+    for told in outcomes {
+        simulated_s += told.lasted_s;
+        failed += u32::from(told.failure.is_some());
+        reach.add(&told.reach);
+        if let Some(seed) = told.name.strip_prefix("seed ") {
+            hashes.insert(seed.to_owned(), told.trace);
         }
-        failed += u32::from(!told(seed, &course, &again));
-        hashes.insert(seed.to_string(), course.trace);
     }
     let wall_s = began.elapsed().as_secs_f64();
+    let zeros = reach.zeros();
     let outcome = json!({
-        "seeds": seeds.count(),
+        "seeds": seeds.clone().count(),
         "failed": failed,
-        "simulated_hours": simulated_s as f64 / 3600.0,
+        "simulated_hours": simulated_s / 3600.0,
         "wall_s": wall_s,
+        "known": KNOWN.len(),
+        "reach_zero": zeros,
+        "reach": reach,
         "traces": hashes,
     });
-    let path = PathBuf::from("target/bench/sim-network.json");
+    let path = Path::new("target/bench/sim-network.json");
     std::fs::create_dir_all("target/bench")?;
-    std::fs::write(&path, format!("{outcome:#}\n"))?;
+    std::fs::write(path, format!("{outcome:#}\n"))?;
+    print!("{}", reach.shown());
     println!(
-        "{} s simulated in {wall_s:.1} s; {}",
-        simulated_s,
+        "{simulated_s:.0} s simulated in {wall_s:.1} s; {}",
         path.display()
     );
     ensure!(
         failed == 0,
-        "{failed} seeds failed: run one with --trace FOLDER to see its events"
+        "{failed} of these failed: run a seed with --trace FOLDER to see its events, or with log"
+    );
+    ensure!(
+        zeros.is_empty() || !is_whole,
+        "never met: {}",
+        zeros.join(", ")
     );
     Ok(())
 }
 
-fn again(seed: u64) -> Result<std::process::Child> {
-    let child = Command::new(std::env::current_exe()?)
-        .args(["once", &seed.to_string()])
-        .stdout(std::process::Stdio::piped())
-        .spawn();
-    child.context("the same seed in another process")
+/// All jobs, some at a time; says of each what came of it.
+fn all(jobs: Vec<Job>, traces: Option<&Path>) -> Result<Vec<Told>> {
+    let jobs = Mutex::new(jobs.into_iter());
+    let outcomes = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(job) = job else {
+                return Ok(());
+            };
+            let told = outcome(job, traces)?;
+            println!(
+                "{:<24}  {:<16}  {:>6} events  {:>4.0} s  {}",
+                told.name,
+                told.trace,
+                told.events,
+                told.lasted_s,
+                told.failure.as_deref().unwrap_or("as it should be")
+            );
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push(told);
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let worked = worker.join();
+            worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    Ok(outcomes
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Whether it went as it should.
-fn told(seed: u64, course: &Course, again: &str) -> bool {
-    let outcome = match &course.failure {
-        Some(failure) => failure.clone(),
-        None if course.trace != again => format!("another process has the trace {again}"),
-        None => "as it should be".to_owned(),
+/// A job in a process of its own; every tenth seed in two.
+fn outcome(job: Job, traces: Option<&Path>) -> Result<Told> {
+    let mut told = in_process(job, traces)?;
+    if let Job::Seed(seed) = job
+        && seed % AGAIN_EACH == 0
+        && told.failure.is_none()
+    {
+        let again = in_process(job, None)?.trace;
+        if again != told.trace {
+            told.failure = Some(format!("another process has the trace {again}"));
+        }
+    }
+    Ok(told)
+}
+
+fn in_process(job: Job, traces: Option<&Path>) -> Result<Told> {
+    let mut command = Command::new(std::env::current_exe()?);
+    match job {
+        Job::Seed(seed) => command.args(["once", &seed.to_string()]).args(traces),
+        Job::Play(number) => command.args(["play", &number.to_string()]),
     };
-    println!(
-        "seed {seed:>3}  {}  {} events  {} s  {outcome}",
-        course.trace,
-        course.events,
-        course.lasted.as_secs()
-    );
-    outcome == "as it should be"
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.context("its process")?.wait_with_output()?;
+    let told = serde_json::from_slice(&stdout);
+    // One that aborts or is killed tells nothing.
+    Ok(told.unwrap_or_else(|_| Told {
+        name: match job {
+            Job::Seed(seed) => format!("seed {seed}"),
+            Job::Play(number) => PLAYS[number].name.to_owned(),
+        },
+        failure: Some(format!("{status}: {}", String::from_utf8_lossy(&stderr))),
+        ..Told::default()
+    }))
 }

@@ -5,8 +5,12 @@
 
 use crate::checks::{self, Entries, INVARIANTS};
 use crate::players::{Play, Stage};
-use crate::world::{Network, Plan, World};
+use crate::world::chain::Chain;
+use crate::world::{Met, Network, Plan, World};
 use anyhow::{Context, Result};
+use contracts::Address;
+use std::path::PathBuf;
+use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 /// An invariant that a play breaks.
@@ -120,12 +124,29 @@ pub const SEED: u64 = 1;
 /// What came of a play.
 #[derive(Debug)]
 pub struct Played {
-    /// Deeds that were done.
-    pub met: Vec<&'static str>,
+    /// Which players were met.
+    pub met: Met,
     /// Invariants that broke, and how.
     pub broken: Vec<(&'static str, String)>,
     /// The trace's hash.
     pub trace: String,
+    /// What is left of the world.
+    pub left: Left,
+}
+
+/// What anybody can look at when a world is over.
+#[derive(Debug)]
+pub struct Left {
+    /// The chain.
+    pub chain: Chain,
+    /// The time there, Unix seconds.
+    pub now_s: u64,
+    /// The settlement contract.
+    pub settlement: Address,
+    /// Evidence of the first epoch.
+    pub evidence: PathBuf,
+    /// Where all files of the world are; they go with it.
+    pub folder: TempDir,
 }
 
 /// Plays in a seed's world, and holds all invariants against its books; blocks.
@@ -147,22 +168,32 @@ pub fn play(play: &Play, seed: u64) -> Result<Played> {
             ..Plan::small()
         };
         let network = Network::start(&mut world, &plan).await?;
-        let mut stage = Stage::new(world, network);
+        let mut stage = Stage::new(world, network, play.name);
         (play.play)(&mut stage).await.context(play.name)?;
         if stage.books.enter(|books| books.epochs.is_empty()) {
             stage.closed().await?;
         }
         stage.enter_datagrams();
         let broken = stage.books.enter(|books| broken(books));
-        let Stage {
-            world,
-            network,
-            met,
-            ..
-        } = stage;
+        let (chain, now_s) = stage.network.chain_at_rest();
+        let (settlement, evidence) = (stage.network.chain.network().1, stage.evidence());
+        let Stage { world, network, .. } = stage;
         network.end().await?;
         let (_, trace) = world.trace().digest();
-        Ok(Played { met, broken, trace })
+        let met = world.reach().counts();
+        let left = Left {
+            chain,
+            now_s,
+            settlement,
+            evidence,
+            folder,
+        };
+        Ok(Played {
+            met,
+            broken,
+            trace,
+            left,
+        })
     })
 }
 

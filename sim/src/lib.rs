@@ -10,5 +10,5 @@ pub mod players;
 mod run;
 pub mod world;
 
-pub use run::{Course, run};
+pub use run::{Course, run, run_as};
 pub use world::Plan;

@@ -3,15 +3,17 @@
 use crate::checks;
 use crate::players::Viewer;
 use crate::world::{Dice, Met, Network, Place, Plan, Schedule, World};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use contracts::U256;
+use std::cell::RefCell;
+use std::panic;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Who watches begins within this from an epoch's start.
 const BEGIN_WITHIN_MS: u64 = 15_000;
@@ -19,6 +21,8 @@ const BEGIN_WITHIN_MS: u64 = 15_000;
 const ATTESTED_WITHIN: Duration = Duration::from_secs(40);
 /// The same if there were faults, after which some wait before they try again.
 const ATTESTED_AFTER_FAULTS: Duration = Duration::from_secs(240);
+/// A course takes minutes; one that takes so long waits for what never comes.
+const LASTS_MAX: Duration = Duration::from_secs(3_600);
 /// A file system in memory, where it is there: what is synced costs nothing there.
 const MEMORY: &str = "/dev/shm";
 
@@ -39,11 +43,24 @@ pub struct Course {
     pub told: String,
 }
 
-/// Runs a seed's world to its end; blocks. `tell` keeps the events as text.
+/// Runs a seed's world through the whole course of a plan; blocks. `tell` keeps the events as text.
 ///
 /// # Errors
 /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
 pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
+    run_as(seed, tell, async |world| course(world, plan).await)
+}
+
+/// Runs a seed's world through a course of one's own; blocks. Panics, whoever catches them, and a course that stands
+/// still are failures of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_as(
+    seed: u64,
+    tell: bool,
+    course: impl AsyncFnOnce(&mut World) -> Result<()>,
+) -> Result<Course> {
     let folder = folder().context("no folder for a world")?;
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -52,9 +69,12 @@ pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
         .context("no runtime for a world")?;
     // What blocks is done where it is asked for: a thread of its own would come back when it likes.
     let _in_place = disk::in_place();
+    let panics = Panics::watched();
     Ok(runtime.block_on(async {
         let mut world = World::new(seed, folder.path(), tell);
-        let outcome = course(&mut world, plan).await;
+        let outcome = timeout(LASTS_MAX, course(&mut world)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("it stands still")));
+        let outcome = outcome.and_then(|()| panics.none());
         let (events, trace) = world.trace().digest();
         Course {
             trace,
@@ -65,6 +85,36 @@ pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
             told: world.trace().told(),
         }
     }))
+}
+
+/// Panics of this thread, on which a whole world runs: a task's panic is the end of nothing but the task, and would be
+/// seen by nobody.
+struct Panics;
+
+thread_local! {
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Panics {
+    /// Keeps what panics say from now on, beside what is done with it anyway.
+    fn watched() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                PANICS.with_borrow_mut(|panics| panics.push(info.to_string()));
+                before(info);
+            }));
+        });
+        PANICS.with_borrow_mut(Vec::clear);
+        Self
+    }
+
+    fn none(&self) -> Result<()> {
+        let panics = PANICS.with_borrow(Vec::clone);
+        ensure!(panics.is_empty(), "panicked: {}", panics.join("; "));
+        Ok(())
+    }
 }
 
 pub(crate) fn folder() -> std::io::Result<TempDir> {

@@ -1,6 +1,11 @@
-//! The small world: a seed repeats itself, and says so when it doesn't.
+//! The small world: a seed repeats itself, and says so when it doesn't; and stories of one fault each.
 
-use quittance_sim::{Plan, run};
+use anyhow::ensure;
+use quittance_sim::players::Viewer;
+use quittance_sim::world::{Fault, Kind, Network, Part, RpcFault, Schedule};
+use quittance_sim::{Course, Plan, checks, run, run_as};
+use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn a_network_pays_for_its_epoch_and_a_seed_repeats_itself() {
@@ -17,4 +22,56 @@ fn a_network_pays_for_its_epoch_and_a_seed_repeats_itself() {
     let other = small(2)();
     assert_eq!(other.failure, None);
     assert_ne!(other.trace, first.trace);
+}
+
+/// A node that a verifier doesn't reach has its records forced. The verifier's provider has all state, and, if `late`,
+/// no logs of the newest blocks.
+fn forced(late: bool) -> Course {
+    let cut = Fault {
+        at: Duration::from_secs(58),
+        lasts: Duration::from_secs(60),
+        kind: Kind::CutLink(Part::Verifier, Some(Part::Node)),
+        whom: (0, 0),
+        less: false,
+    };
+    let course = run_as(1, false, async |world| {
+        let place = world.host("viewer");
+        let network = Arc::new(Network::start(world, &Plan::small()).await?);
+        let faults = Schedule { faults: vec![cut] };
+        let inflicted = (
+            network.clone(),
+            world.reach().clone(),
+            world.trace().clone(),
+        );
+        let inflicted = tokio::spawn(faults.inflict(inflicted.0, inflicted.1, inflicted.2));
+        network.begun(0).await;
+        let viewer = Viewer::new(&network, &place)?;
+        let got = viewer.watch().await?;
+        let signed = checks::delivered(&network, &got, &viewer.leave().await)?;
+        let window = network.chain.timeline().force_window(0);
+        network.until(window.start + 2).await;
+        ensure!(network.force(0, 0).await? == 1, "there is one record");
+        if late {
+            network.trouble("verifier-0", Some(RpcFault::LogsLate));
+        }
+        network.attested(0, Duration::from_secs(60)).await?;
+        inflicted.await??;
+        let counted = checks::audited(&network, 0).await?;
+        ensure!(counted == signed, "{counted} bytes count of {signed}");
+        Ok(())
+    });
+    course.unwrap()
+}
+
+#[test]
+fn what_a_node_forced_counts_though_no_verifier_reaches_it() {
+    assert_eq!(forced(false).failure, None);
+}
+
+/// T43, as it is today: an honest verifier behind a provider whose logs are late attests without what was forced, and
+/// would lose its bond. When this passes no more, the fault is mended: `Kind::all` then takes the three faults of logs.
+#[test]
+fn a_verifier_whose_provider_has_late_logs_attests_without_what_was_forced() {
+    let failure = forced(true).failure.unwrap_or_default();
+    assert!(failure.contains("epoch 0 is False"), "{failure:?}");
 }

@@ -74,7 +74,8 @@ enum Bench {
 
 #[derive(Debug, Subcommand)]
 enum Sim {
-    /// The whole network in one process, on a clock that doesn't wait; each seed in two processes, which must agree.
+    /// The whole network in one process, on a clock that doesn't wait; two seeds at a time, every tenth in two
+    /// processes, which must agree.
     Network {
         /// Seeds, FIRST..END.
         #[arg(long, default_value = "0..20")]

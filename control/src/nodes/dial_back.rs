@@ -8,8 +8,8 @@
 
 use crate::contents::catalogue::Collection;
 use crate::nodes::NodeDesk;
-use crate::nodes::health::Proof;
 use crate::nodes::membership::Look;
+use crate::rules::health::Proof;
 use crate::tickets::issuer::Grant;
 use content::Body;
 use protocol::{

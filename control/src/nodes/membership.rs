@@ -1,6 +1,8 @@
 //! Who is a member now: heartbeats, health, load, and the orders that wait for each.
 //!
-//! Time comes in as an argument. The lock guards memory only and is never held across an `.await`.
+//! Time comes in as an argument. Locks guard memory only and are never held across an `.await`. Routes and heartbeats
+//! share no mutex: both read who there is, and loads change under readers. Only what changes who may get traffic, as a
+//! node that joins, fails or drains, has them wait for a moment.
 
 mod member;
 mod meter;
@@ -8,17 +10,18 @@ mod route;
 mod status;
 mod traffic;
 
-use crate::nodes::health::{Health, Proof, Unfit};
 use crate::nodes::measured::Measured;
 use crate::nodes::orders::Hold;
 use crate::nodes::overlay::Overlay;
-use member::{BLOCKED, Member};
+use crate::rules::health::{Health, Proof, Unfit};
+use crate::rules::standing::BLOCKED;
+use member::{Beats, Member, Stated};
 use protocol::{CollectionId, Heartbeat, NodeId, NodeInfo, OrderFrame};
 pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -47,10 +50,16 @@ struct State {
     table: Table,
     /// The map by which the table was made.
     overlay: Arc<Overlay>,
-    measured: Measured,
-    traffic: Traffic,
     /// Also of nodes that aren't members now.
     held: BTreeMap<NodeId, Hold>,
+}
+
+impl State {
+    /// A member, unless a newer connection took its place.
+    fn member(&self, membership: Membership) -> Option<&Member> {
+        let member = self.members.get(&membership.node)?;
+        (member.generation == membership.generation).then_some(member)
+    }
 }
 
 /// How members are judged.
@@ -74,30 +83,54 @@ pub(crate) struct Look {
 
 /// All members, and for a while those that left.
 pub(crate) struct Members {
-    state: Mutex<State>,
+    state: RwLock<State>,
+    /// What clients measured: of routes alone.
+    measured: Mutex<Measured>,
+    /// What members say they did: of those who count and look. Taken after the state.
+    traffic: Mutex<Traffic>,
     config: MembersConfig,
+    began: Instant,
 }
 
 impl Members {
     pub(crate) fn new(config: MembersConfig, overlay: Overlay) -> Self {
         let table = Table::new(&overlay.zones, config.idle_sessions);
         Self {
-            state: Mutex::new(State {
+            state: RwLock::new(State {
                 members: BTreeMap::new(),
                 generations: 0,
                 table,
                 overlay: Arc::new(overlay),
-                measured: Measured::default(),
-                traffic: Traffic::default(),
                 held: BTreeMap::new(),
             }),
+            measured: Mutex::default(),
+            traffic: Mutex::default(),
             config,
+            began: Instant::now(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    // Nothing panics while one of these is held.
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn measured(&self) -> MutexGuard<'_, Measured> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long after the beginning a moment is.
+    fn since(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
     }
 
     /// The map of the moment.
@@ -108,12 +141,13 @@ impl Members {
     /// From now on this is the map: nodes are placed anew, and stay members with their load. What was measured of
     /// zones that have kept their name stays; what many want is learned anew.
     pub(crate) fn remap(&self, overlay: Overlay, now: Instant) {
-        let mut state = self.state();
+        let now = self.since(now);
+        let mut state = self.state_mut();
         let old = std::mem::replace(&mut state.overlay, Arc::new(overlay));
         let new = state.overlay.clone();
         state.table = Table::new(&new.zones, self.config.idle_sessions);
         let renamed = |zone| new.zones.find(old.zones.name(zone));
-        state.measured.rename(renamed);
+        self.measured().rename(renamed);
         let nodes: Vec<_> = state.members.keys().copied().collect();
         for node in nodes {
             if let Some(member) = state.members.get_mut(&node) {
@@ -136,36 +170,34 @@ impl Members {
         // Where clients dial it is where it is; a name says nothing, and then it is where it dials from.
         let at = address.parse::<std::net::SocketAddr>();
         let place = at.ok().map(|at| at.ip()).or(remote);
-        let mut state = self.state();
+        let now = self.since(now);
+        let mut state = self.state_mut();
         let zone = state.overlay.place_node(&node, place);
         let State { members, table, .. } = &mut *state;
         members.retain(|id, member| {
-            let listed =
-                member.orders.is_some() || now.saturating_duration_since(member.seen) < GONE_LISTED;
+            let listed = member.orders.is_some() || now.saturating_sub(member.seen()) < GONE_LISTED;
             if !listed {
                 table.remove(id);
+                self.traffic().meters.remove(id);
             }
             listed
         });
         state.generations += 1;
         let generation = state.generations;
         let hold = state.held.get(&node).copied().unwrap_or_default();
-        let known = state.members.remove(&node);
         let member = Member {
             generation,
-            meter: known.map(|known| known.meter).unwrap_or_default(),
             address,
             version,
             place,
             zone,
             orders: Some(orders),
             ordered: BTreeSet::new(),
-            heartbeat: None,
+            joined: now,
             health: Health::new(self.config.dial_back, now),
             hold,
-            seen: now,
-            sent: 0,
-            sent_before: 0,
+            stated: Stated::default(),
+            beats: Beats::default(),
         };
         state.members.insert(node, member);
         self.refresh(&mut state, &node, now);
@@ -173,16 +205,19 @@ impl Members {
     }
 
     /// Puts a member into the table as it is now.
-    fn refresh(&self, state: &mut State, node: &NodeId, now: Instant) {
+    fn refresh(&self, state: &mut State, node: &NodeId, now: Duration) {
         let Some(member) = state.members.get(node) else {
             return;
         };
         let (standing, _) = member.standing(now, self.config.timeout);
-        let heartbeat = member.heartbeat.map(|(heartbeat, _)| heartbeat);
+        let Stated {
+            sessions_max,
+            bandwidth_mbps,
+            ..
+        } = member.stated;
         let (weight, capabilities) = state.overlay.zones.facts(node);
         let weight = weight.unwrap_or_else(|| {
-            let mbps = heartbeat.map_or(0, |heartbeat| heartbeat.bandwidth_mbps);
-            u16::try_from(mbps / WEIGHT_MBPS)
+            u16::try_from(bandwidth_mbps / WEIGHT_MBPS)
                 .unwrap_or(WEIGHT_MAX)
                 .clamp(1, WEIGHT_MAX)
         });
@@ -190,7 +225,7 @@ impl Members {
             node: *node,
             zone: member.zone,
             weight,
-            sessions_max: heartbeat.map_or(0, |heartbeat| heartbeat.sessions_max),
+            sessions_max,
             capabilities,
             standing,
         });
@@ -200,10 +235,10 @@ impl Members {
     fn with<T>(
         &self,
         membership: Membership,
-        now: Instant,
+        now: Duration,
         change: impl FnOnce(&mut Member) -> T,
     ) -> Option<T> {
-        let mut state = self.state();
+        let mut state = self.state_mut();
         let member = state.members.get_mut(&membership.node)?;
         if member.generation != membership.generation {
             return None;
@@ -215,21 +250,32 @@ impl Members {
 
     /// Notes a heartbeat and acknowledges it; `false` if a newer connection took the node's place.
     pub(crate) fn heartbeat(&self, from: Membership, heartbeat: Heartbeat, now: Instant) -> bool {
-        self.with(from, now, |member| {
-            member.heartbeat = Some((heartbeat, now));
-            member.seen = now;
-            member.sent_before = std::mem::take(&mut member.sent);
-            // A full queue has more important things to say.
-            if let Some(orders) = &member.orders {
-                let _ = orders.try_send(OrderFrame::Seen);
+        let now = self.since(now);
+        let stated = Stated::from(&heartbeat);
+        {
+            let state = self.state();
+            let Some(member) = state.member(from) else {
+                return false;
+            };
+            let known = state.table.view(&from.node).map(|view| view.spec.standing);
+            if member.stated == stated && known == Some(Standing::Available) {
+                // Nothing but its load has changed.
+                member.beat(heartbeat, now);
+                state.table.set_load(&from.node, member.load());
+                return true;
             }
+        }
+        self.with(from, now, |member| {
+            member.stated = stated;
+            member.beat(heartbeat, now);
         })
         .is_some()
     }
 
     /// Which nodes their operators want blocked or draining from now on.
     pub(crate) fn hold(&self, held: BTreeMap<NodeId, Hold>, now: Instant) {
-        let mut state = self.state();
+        let now = self.since(now);
+        let mut state = self.state_mut();
         let mut changed = Vec::new();
         for (node, member) in &mut state.members {
             let hold = held.get(node).copied().unwrap_or_default();
@@ -269,6 +315,7 @@ impl Members {
         standing: Standing,
         now: Instant,
     ) -> Vec<(NodeId, ZoneIndex, String)> {
+        let now = self.since(now);
         let state = self.state();
         let stands = |member: &&Member| member.standing(now, self.config.timeout).0 == standing;
         let found = nodes.filter_map(|node| {
@@ -280,18 +327,24 @@ impl Members {
 
     /// The connection is gone.
     pub(crate) fn leave(&self, membership: Membership, now: Instant) {
-        self.with(membership, now, |member| member.orders = None);
+        self.with(membership, self.since(now), |member| member.orders = None);
     }
 
     /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::saw).
     pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
-        let mut state = self.state();
+        let now = self.since(now);
+        // A node that drains refuses looks like other sessions.
+        let looked_at = |member: &Member| {
+            let here = member.orders.is_some() && member.beats.at().is_some();
+            here && !member.stated.draining && !member.hold.draining
+        };
+        let is_due = |member: &Member| looked_at(member) && member.health.is_due(now);
+        if !self.state().members.values().any(is_due) {
+            return Vec::new();
+        }
+        let mut state = self.state_mut();
         let due = state.members.iter_mut().filter_map(|(node, member)| {
-            // A node that drains refuses looks like other sessions.
-            let draining = |(heartbeat, _): (Heartbeat, Instant)| heartbeat.draining;
-            let beats = member.heartbeat.is_some_and(|beat| !draining(beat));
-            let beats = beats && member.orders.is_some() && !member.hold.draining;
-            (beats && member.health.take_due(now)).then(|| Look {
+            (looked_at(member) && member.health.take_due(now)).then(|| Look {
                 membership: Membership {
                     node: *node,
                     generation: member.generation,
@@ -305,6 +358,7 @@ impl Members {
 
     /// What was seen of a node that was looked at. The node is told if it gets no traffic.
     pub(crate) fn saw(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
+        let now = self.since(now);
         self.with(look.membership, now, |member| {
             member.health.saw(outcome, now);
             if let (Some(Unfit::Unproven(reason)), Some(orders)) =
@@ -317,12 +371,23 @@ impl Members {
 
     /// A node says that it has filled something: one of which only the key is proven is looked at again.
     pub(crate) fn filled(&self, from: Membership, now: Instant) {
+        let now = self.since(now);
         self.with(from, now, |member| member.health.filled(now));
     }
 
     /// Tells a node to fill a collection unless it was told; `false` if its queue is full or it is gone.
     pub(crate) fn order_fill(&self, node: &NodeId, collection: CollectionId) -> bool {
-        let mut state = self.state();
+        let told = |state: &State| {
+            let member = state.members.get(node)?;
+            Some(member.ordered.contains(&collection))
+        };
+        // Most were told long ago.
+        match told(&self.state()) {
+            None => return false,
+            Some(true) => return true,
+            Some(false) => {}
+        }
+        let mut state = self.state_mut();
         let Some(member) = state.members.get_mut(node) else {
             return false;
         };
@@ -345,6 +410,7 @@ impl Members {
 
     /// Nodes that get traffic.
     pub(crate) fn healthy_count(&self, now: Instant) -> usize {
+        let now = self.since(now);
         let state = self.state();
         let standings = state.members.values();
         standings
@@ -354,12 +420,14 @@ impl Members {
 
     /// All that are listed, in order of their ids.
     pub(crate) fn list(&self, now: Instant) -> Vec<NodeInfo> {
+        let now = self.since(now);
         let state = self.state();
         let mut nodes: Vec<_> = state
             .members
             .iter()
             .map(|(node, member)| {
                 let (standing, reason) = member.standing(now, self.config.timeout);
+                let beat = member.beats.latest();
                 NodeInfo {
                     node: *node,
                     address: member.address.clone(),
@@ -368,9 +436,9 @@ impl Members {
                     reason,
                     zone: state.overlay.zones.name(member.zone).to_owned(),
                     bound: state.table.view(node).map_or(0, |view| view.bound),
-                    sessions: member.heartbeat.map_or(0, |(beat, _)| beat.sessions),
-                    cached_bytes: member.heartbeat.map_or(0, |(beat, _)| beat.cached_bytes),
-                    heartbeat_age_ms: now.saturating_duration_since(member.seen).as_millis() as u64,
+                    sessions: beat.map_or(0, |beat| beat.sessions),
+                    cached_bytes: beat.map_or(0, |beat| beat.cached_bytes),
+                    heartbeat_age_ms: now.saturating_sub(member.seen()).as_millis() as u64,
                     version: member.version.clone(),
                 }
             })

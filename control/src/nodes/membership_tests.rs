@@ -127,10 +127,7 @@ fn another_map_places_members_anew_and_they_stay_members() {
     let first = members.decide(&ask(collection(1), &[]), now).decision;
     let there = members.overlay().zones.find("b");
     assert_eq!(first.placement.zone, there.unwrap());
-    assert_eq!(
-        members.state().measured.of(FROM.into()),
-        [(there.unwrap(), 7000)]
-    );
+    assert_eq!(members.measured().of(FROM.into()), [(there.unwrap(), 7000)]);
     assert!(
         members.heartbeat(joined[0].0, BEAT, now),
         "it is still a member"
@@ -293,6 +290,35 @@ fn clients_words_make_the_control_plane_look_and_measure() {
     members.told(FROM, &[node(1), node(7)], &[rtt], later);
     assert_eq!(members.looks_due(1, later).len(), 1);
     assert_eq!(members.list(later)[0].standing, "available");
-    let known = members.state().measured.of(FROM.into());
+    let known = members.measured().of(FROM.into());
     assert_eq!(known, [(ZoneIndex::DEFAULT, 900)]);
+}
+
+/// With one of them waiting for who only reads, this would never end.
+#[test]
+fn heartbeats_and_routes_wait_for_nobody_who_only_reads() {
+    let members = members(false);
+    let now = Instant::now();
+    let (member, mut queue) = members.join(node(1), "h:1".into(), String::new(), None, now);
+    members.heartbeat(member, BEAT, now);
+    members.order_fill(&node(1), collection(1));
+    let (state, traffic) = (members.state(), members.traffic());
+    let busy = Heartbeat {
+        sessions: 7,
+        ..BEAT
+    };
+    assert!(members.heartbeat(member, busy, now));
+    let chosen = members.decide(&ask(collection(1), &[]), now);
+    members.note(collection(1), &chosen.decision);
+    let measured = [MeasuredNode {
+        node: node(1),
+        rtt_us: 5,
+    }];
+    members.told(FROM, &[], &measured, now);
+    assert!(members.order_fill(&node(1), collection(1)));
+    let view = state.table.view(&node(1)).unwrap();
+    assert_eq!((chosen.nodes.len(), view.load), (1, 8));
+    drop((state, traffic));
+    let told = std::iter::from_fn(|| queue.try_recv().ok());
+    assert_eq!(told.filter(|one| *one == OrderFrame::Seen).count(), 2);
 }

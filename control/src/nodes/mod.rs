@@ -4,7 +4,6 @@
 //! what can be seen from outside.
 
 pub(crate) mod dial_back;
-pub(crate) mod health;
 pub(crate) mod holders;
 pub(crate) mod join;
 pub(crate) mod measured;

@@ -133,7 +133,7 @@ impl Commitments {
     pub(crate) fn pause(&self, timeline: &Timeline, first: Epoch, now: UnixMillis) -> Duration {
         let end = match timeline.epoch_at_ms(now) {
             // The epoch that has just ended by the clock may not have by the chain.
-            Some(epoch) if self.awaits(epoch, first) => return LOOK_INTERVAL_MIN,
+            Some(epoch) if self.is_pending(epoch, first) => return LOOK_INTERVAL_MIN,
             Some(epoch) => timeline.end(epoch),
             None => timeline.genesis(),
         };
@@ -141,7 +141,8 @@ impl Commitments {
         left.clamp(LOOK_INTERVAL_MIN, LOOK_INTERVAL_MAX)
     }
 
-    fn awaits(&self, current: Epoch, first: Epoch) -> bool {
+    /// Whether nothing is known of the epoch before the current one, which is to be committed.
+    fn is_pending(&self, current: Epoch, first: Epoch) -> bool {
         current.checked_sub(1).is_some_and(|epoch| {
             epoch >= self.attested_below.max(first) && !self.known.contains_key(&epoch)
         })

@@ -4,7 +4,10 @@
 
 pub(crate) mod commitments;
 pub(crate) mod filling;
+pub(crate) mod health;
+pub(crate) mod issuing;
 pub(crate) mod orders;
 pub(crate) mod publication;
 pub(crate) mod routing;
+pub(crate) mod standing;
 pub(crate) mod viewers;

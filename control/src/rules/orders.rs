@@ -235,10 +235,10 @@ mod tests {
         let token = Revoked::Token(B256::repeat_byte(3));
         let nothing = Revoked::Token(NO_VIEWER_TOKEN);
         let (some, all): (&[u8], &[u8]) = (&[1, 2], &[1, 2, 3, 4]);
-        let cases: [(Order, &[u8], &[&str], Result<&[u8], OrderRefused>); 19] = [
-            (Order::Drain, &[1, 2], &[], Ok(some)),
+        let cases = [
+            (Order::Drain, &[1, 2][..], &[][..], Ok(some)),
             (Order::Drain, &[], &["here"], Ok(some)),
-            (Order::Drain, &[3], &["here"], Ok(&[3, 1, 2])),
+            (Order::Drain, &[3], &["here"], Ok(&[3, 1, 2][..])),
             (Order::Drain, &[3], &["empty"], Ok(&[3])),
             (Order::Drain, &[], &[], Err(NoNodes)),
             (Order::Drain, &[1, 5], &[], Err(UnknownNode(node(5)))),

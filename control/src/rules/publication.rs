@@ -254,9 +254,9 @@ mod tests {
         let (hls, dash) = (package(PackageFormat::Hls), package(PackageFormat::Dash));
         for (kind, expected) in [
             (vec![], Ok(())),
-            (vec![hls.clone()], Ok(())),
-            (vec![hls.clone(), dash], Ok(())),
-            (vec![hls.clone(), hls], Err(PublicationRefused::Kind)),
+            (vec![hls], Ok(())),
+            (vec![hls, dash], Ok(())),
+            (vec![hls, hls], Err(PublicationRefused::Kind)),
         ] {
             assert_eq!(check_kind(&kind), expected);
         }

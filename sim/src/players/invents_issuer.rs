@@ -130,7 +130,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     };
     let index = index.context("it is registered")?;
     chain.force_commit(0, index, &[record]).await?;
-    stage.met.push("an owner that invents an issuer");
+    stage.did_it();
     stage.closed().await?;
     stop.cancel();
     serving.await?;

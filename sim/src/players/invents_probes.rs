@@ -64,6 +64,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     };
     liar.attest(&(&statement).into()).await?;
     stage.evidence = vec![("liar".into(), folder)];
-    stage.met.push("a verifier that invents probes");
+    stage.did_it();
     judging.end().await
 }

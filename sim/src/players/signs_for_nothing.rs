@@ -14,6 +14,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let all = session.ticket.bytes_max;
     let receipt = session.receipt(1, all, 1, 1);
     session.sign(receipt).await?;
-    stage.met.push("signs for what wasn't sent");
+    stage.did_it();
     Ok(())
 }

@@ -21,6 +21,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     session
         .keep_the_rules(stage.content(), stage.size())
         .await?;
-    stage.met.push("an issuer that invents");
+    stage.did_it();
     Ok(())
 }

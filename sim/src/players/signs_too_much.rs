@@ -24,6 +24,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let receipt = session.receipt(all.sequence + 1, 1, 9, 9);
     let said = session.sign(receipt).await?;
     ensure!(said == RECEIPT_REFUSED, "less than before: {said:?}");
-    stage.met.push("signs too much");
+    stage.did_it();
     Ok(())
 }

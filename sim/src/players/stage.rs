@@ -26,12 +26,11 @@ const BOND: u64 = 1_000;
 pub struct Stage {
     /// The world.
     pub world: World,
+    play: &'static str,
     /// The network, which keeps the rules.
     pub network: Network,
     /// What is counted.
     pub books: Books,
-    /// Deeds that were done, by their players' names.
-    pub met: Vec<&'static str>,
     /// Folders of evidence of verifiers that keep the rules.
     pub evidence: Vec<(String, PathBuf)>,
 }
@@ -60,19 +59,24 @@ impl Own {
 }
 
 impl Stage {
-    /// Around a network that has begun.
-    pub fn new(world: World, network: Network) -> Self {
+    /// Around a network, for the play of that name.
+    pub fn new(world: World, network: Network, play: &'static str) -> Self {
         let verifiers = 0..network.verifiers.len();
         let evidence =
             verifiers.map(|place| (format!("verifier {place}"), network.evidence(place)));
         let evidence = evidence.collect();
         Self {
             world,
+            play,
             network,
             books: Books::default(),
-            met: Vec::new(),
             evidence,
         }
+    }
+
+    /// Notes that the deed was done: only now its player was met.
+    pub fn did_it(&self) {
+        self.world.reach().note("player", self.play);
     }
 
     /// The hash of what is published.
@@ -117,6 +121,11 @@ impl Stage {
     /// If the chain can't be read.
     pub async fn closed(&self) -> Result<()> {
         checks::close(&self.network, &self.books, 0, &self.evidence).await
+    }
+
+    /// The first epoch's evidence, of the first verifier that keeps the rules.
+    pub fn evidence(&self) -> PathBuf {
+        self.evidence[0].1.join("0")
     }
 
     /// Enters what the network's sockets were given for each client's host.

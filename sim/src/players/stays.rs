@@ -15,6 +15,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let (wire, _place) = stage.wire("stays", 1)?;
     let mut session = wire.ready(None).await?;
     session.stay(STAYS).await;
-    stage.met.push("stays");
+    stage.did_it();
     Ok(())
 }

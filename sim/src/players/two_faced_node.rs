@@ -19,7 +19,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     place.host = shut_to(&place.host, shut);
     let (id, node) = stage.node("two-faced node", &place, PAYOUT).await?;
     stage.watched_by("honest", 1, Some(id)).await?;
-    stage.met.push("gives each verifier another segment");
+    stage.did_it();
     stage.closed().await?;
     node.end().await
 }

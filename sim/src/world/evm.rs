@@ -105,6 +105,11 @@ impl Evm {
         met
     }
 
+    /// The chain as it is, and the time there, Unix seconds.
+    pub(super) fn at_rest(&self) -> (Chain, u64) {
+        (self.chain().clone(), self.now_s())
+    }
+
     /// The chain goes on for so long, and then gives up what came of it.
     pub(super) async fn reorganise(&self, lasts: Duration) {
         let earlier = self.chain().clone();

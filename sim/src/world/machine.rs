@@ -168,3 +168,111 @@ impl Recorded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use std::io;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::{sleep, timeout};
+
+    /// Two machines, and a listener on the first.
+    async fn two(folder: &Path) -> (Arc<Machine>, Arc<Machine>, host::Listener) {
+        let mut world = World::new(1, folder, false);
+        let (one, other) = (world.machine("one"), world.machine("other"));
+        let sockets = one.place().host.sockets;
+        let listener = sockets.listen((one.ip(), 80).into()).unwrap();
+        (one, other, listener)
+    }
+
+    async fn asked(of: &Machine, by: &Machine) -> Result<reqwest::Response, host::HttpError> {
+        let http = by.place().host.http;
+        http.send(http.get(format!("http://{}", of.ip()))).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_where_the_way_is_shut_comes_when_it_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other, mut listener) = two(folder.path()).await;
+        let began = Instant::now();
+        one.shut(Some(other.ip()), began + Duration::from_secs(9));
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let arrived = began.elapsed();
+            stream.write_all(b"HTTP/1.1 204 \r\n\r\n").await.unwrap();
+            (arrived, stream)
+        };
+        let (answer, (arrived, _stream)) = tokio::join!(asked(&one, &other), serving);
+        assert_eq!(answer.unwrap().status(), 204);
+        assert!((9..10).contains(&arrived.as_secs()), "{arrived:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_without_power_is_silent_and_then_knows_of_no_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other, mut listener) = two(folder.path()).await;
+        let before = one.place();
+        let mut asking = Box::pin(asked(&one, &other));
+        let (mut stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap(),
+            answer = &mut asking => panic!("{answer:?}"),
+        };
+        one.power_off();
+        let hour = Duration::from_secs(3_000);
+        assert!(timeout(hour, &mut asking).await.is_err(), "nobody answers");
+        let mut byte = [0];
+        let ghost = timeout(hour, stream.read(&mut byte)).await;
+        assert!(ghost.is_err(), "nothing comes to an earlier life");
+        one.power_on();
+        let broken = timeout(Duration::from_secs(1), asking).await;
+        assert!(broken.expect("it is told at once").is_err());
+        let sockets = &before.host.sockets;
+        let down = sockets.listen((one.ip(), 80).into()).unwrap_err();
+        assert_eq!(down.kind(), io::ErrorKind::NetworkDown);
+        assert!(
+            one.place()
+                .host
+                .sockets
+                .listen((one.ip(), 80).into())
+                .is_ok()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_synced_outlasts_a_power_cut_and_an_earlier_life_writes_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = World::new(1, folder.path(), false).machine("one");
+        let before = machine.place();
+        let path = before.folder.join("kept");
+        before.host.disk.replace(&path, b"synced").unwrap();
+        machine.power_off();
+        before.host.disk.replace(&path, b"of a ghost").unwrap();
+        machine.power_on();
+        let after = machine.place();
+        assert_ne!(after.folder, before.folder);
+        assert_eq!(fs::read(after.folder.join("kept")).unwrap(), b"synced");
+        machine.fill_disk();
+        let path = after.folder.join("kept");
+        let full = after.host.disk.replace(&path, b"more").unwrap_err();
+        assert_eq!(full.into_io().kind(), io::ErrorKind::StorageFull);
+        machine.empty_disk();
+        after.host.disk.replace(&path, b"more").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_is_wrong_by_its_skew_and_never_before_1970() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = World::new(1, folder.path(), false);
+        let machine = world.machine("one");
+        let clock = machine.place().host.clock;
+        let right = world.clock();
+        assert_eq!(clock.now_ms(), right.now_ms());
+        machine.set_skew(-3_000);
+        assert_eq!(clock.now_ms(), right.now_ms() - 3_000);
+        machine.set_skew(BEFORE_1970_MS);
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(clock.now_ms(), 0);
+    }
+}

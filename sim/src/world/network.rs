@@ -9,6 +9,7 @@ use super::parts::{
 };
 use super::plan::Plan;
 use super::process::{Ends, Part, Process};
+use super::provider::RpcFault;
 use anyhow::{Context, Result, bail, ensure};
 use client::{Client, ClientConfig, ControlApi, Summary};
 use contracts::Chain;
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// What the content of a world is published under.
 pub const CONTENT_NAME: &str = "film";
 /// How often something that is to come is looked for.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(2);
 /// Looks until it won't come any more.
 const LOOKS_MAX: u32 = 120;
 
@@ -130,9 +131,20 @@ impl Network {
         self.evm.url(of)
     }
 
+    /// The chain as it is, and the time there, Unix seconds: for who asks it when the world is over.
+    pub fn chain_at_rest(&self) -> (super::chain::Chain, u64) {
+        self.evm.at_rest()
+    }
+
     /// Base URL of the control plane's public API.
     pub fn control_url(&self) -> String {
         control_url(self.control.machine().ip())
+    }
+
+    /// From now on the provider of somebody of this name is like this; `None` mends it. Gives how many of its answers
+    /// were others than they should have been, since it was last mended.
+    pub fn trouble(&self, of: &str, fault: Option<RpcFault>) -> u64 {
+        self.evm.trouble(of, fault)
     }
 
     /// Where a verifier's evidence is, a folder for each epoch.

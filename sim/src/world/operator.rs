@@ -1,12 +1,12 @@
-//! What operators do once an epoch stands: they have the vault pay by it, and claim what their node earned. As
-//! `quittance node claim` does.
+//! What operators do: they force what a verifier left out, have the vault pay by an epoch that stands, and claim what
+//! their node earned. As `quittance node force` and `quittance node claim` do.
 
 use super::network::Network;
 use super::parts::evidence_url;
 use anyhow::{Context, Result, ensure};
-use contracts::{Settled, Status, U256};
+use contracts::{FORCED_RECORDS_MAX, Settled, Status, U256};
 use host::Host;
-use protocol::{Epoch, EpochTree, NodeTree};
+use protocol::{Epoch, EpochTree, NodeTree, Segment};
 
 /// What an operator was paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,23 @@ impl Network {
             claimed.amount = due;
         }
         Ok(claimed)
+    }
+
+    /// An operator puts its node's records of an epoch on chain, so that no verifier can leave them out: in the force
+    /// window. Gives how many, at most what one transaction takes.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn force(&self, node: usize, epoch: Epoch) -> Result<usize> {
+        let folder = self.nodes[node].machine().folder();
+        let file = std::fs::read(folder.join(format!("segments/epoch-{epoch}.qseg")))?;
+        let segment = Segment::from_bytes(&file)?;
+        let records = segment.records();
+        let records = &records[..records.len().min(FORCED_RECORDS_MAX)];
+        let (_, operator) = &self.operators[node];
+        let index = u32::try_from(node)?;
+        operator.force_commit(epoch, index, records).await?;
+        Ok(records.len())
     }
 
     /// The nodes tree of an epoch, of the first verifier that has it.

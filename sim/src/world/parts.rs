@@ -1,6 +1,6 @@
 //! How each part of a network is started: as the binary does, with the machine's host.
 
-use super::plan::{RECEIPT_INTERVAL, SEGMENT_DEADLINE, TICKET_TTL, WINDOW};
+use super::plan::{POLL_INTERVAL, RECEIPT_INTERVAL, SEGMENT_DEADLINE, TICKET_TTL, WINDOW};
 use super::process::Program;
 use anyhow::Context;
 use client::{Gateway, GatewayConfig, Summary};
@@ -119,7 +119,7 @@ pub(super) fn verifier(
             data_dir: place.folder,
             listen: (place.ip, 8090).into(),
             segment_deadline: SEGMENT_DEADLINE,
-            poll_interval: verifier::Config::POLL_INTERVAL,
+            poll_interval: POLL_INTERVAL,
             shorten_from: verifier::Config::SHORTEN_FROM,
         };
         Box::pin(async move { Ok(verifier::run(config, stop).await?) })

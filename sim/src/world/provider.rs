@@ -10,7 +10,7 @@ use std::time::Duration;
 /// An answer of a slow provider takes so long: less than what is waited for one.
 const SLOW: Duration = Duration::from_secs(4);
 /// Logs of so many newest blocks aren't there yet, where they are late.
-const LATE_BLOCKS: u64 = 15;
+const LATE_BLOCKS: u64 = 40;
 
 /// How a provider is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,5 +183,73 @@ impl Trouble {
         }
         self.met += u64::from(logs.len() < all);
         shown.to_string().into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::chain::{Genesis, Mining};
+    use axum::body::Bytes as Body;
+
+    fn chain() -> Chain {
+        Chain::new(Genesis {
+            chain_id: 1,
+            time_s: 1_000,
+            funded: Vec::new(),
+            mining: Mining::OnCall,
+        })
+    }
+
+    fn asked(troubles: &Troubles, chain: &mut Chain, method: &str, parameters: &str) -> Value {
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":[{parameters}]}}"#);
+        let answer = troubles.answer("one", chain, 1_000, &Body::from(body));
+        serde_json::from_slice::<Value>(&answer).unwrap()["result"].clone()
+    }
+
+    #[test]
+    fn one_that_lags_stands_still_until_it_is_mended() {
+        let (troubles, mut chain) = (Troubles::default(), chain());
+        troubles.set("one", Some(RpcFault::Lags), &chain);
+        chain.mine(1_001);
+        assert_eq!(asked(&troubles, &mut chain, "eth_blockNumber", ""), "0x0");
+        assert_eq!(troubles.set("one", None, &chain).1, 1);
+        assert_eq!(asked(&troubles, &mut chain, "eth_blockNumber", ""), "0x1");
+    }
+
+    #[test]
+    fn transactions_are_said_to_be_taken_and_given_back_newest_first() {
+        let (troubles, mut chain) = (Troubles::default(), chain());
+        troubles.set("one", Some(RpcFault::TransactionsReordered), &chain);
+        for raw in [r#""0x01""#, r#""0x02""#] {
+            let hash = asked(&troubles, &mut chain, "eth_sendRawTransaction", raw);
+            assert_eq!(hash.as_str().unwrap().len(), 66);
+        }
+        let (held, met) = troubles.set("one", None, &chain);
+        assert_eq!(met, 2);
+        assert!(held[0].ends_with(br#"["0x02"]}"#) && held[1].ends_with(br#"["0x01"]}"#));
+    }
+
+    #[test]
+    fn pages_of_logs_are_cut_or_thinned_or_late() {
+        let logs: Vec<Value> = (0..50)
+            .map(|block| json!({"blockNumber": format!("{block:#x}")}))
+            .collect();
+        let answer = json!({"jsonrpc": "2.0", "id": 1, "result": logs});
+        let left = |fault| {
+            let mut trouble = Trouble {
+                fault,
+                then: None,
+                held: Vec::new(),
+                met: 0,
+            };
+            let shown = trouble.fault_logs(answer.to_string().into_bytes(), 49);
+            let shown: Value = serde_json::from_slice(&shown).unwrap();
+            (shown["result"].as_array().unwrap().len(), trouble.met)
+        };
+        assert_eq!(left(RpcFault::LogsCut), (25, 1));
+        assert_eq!(left(RpcFault::LogsLeftOut), (25, 1));
+        assert_eq!(left(RpcFault::LogsLate), (50 - LATE_BLOCKS as usize, 1));
     }
 }

@@ -1,12 +1,13 @@
 //! Where clients are sent, and what comes of it.
 
-use super::Members;
+use super::{Members, State};
 use crate::nodes::overlay::Overlay;
 use crate::tickets::client_network::ClientNetwork;
 use protocol::{CollectionId, MeasuredNode, NodeId};
 use routing::{Decision, How, Placement, Question, Standing};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Who asks for what.
@@ -35,56 +36,62 @@ pub(crate) struct Chosen {
 impl Members {
     /// Where a client is to be sent. Nothing is changed by asking; [`Members::note`] does that.
     pub(crate) fn decide(&self, ask: &Ask<'_>, now: Instant) -> Chosen {
-        let mut state = self.state();
-        let overlay = state.overlay.clone();
-        let placement = overlay.place(ask.from);
-        let measured = state.measured.of(ask.from.into());
-        let question = Question {
-            collection: ask.collection,
-            placement,
-            turn: ask.turn,
-            count: ask.count,
-            dispersion: ask.dispersion as u32,
-            requires: overlay.requires(ask.requires),
-            exclude: ask.exclude,
-            measured: &measured,
-        };
+        let now = self.since(now);
+        let measured = self.measured().of(ask.from.into());
         loop {
-            let decision = state.table.decide(&overlay.zones, &question);
-            // Silence isn't an event: the table learns of it when it matters.
-            let silent: Vec<_> = decision
-                .picks
-                .iter()
-                .map(|pick| pick.node)
-                .filter(|node| {
-                    let member = state.members.get(node);
-                    let standing = member.map(|member| member.standing(now, self.config.timeout).0);
-                    standing != Some(Standing::Available)
-                })
-                .collect();
-            if silent.is_empty() {
-                let address = |node| Some((node, state.members.get(&node)?.address.clone()));
-                let nodes = decision.picks.iter().filter_map(|pick| address(pick.node));
-                let nodes = nodes.collect();
-                return Chosen {
-                    decision,
-                    overlay,
-                    nodes,
+            let silent = {
+                let state = self.state();
+                let overlay = state.overlay.clone();
+                let question = Question {
+                    collection: ask.collection,
+                    placement: overlay.place(ask.from),
+                    turn: ask.turn,
+                    count: ask.count,
+                    dispersion: ask.dispersion as u32,
+                    requires: overlay.requires(ask.requires),
+                    exclude: ask.exclude,
+                    measured: &measured,
                 };
-            }
+                let decision = state.table.decide(&overlay.zones, &question);
+                let picks = decision.picks.iter().map(|pick| pick.node);
+                let silent: Vec<_> = picks
+                    .clone()
+                    .filter(|node| !self.is_available(&state, node, now))
+                    .collect();
+                if silent.is_empty() {
+                    let address = |node| Some((node, state.members.get(&node)?.address.clone()));
+                    let nodes = picks.filter_map(address).collect();
+                    return Chosen {
+                        decision,
+                        overlay,
+                        nodes,
+                    };
+                }
+                silent
+            };
+            // Silence isn't an event: the table learns of it when it matters.
+            let mut state = self.state_mut();
             for node in silent {
-                state.table.set_standing(&node, Standing::Down);
+                if !self.is_available(&state, &node, now) {
+                    state.table.set_standing(&node, Standing::Down);
+                }
             }
         }
     }
 
+    fn is_available(&self, state: &State, node: &NodeId, now: Duration) -> bool {
+        let member = state.members.get(node);
+        let standing = member.map(|member| member.standing(now, self.config.timeout).0);
+        standing == Some(Standing::Available)
+    }
+
     /// A client was sent where a decision says.
     pub(crate) fn note(&self, collection: CollectionId, decision: &Decision) {
-        let mut state = self.state();
+        let state = self.state();
         state.table.note(collection, decision);
         let first = decision.picks.first();
-        if let Some(member) = first.and_then(|pick| state.members.get_mut(&pick.node)) {
-            member.sent = member.sent.saturating_add(1);
+        if let Some(member) = first.and_then(|pick| state.members.get(&pick.node)) {
+            member.beats.sent();
         }
     }
 
@@ -100,16 +107,20 @@ impl Members {
             return;
         }
         let network = ClientNetwork::from(from);
-        let mut state = self.state();
-        for node in failed {
-            if let Some(member) = state.members.get_mut(node) {
-                member.health.reported(network, now);
-                self.refresh(&mut state, node, now);
+        let now = self.since(now);
+        if !failed.is_empty() {
+            let mut state = self.state_mut();
+            for node in failed {
+                if let Some(member) = state.members.get_mut(node) {
+                    member.health.reported(network, now);
+                    self.refresh(&mut state, node, now);
+                }
             }
         }
+        let state = self.state();
         for one in measured {
             if let Some(zone) = state.members.get(&one.node).map(|member| member.zone) {
-                state.measured.note(network, zone, one.rtt_us);
+                self.measured().note(network, zone, one.rtt_us);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! How members are, for those who watch: what they say they did, as rates, sums and the last minutes.
 
 use super::member::Member;
+use super::meter::Meter;
 use super::{Members, Membership};
 use protocol::{
     Counts, Epoch, FillStatus, NodeId, NodeStatus, TrafficStatus, UnixMillis, ZoneStatus,
 };
 use routing::Standing;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Nodes listed; of more, those that get traffic are left out first.
@@ -33,21 +35,15 @@ impl Members {
         epoch: Option<Epoch>,
         now: Instant,
     ) {
-        let mut state = self.state();
-        let state = &mut *state;
-        let member = state.members.get_mut(&from.node);
-        let Some(member) = member.filter(|member| member.generation == from.generation) else {
-            return;
-        };
-        let new = member.meter.take(counts, now);
-        let traffic = &mut state.traffic;
-        traffic.sums = traffic.sums.each(new, u64::saturating_add);
-        traffic.redeemed(from.node, counts, epoch);
+        let state = self.state();
+        if state.member(from).is_some() {
+            self.traffic().counted(from.node, counts, epoch, now);
+        }
     }
 
     /// Ends an interval of the history, in which tickets came to so many in all.
     pub(crate) fn mark(&self, at: UnixMillis, tickets: u64, now: Instant) {
-        self.state().traffic.mark(at, tickets, now);
+        self.traffic().mark(at, tickets, now);
     }
 
     /// How all of them are. `outstanding` says how many orders each node has yet to confirm.
@@ -56,7 +52,9 @@ impl Members {
         outstanding: &BTreeMap<NodeId, u32>,
         now: Instant,
     ) -> MembersStatus {
+        let now = self.since(now);
         let state = self.state();
+        let traffic = self.traffic();
         let zones = &state.overlay.zones;
         let mut seen: BTreeMap<_, _> = zones
             .all()
@@ -81,7 +79,8 @@ impl Members {
             let bound = state.table.view(node).map_or(0, |view| view.bound);
             let owed = outstanding.get(node).copied().unwrap_or_default();
             let zone = zones.name(member.zone);
-            let status = self.node_status(*node, member, zone, (bound, owed), now);
+            let meter = traffic.meters.get(node).cloned().unwrap_or_default();
+            let status = self.node_status((*node, member, &meter), zone, (bound, owed), now);
             let gets_traffic = status.reason.is_none();
             let zone = seen
                 .get_mut(&member.zone)
@@ -101,15 +100,15 @@ impl Members {
         nodes.sort_unstable_by_key(|node| (node.reason.is_none(), node.node));
         nodes.truncate(NODES_MAX);
         nodes.sort_unstable_by_key(|node| node.node);
-        let sums = state.traffic.sums;
-        let redeemed = state.traffic.redeemed.iter();
+        let sums = traffic.sums;
+        let redeemed = traffic.redeemed.iter();
         let sum = |kept: &BTreeMap<NodeId, u32>| kept.values().map(|count| u64::from(*count)).sum();
         MembersStatus {
             zones: seen.into_values().collect(),
             nodes_known: state.members.len() as u32,
             nodes_available: available,
             nodes,
-            traffic: state.traffic.status(sessions),
+            traffic: traffic.status(sessions),
             fills: FillStatus {
                 running: filling,
                 done: sums.fills,
@@ -121,14 +120,13 @@ impl Members {
 
     fn node_status(
         &self,
-        node: NodeId,
-        member: &Member,
+        (node, member, meter): (NodeId, &Member, &Meter),
         zone: &str,
         (bound, orders_outstanding): (u32, u32),
-        now: Instant,
+        now: Duration,
     ) -> NodeStatus {
         let (standing, reason) = member.standing(now, self.config.timeout);
-        let beat = member.heartbeat.map(|(beat, _)| beat);
+        let beat = member.beats.latest();
         // Who is gone does nothing any more.
         let here = standing != Standing::Down || member.orders.is_some();
         let live = |value: u64| if here { value } else { 0 };
@@ -142,11 +140,11 @@ impl Members {
             bound,
             cached_bytes: beat.map_or(0, |beat| beat.cached_bytes),
             free_bytes: beat.map_or(0, |beat| beat.free_bytes),
-            heartbeat_age_ms: now.saturating_duration_since(member.seen).as_millis() as u64,
+            heartbeat_age_ms: now.saturating_sub(member.seen()).as_millis() as u64,
             version: member.version.clone(),
-            bytes_per_s: live(member.meter.rate.bytes),
-            requests_per_s: live(member.meter.rate.requests),
-            filling: live(member.meter.filling.into()) as u32,
+            bytes_per_s: live(meter.rate.bytes),
+            requests_per_s: live(meter.rate.requests),
+            filling: live(meter.filling.into()) as u32,
             orders_outstanding,
         }
     }

@@ -1,6 +1,6 @@
 //! What all members say they did: sums, and the last minutes.
 
-use super::meter::Sums;
+use super::meter::{Meter, Sums};
 use protocol::{Counts, Epoch, NodeId, TrafficPoint, TrafficStatus, UnixMillis};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -23,9 +23,24 @@ pub(super) struct Traffic {
     pub(super) marked: Option<(Sums, u64, Instant)>,
     pub(super) history: VecDeque<TrafficPoint>,
     pub(super) redeemed: BTreeMap<Epoch, BTreeMap<NodeId, u32>>,
+    /// Of each member, and of those that left as long as they are listed.
+    pub(super) meters: BTreeMap<NodeId, Meter>,
 }
 
 impl Traffic {
+    /// Takes in what a member says it did.
+    pub(super) fn counted(
+        &mut self,
+        node: NodeId,
+        counts: &Counts,
+        epoch: Option<Epoch>,
+        now: Instant,
+    ) {
+        let new = self.meters.entry(node).or_default().take(counts, now);
+        self.sums = self.sums.each(new, u64::saturating_add);
+        self.redeemed(node, counts, epoch);
+    }
+
     /// Of epochs up to the one now: what is said of others would take their place.
     pub(super) fn redeemed(&mut self, node: NodeId, counts: &Counts, now: Option<Epoch>) {
         let told = counts.redeemed.iter().take(Counts::EPOCHS_MAX);

@@ -2,15 +2,14 @@
 
 use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
 use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
+use crate::rules::issuing::{Numbered, epoch, is_over, number};
 use crate::tickets::by_token::{self, ByToken};
 use crate::tickets::reasons::Reasons;
 use crate::tickets::ticket_log::{ClosedLog, LogError, OpenLog};
 use crate::tickets::token_usage::{TokenUsage, UsageError};
 use disk::Disk;
 use host::Clock;
-use protocol::{
-    DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
-};
+use protocol::{Epoch, UnixMillis};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -184,10 +183,8 @@ impl Worker {
         let (config, timeline) = (self.config.clone(), self.config.agreed.timeline());
         // An error, too, has one answer per request.
         answers.resize_with(batch.len(), || Ok(Vec::new()));
-        let epoch = timeline.epoch_at_ms(now).ok_or(IssueError::BeforeGenesis)?;
-        if lock(&self.closed).through >= Some(epoch) {
-            return Err(IssueError::Closed(epoch));
-        }
+        let through = lock(&self.closed).through;
+        let epoch = epoch(&timeline, through, now)?;
         let cover = self.cover.clone();
         let log = self.log(epoch).map_err(report)?;
         let mut numbered = Numbered {
@@ -258,7 +255,7 @@ impl Worker {
     }
 
     fn close(&mut self, through: Epoch) -> Result<(), CloseError> {
-        if self.clock.now_ms() / 1000 < self.config.agreed.timeline().end(through) {
+        if !is_over(&self.config.agreed.timeline(), through, self.clock.now_ms()) {
             return Err(CloseError::NotOver(through));
         }
         self.seal_logs(through)?;
@@ -293,58 +290,4 @@ fn gather(first: Command, queue: &mut mpsc::Receiver<Command>) -> (Vec<Asked>, O
 fn report(error: LogError) -> IssueError {
     tracing::error!(%error, "no ticket can be issued");
     IssueError::Log
-}
-
-/// How far an epoch's tickets are numbered.
-#[derive(Debug, Clone, Copy)]
-struct Numbered {
-    /// The index of the next.
-    next: u32,
-    /// The sum of limits of those before.
-    mass: DeliveryMass,
-}
-
-/// The tickets of one request, and how far they are numbered with them.
-fn number(
-    config: &IssuerConfig,
-    timeline: &Timeline,
-    epoch: Epoch,
-    now: UnixMillis,
-    grants: &[Grant],
-    before: Numbered,
-) -> Result<(Vec<Ticket>, Numbered), IssueError> {
-    let Numbered { next, mut mass } = before;
-    let expires_at = now
-        .saturating_add(config.ttl_ms)
-        .min(timeline.tickets_end_ms(epoch));
-    if grants.len() > config.tickets_max.saturating_sub(next) as usize {
-        return Err(IssueError::Full(epoch));
-    }
-    let mut tickets = Vec::with_capacity(grants.len());
-    for (index, grant) in (next..).zip(grants) {
-        let ticket = Ticket {
-            network: config.network,
-            id: TicketId {
-                epoch,
-                issuer: config.issuer,
-                index,
-            },
-            node: grant.node,
-            client: grant.client,
-            collection: grant.collection,
-            payer: grant.payer,
-            viewer_token: grant.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
-            bytes_max: grant.bytes_max,
-            issued_at: now,
-            expires_at,
-        };
-        ticket.check_form(timeline).map_err(|_| IssueError::Form)?;
-        let leaf = ticket.leaf().map_err(|_| IssueError::Form)?;
-        mass = mass
-            .checked_add(leaf.mass)
-            .map_err(|_| IssueError::Full(epoch))?;
-        tickets.push(ticket);
-    }
-    let next = next + tickets.len() as u32;
-    Ok((tickets, Numbered { next, mass }))
 }

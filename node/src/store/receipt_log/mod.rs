@@ -208,13 +208,24 @@ async fn keep(
                 _ => None,
             },
         };
-        let counts = counts.clone();
-        let behind;
-        // All of a group at once, and the queue with it: only who has done it knows if it was the last.
-        (journal, queue, group, (end, behind, has_room)) = disk::run(move || {
+        let appended;
+        (journal, group, appended) = disk::run(move || {
             if let Some(written) = written {
                 journal.caught_up(written);
             }
+            let appended = append(&mut journal, &mut group);
+            (journal, group, appended)
+        })
+        .await;
+        // Here, where the sessions run: to wake each from another thread takes a lock and a system call.
+        for (answer, outcome) in appended {
+            // Who asked may have gone; the receipt stands all the same.
+            let _ = answer.send(outcome);
+        }
+        let counts = counts.clone();
+        let behind;
+        // The queue goes with it: only who has done all of a group knows if it was the last.
+        (journal, queue, group, (end, behind, has_room)) = disk::run(move || {
             let end = serve(&mut journal, &mut group);
             *counts.lock().unwrap_or_else(PoisonError::into_inner) = journal.counts().collect();
             journal.compact();
@@ -247,34 +258,39 @@ async fn keep(
     }
 }
 
-/// Carries out what is queued: all appends first as one group, then the rest. Gives whom to tell when it has ended, if
-/// it is to end.
-fn serve(journal: &mut Journal, group: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
-    let mut end = None;
+type Appended = (oneshot::Sender<Result<(), LogError>>, Result<(), LogError>);
+
+/// Takes the appends out of what is queued, and carries them out as one group; gives what is to be answered.
+fn append(journal: &mut Journal, group: &mut Vec<Command>) -> Vec<Appended> {
     let mut appended = Vec::with_capacity(group.len());
     let mut rest = Vec::new();
     for command in group.drain(..) {
         match command {
             Command::Append(stored, id, answer) => {
-                appended.push((journal.insert(id, &stored), answer));
+                appended.push((answer, journal.insert(id, &stored)));
             }
             other => rest.push(other),
         }
     }
-    let durable = match appended.is_empty() {
-        true => Ok(()),
-        false => journal.make_durable(),
-    };
-    for (inserted, answer) in appended {
-        let outcome = inserted.and_then(|()| match &durable {
-            Err(LogError::Broken(why)) => Err(LogError::Broken(why.clone())),
-            Err(_) => Err(LogError::Stopped),
-            Ok(()) => Ok(()),
-        });
-        // Who asked may have gone; the receipt stands all the same.
-        let _ = answer.send(outcome);
+    *group = rest;
+    if appended.is_empty() {
+        return appended;
     }
-    for command in rest {
+    if let Err(error) = journal.make_durable() {
+        for (_, outcome) in appended.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+            *outcome = Err(match &error {
+                LogError::Broken(why) => LogError::Broken(why.clone()),
+                _ => LogError::Stopped,
+            });
+        }
+    }
+    appended
+}
+
+/// Carries out the rest of a group. Gives whom to tell when the journal has ended, if it is to end.
+fn serve(journal: &mut Journal, group: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
+    let mut end = None;
+    for command in group.drain(..) {
         match command {
             Command::Append(..) => unreachable!("appends went before"),
             Command::Last(id, answer) => drop(answer.send(journal.last(id))),

@@ -6,12 +6,11 @@
 //! for a while.
 //!
 //! Where there is nothing to deliver, a node is known by its key; it is looked at again as soon as it says that it
-//! has filled something, until it has delivered once.
+//! has filled something, until it has delivered once. Times are since any beginning.
 
 use crate::tickets::client_network::ClientNetwork;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Between two looks at a node that is well.
 const LOOK_INTERVAL: Duration = Duration::from_secs(300);
@@ -45,10 +44,10 @@ pub(crate) struct Health {
     filled: bool,
     failed_looks: u32,
     /// When to look next; `None` while somebody looks.
-    due: Option<Instant>,
-    looked: Option<Instant>,
-    reports: VecDeque<(Instant, ClientNetwork)>,
-    suspect_until: Option<Instant>,
+    due: Option<Duration>,
+    looked: Option<Duration>,
+    reports: VecDeque<(Duration, ClientNetwork)>,
+    suspect_until: Option<Duration>,
     /// What the last look that failed met.
     met: Option<String>,
 }
@@ -62,7 +61,7 @@ pub(crate) enum Unfit {
 
 impl Health {
     /// A node that nobody has looked at; where nobody is to look, it is taken for proven.
-    pub(crate) fn new(look: bool, now: Instant) -> Self {
+    pub(crate) fn new(look: bool, now: Duration) -> Self {
         Self {
             proven: !look,
             delivered: !look,
@@ -76,9 +75,14 @@ impl Health {
         }
     }
 
+    /// Whether somebody is to look now.
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
     /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::saw).
-    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
-        let due = self.due.is_some_and(|due| due <= now);
+    pub(crate) fn take_due(&mut self, now: Duration) -> bool {
+        let due = self.is_due(now);
         if due {
             self.due = None;
             self.looked = Some(now);
@@ -88,7 +92,7 @@ impl Health {
     }
 
     /// What a look met.
-    pub(crate) fn saw(&mut self, outcome: Result<Proof, String>, now: Instant) {
+    pub(crate) fn saw(&mut self, outcome: Result<Proof, String>, now: Duration) {
         match outcome {
             Ok(proof) => {
                 self.proven = true;
@@ -112,7 +116,7 @@ impl Health {
     }
 
     /// It has filled something. Of one that is known by its key alone that is a reason to look: it can deliver now.
-    pub(crate) fn filled(&mut self, now: Instant) {
+    pub(crate) fn filled(&mut self, now: Duration) {
         self.filled = true;
         if !self.delivered {
             self.look_soon(now);
@@ -120,15 +124,15 @@ impl Health {
     }
 
     /// Looks as soon as the last look is some time ago.
-    fn look_soon(&mut self, now: Instant) {
+    fn look_soon(&mut self, now: Duration) {
         let again = self.looked.map(|looked| looked + LOOK_AGAIN);
         let soonest = again.map_or(now, |again| again.max(now));
         self.due = self.due.map(|due| due.min(soonest));
     }
 
     /// A client says that the node failed it.
-    pub(crate) fn reported(&mut self, from: ClientNetwork, now: Instant) {
-        let old = |at: Instant| now.saturating_duration_since(at) > REPORT_AGE_MAX;
+    pub(crate) fn reported(&mut self, from: ClientNetwork, now: Duration) {
+        let old = |at: Duration| now.saturating_sub(at) > REPORT_AGE_MAX;
         self.reports.retain(|(at, _)| !old(*at));
         if self.reports.iter().any(|(_, network)| *network == from) {
             return;
@@ -142,7 +146,7 @@ impl Health {
     }
 
     /// Why it should get no traffic; `None` if it should.
-    pub(crate) fn unfit(&self, now: Instant) -> Option<Unfit> {
+    pub(crate) fn unfit(&self, now: Duration) -> Option<Unfit> {
         if !self.proven {
             let met = self.met.clone();
             let met = met.unwrap_or_else(|| "the control plane has yet to dial back".into());
@@ -163,7 +167,7 @@ mod tests {
         ClientNetwork::from(IpAddr::from([10, 0, n, 1]))
     }
 
-    fn proven(now: Instant) -> Health {
+    fn proven(now: Duration) -> Health {
         let mut health = Health::new(true, now);
         assert!(health.take_due(now));
         health.saw(Ok(Proof::Delivered), now);
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_node_is_proven_by_a_look_and_not_before() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let mut health = Health::new(true, now);
         assert!(matches!(health.unfit(now), Some(Unfit::Unproven(_))));
         assert!(
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn one_look_that_fails_takes_nobody_out_and_two_do() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let mut health = proven(now);
         health.saw(Err("timed out".into()), now);
         assert_eq!(health.unfit(now), None);
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn who_had_nothing_to_deliver_is_looked_at_once_it_has_filled_something() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let by_key = |now| {
             let mut health = Health::new(true, now);
             assert!(health.take_due(now));
@@ -246,7 +250,7 @@ mod tests {
 
     #[test]
     fn one_reporter_can_say_what_it_will() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let mut health = proven(now);
         for second in 0..600 {
             let now = now + Duration::from_secs(second);
@@ -260,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_report_brings_the_look_forward_but_not_at_every_word() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let mut health = proven(now);
         health.reported(network(1), now);
         assert!(!health.take_due(now), "it has just been looked at");
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn several_networks_at_once_are_believed_for_a_while() {
-        let now = Instant::now();
+        let now = Duration::from_secs(1000);
         let mut health = proven(now);
         health.reported(network(1), now);
         health.reported(network(2), now + REPORT_AGE_MAX * 2);
