@@ -8,6 +8,8 @@ use toolchain::{Libraries, Players, Python, Toolchain};
 
 /// Tests of a program at a time.
 const THREADS: &str = "8";
+/// Seeds of the world: with so many, every player plays, and a fault that none of them meets is an error.
+const SEEDS: &str = "0..20";
 
 /// Everything that must be green. All suites run, whatever fails; but nothing is tested that can't be built.
 pub(crate) fn all() -> Result<()> {
@@ -41,6 +43,9 @@ pub(crate) fn all() -> Result<()> {
     }
     suites.run("vectors", || {
         run(built("examples/vectors")?, &["--check"], &root())
+    });
+    suites.run("world", || {
+        run(built("examples/network")?, &[SEEDS], &root())
     });
     // One selection for building and testing: another would mean other features, and building anew. The
     // system tests bound by themselves how many networks run at once.

@@ -218,6 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn a_content_under_two_paths_is_looked_up_once_and_missed_once() {
+        let twice = ["a.ts", "b.ts"].map(|path| Entry {
+            path: path.into(),
+            ..entry(1, 10)
+        });
+        let manifest = Manifest::new(twice.to_vec()).unwrap();
+        let looks = std::cell::Cell::new(0);
+        let missing = check_contents(&manifest, |_| {
+            looks.set(looks.get() + 1);
+            None
+        });
+        let refused = PublicationRefused::Missing {
+            first: vec![twice[0].clone()],
+            more: 0,
+        };
+        assert_eq!((missing, looks.get()), (Err(refused), 1));
+    }
+
+    #[test]
     fn a_name_is_its_payer_s_or_free() {
         let another = || PublicationRefused::Another("film".into());
         let nothing = || PublicationRefused::Nothing("film".into());

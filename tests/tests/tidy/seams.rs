@@ -145,8 +145,6 @@ fn only_who_starts_a_process_takes_the_machines_own() {
             // Processes, and the network of them.
             "cli/src/",
             "testnet/src/",
-            // A player reads and spoils what another has on disk.
-            "sim/src/players/",
         ],
         &[
             "Host::system",
