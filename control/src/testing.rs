@@ -22,6 +22,7 @@ use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
 use crate::nodes::sources::FillDesk;
 use crate::requests::route::RouteDesk;
+use crate::rules::issuing::IssuerTerms;
 use crate::tickets::issuer::{Issuer, IssuerConfig};
 use crate::tickets::promises::Reading;
 use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
@@ -105,11 +106,13 @@ pub(crate) fn agreed() -> Agreed {
 
 pub(crate) fn issuer_config() -> IssuerConfig {
     IssuerConfig {
-        network: NETWORK,
-        issuer: 4,
+        terms: IssuerTerms {
+            network: NETWORK,
+            issuer: 4,
+            ttl_ms: 60_000,
+            tickets_max: 1000,
+        },
         agreed: agreed(),
-        ttl_ms: 60_000,
-        tickets_max: 1000,
     }
 }
 
@@ -198,7 +201,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         members: members.clone(),
         contents: contents.clone(),
         fills: fills.clone(),
-        ticket_ttl_ms: issuer_config().ttl_ms,
+        ticket_ttl_ms: issuer_config().terms.ttl_ms,
         clock: clock.clock(),
     };
     let nodes = Arc::new(NodeDesk {

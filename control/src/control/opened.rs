@@ -12,6 +12,7 @@ use crate::http::admin_tokens::Gate;
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
 use crate::nodes::reload::{MapFiles, Marks};
+use crate::rules::issuing::IssuerTerms;
 use crate::start_error::StartError;
 use crate::tickets::issuer::{Cover, Issuer, IssuerConfig};
 use content::{OnDamage, Store};
@@ -92,11 +93,13 @@ impl Opened {
         )?;
         let orders = Orders::open(disk, dir, clock.clone())?;
         let issuer = IssuerConfig {
-            network: on_chain.network,
-            issuer: on_chain.seat.index,
+            terms: IssuerTerms {
+                network: on_chain.network,
+                issuer: on_chain.seat.index,
+                ttl_ms: config.ticket_ttl_ms(),
+                tickets_max: RECORDS_MAX,
+            },
             agreed: on_chain.chain.agreed().clone(),
-            ttl_ms: config.ticket_ttl_ms(),
-            tickets_max: RECORDS_MAX,
         };
         let key = config.issuer_key.clone();
         let issuer = Issuer::open(disk, &dir.join("tickets"), issuer, key, clock, cover)?;

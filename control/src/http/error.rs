@@ -2,6 +2,7 @@
 
 use crate::chain::registry::PayerError;
 use crate::requests::route::RouteError;
+use crate::rules::issuing::NotIssued;
 use crate::tickets::issuer::IssueError;
 use crate::tickets::promises::PromiseError;
 use crate::tickets::token_usage::UsageError;
@@ -87,10 +88,12 @@ impl Refusal {
             }
             RouteError::Payer(error) => Self::payer(error),
             RouteError::Issue(error) => match error {
-                IssueError::BeforeGenesis => {
+                IssueError::Not(NotIssued::BeforeGenesis) => {
                     Self::new(StatusCode::TOO_EARLY, text).retry_after(genesis_in_s)
                 }
-                IssueError::Closed(_) | IssueError::Full(_) => unavailable.retry_after(epoch_in_s),
+                IssueError::Not(NotIssued::Closed(_) | NotIssued::Full(_)) => {
+                    unavailable.retry_after(epoch_in_s)
+                }
                 IssueError::Promise(error) => match error {
                     PromiseError::Unknown(_) => unavailable.retry_after(5),
                     PromiseError::Short { .. } => Self::new(StatusCode::PAYMENT_REQUIRED, text),
@@ -102,7 +105,9 @@ impl Refusal {
                 IssueError::Usage(UsageError::Sessions { .. }) => {
                     Self::new(StatusCode::TOO_MANY_REQUESTS, text).retry_after(5)
                 }
-                IssueError::Form => Self::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+                IssueError::Not(NotIssued::Form) => {
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, text)
+                }
                 IssueError::Busy => unavailable.retry_after(1),
                 IssueError::Log => unavailable.retry_after(10),
                 IssueError::Stopped => unavailable.retry_after(5),

@@ -10,6 +10,7 @@ use crate::nodes::NodeDesk;
 use crate::nodes::membership::{Ask, Chosen};
 use crate::requests::explain::{explain, reasons};
 use crate::requests::gateways::Gateways;
+use crate::rules::issuing::NotIssued;
 use crate::rules::routing::{self as rules, NoNode, no_node, ticket_bytes, turn, turn_of_address};
 use crate::tickets::issuer::{Grant, IssueError, Issuer};
 use crate::tickets::promises::Promised;
@@ -209,7 +210,9 @@ impl RouteDesk {
         self.check_client(&request.client)?;
         let token = request.viewer_token.as_ref();
         let viewer = self.admit(&collection, token, from).await?;
-        let epoch = self.epoch_now().ok_or(IssueError::BeforeGenesis)?;
+        let epoch = self
+            .epoch_now()
+            .ok_or(IssueError::from(NotIssued::BeforeGenesis))?;
         self.payers.check_payer(collection.payer).await?;
         let key = self.seal_key(&collection)?;
 

@@ -1,9 +1,50 @@
 //! In which epoch tickets are issued, what they say, and when an epoch can take no more.
 
-use crate::tickets::issuer::{Grant, IssueError, IssuerConfig};
 use protocol::{
-    DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Ticket, TicketId, Timeline, UnixMillis,
+    Address, B256, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, Network, NodeId, Ticket,
+    TicketId, Timeline, UnixMillis,
 };
+
+/// What all tickets of an issuer say, and how many there are at most.
+#[derive(Debug, Clone)]
+pub(crate) struct IssuerTerms {
+    pub(crate) network: Network,
+    /// Its index in the settlement contract.
+    pub(crate) issuer: u32,
+    /// How long a ticket may be used, milliseconds; at least 1.
+    pub(crate) ttl_ms: u64,
+    /// Most tickets of an epoch, at most [`protocol::RECORDS_MAX`].
+    pub(crate) tickets_max: u32,
+}
+
+/// What one ticket says besides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) node: NodeId,
+    pub(crate) client: ClientKey,
+    pub(crate) collection: CollectionId,
+    pub(crate) payer: Address,
+    pub(crate) bytes_max: u64,
+    /// [`protocol::NO_VIEWER_TOKEN`] where there is none.
+    pub(crate) viewer_token: B256,
+}
+
+/// Why there is no ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotIssued {
+    /// Epoch 0 hasn't begun.
+    #[error("the network's first epoch has not begun")]
+    BeforeGenesis,
+    /// The clock went back into an epoch whose log is closed.
+    #[error("epoch {0} is closed; this control plane's clock has gone back")]
+    Closed(Epoch),
+    /// The epoch can't take that many more.
+    #[error("epoch {0} can take no more tickets; the next one can")]
+    Full(Epoch),
+    /// A limit of 2^56 bytes or more, or the like.
+    #[error("no ticket can be issued for that collection")]
+    Form,
+}
 
 /// How far an epoch's tickets are numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +60,10 @@ pub(crate) fn epoch(
     timeline: &Timeline,
     closed: Option<Epoch>,
     now: UnixMillis,
-) -> Result<Epoch, IssueError> {
-    let epoch = timeline.epoch_at_ms(now).ok_or(IssueError::BeforeGenesis)?;
+) -> Result<Epoch, NotIssued> {
+    let epoch = timeline.epoch_at_ms(now).ok_or(NotIssued::BeforeGenesis)?;
     match closed >= Some(epoch) {
-        true => Err(IssueError::Closed(epoch)),
+        true => Err(NotIssued::Closed(epoch)),
         false => Ok(epoch),
     }
 }
@@ -34,43 +75,43 @@ pub(crate) fn is_over(timeline: &Timeline, epoch: Epoch, now: UnixMillis) -> boo
 
 /// The tickets of one request, and how far they are numbered with them: all or none.
 pub(crate) fn number(
-    config: &IssuerConfig,
+    terms: &IssuerTerms,
     timeline: &Timeline,
     epoch: Epoch,
     now: UnixMillis,
-    grants: &[Grant],
+    wanted: &[Wanted],
     before: Numbered,
-) -> Result<(Vec<Ticket>, Numbered), IssueError> {
+) -> Result<(Vec<Ticket>, Numbered), NotIssued> {
     let Numbered { next, mut mass } = before;
     let expires_at = now
-        .saturating_add(config.ttl_ms)
+        .saturating_add(terms.ttl_ms)
         .min(timeline.tickets_end_ms(epoch));
-    if grants.len() > config.tickets_max.saturating_sub(next) as usize {
-        return Err(IssueError::Full(epoch));
+    if wanted.len() > terms.tickets_max.saturating_sub(next) as usize {
+        return Err(NotIssued::Full(epoch));
     }
-    let mut tickets = Vec::with_capacity(grants.len());
-    for (index, grant) in (next..).zip(grants) {
+    let mut tickets = Vec::with_capacity(wanted.len());
+    for (index, wanted) in (next..).zip(wanted) {
         let ticket = Ticket {
-            network: config.network,
+            network: terms.network,
             id: TicketId {
                 epoch,
-                issuer: config.issuer,
+                issuer: terms.issuer,
                 index,
             },
-            node: grant.node,
-            client: grant.client,
-            collection: grant.collection,
-            payer: grant.payer,
-            viewer_token: grant.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
-            bytes_max: grant.bytes_max,
+            node: wanted.node,
+            client: wanted.client,
+            collection: wanted.collection,
+            payer: wanted.payer,
+            viewer_token: wanted.viewer_token,
+            bytes_max: wanted.bytes_max,
             issued_at: now,
             expires_at,
         };
-        ticket.check_form(timeline).map_err(|_| IssueError::Form)?;
-        let leaf = ticket.leaf().map_err(|_| IssueError::Form)?;
+        ticket.check_form(timeline).map_err(|_| NotIssued::Form)?;
+        let leaf = ticket.leaf().map_err(|_| NotIssued::Form)?;
         mass = mass
             .checked_add(leaf.mass)
-            .map_err(|_| IssueError::Full(epoch))?;
+            .map_err(|_| NotIssued::Full(epoch))?;
         tickets.push(ticket);
     }
     let next = next + tickets.len() as u32;
@@ -81,9 +122,8 @@ pub(crate) fn number(
 mod tests {
     use super::*;
     use crate::testing::{PAYER, TIMELINE, issuer_config};
-    use crate::tickets::token_usage::Viewer;
     use proptest::prelude::*;
-    use protocol::{B256, ClientKey, CollectionId, NodeId};
+    use protocol::NO_VIEWER_TOKEN;
 
     /// In epoch 0, which lasts from 1,000 s to 1,010 s.
     const NOW: UnixMillis = 1_001_000;
@@ -92,31 +132,30 @@ mod tests {
         mass: DeliveryMass::ZERO,
     };
 
-    fn grant(bytes_max: u64) -> Grant {
-        Grant {
+    fn wanted(bytes_max: u64) -> Wanted {
+        Wanted {
             node: NodeId::from([1; 32]),
             client: ClientKey::from([2; 32]),
             collection: CollectionId::new(bytes_max, &[3; 32]).unwrap(),
             payer: PAYER,
             bytes_max,
-            viewer: None,
-            reason: "".into(),
+            viewer_token: NO_VIEWER_TOKEN,
         }
     }
 
-    fn numbered(grants: &[Grant], before: Numbered) -> Result<(Vec<Ticket>, Numbered), IssueError> {
-        number(&issuer_config(), &TIMELINE, 0, NOW, grants, before)
+    fn numbered(all: &[Wanted], before: Numbered) -> Result<(Vec<Ticket>, Numbered), NotIssued> {
+        number(&issuer_config().terms, &TIMELINE, 0, NOW, all, before)
     }
 
     #[test]
     fn tickets_are_of_the_epoch_now_unless_it_is_closed() {
         for (closed, now, expected) in [
-            (None, 999_999, Err(IssueError::BeforeGenesis)),
+            (None, 999_999, Err(NotIssued::BeforeGenesis)),
             (None, 1_000_000, Ok(0)),
             (None, 1_010_000, Ok(1)),
             (Some(0), 1_010_000, Ok(1)),
-            (Some(0), 1_009_999, Err(IssueError::Closed(0))),
-            (Some(5), 1_010_000, Err(IssueError::Closed(1))),
+            (Some(0), 1_009_999, Err(NotIssued::Closed(0))),
+            (Some(5), 1_010_000, Err(NotIssued::Closed(1))),
         ] {
             assert_eq!(epoch(&TIMELINE, closed, now), expected, "{closed:?} {now}");
         }
@@ -131,53 +170,47 @@ mod tests {
 
     #[test]
     fn tickets_say_what_they_were_granted_for_and_last_no_longer_than_their_epoch_s() {
-        let viewer = Viewer {
-            hash: B256::repeat_byte(7),
-            expires_at: u64::MAX,
-            bytes: None,
-            sessions: None,
+        let with_token = Wanted {
+            viewer_token: B256::repeat_byte(7),
+            ..wanted(20)
         };
-        let with_token = Grant {
-            viewer: Some(viewer),
-            ..grant(20)
-        };
-        let (tickets, after) = numbered(&[grant(10), with_token], NONE).unwrap();
+        let (tickets, after) = numbered(&[wanted(10), with_token], NONE).unwrap();
         let indices: Vec<_> = tickets.iter().map(|ticket| ticket.id.index).collect();
         assert_eq!((indices, after.next), (vec![0, 1], 2));
         assert_eq!(tickets[0].viewer_token, NO_VIEWER_TOKEN);
-        assert_eq!(tickets[1].viewer_token, viewer.hash);
+        assert_eq!(tickets[1].viewer_token, with_token.viewer_token);
         assert_eq!(tickets[0].bytes_max, 10);
         assert_eq!(tickets[0].issued_at, NOW);
         assert_eq!(tickets[0].expires_at, TIMELINE.tickets_end_ms(0));
-        let brief = IssuerConfig {
+        let brief = IssuerTerms {
             ttl_ms: 500,
-            ..issuer_config()
+            ..issuer_config().terms
         };
-        let (tickets, _) = number(&brief, &TIMELINE, 0, NOW, &[grant(10)], NONE).unwrap();
+        let (tickets, _) = number(&brief, &TIMELINE, 0, NOW, &[wanted(10)], NONE).unwrap();
         assert_eq!(tickets[0].expires_at, NOW + 500);
     }
 
     #[test]
     fn what_can_t_be_a_ticket_and_what_has_no_room_is_refused_as_a_whole() {
-        let most = issuer_config().tickets_max;
+        let most = issuer_config().terms.tickets_max;
         let before = |next| Numbered { next, ..NONE };
-        let huge = Grant {
+        let huge = Wanted {
             bytes_max: 1 << 56,
-            ..grant(1)
+            ..wanted(1)
         };
-        let (_, whole) = numbered(&[grant((1 << 56) - 1)], NONE).unwrap();
-        for (grants, before, expected) in [
-            (vec![grant(1); 2], before(most - 2), Ok(most)),
+        let (_, whole) = numbered(&[wanted((1 << 56) - 1)], NONE).unwrap();
+        for (all, before, expected) in [
+            (vec![wanted(1); 2], before(most - 2), Ok(most)),
             (
-                vec![grant(1); 2],
+                vec![wanted(1); 2],
                 before(most - 1),
-                Err(IssueError::Full(0)),
+                Err(NotIssued::Full(0)),
             ),
-            (vec![grant(1)], before(u32::MAX), Err(IssueError::Full(0))),
-            (vec![grant(1), huge], NONE, Err(IssueError::Form)),
+            (vec![wanted(1)], before(u32::MAX), Err(NotIssued::Full(0))),
+            (vec![wanted(1), huge], NONE, Err(NotIssued::Form)),
             (vec![], whole, Ok(1)),
         ] {
-            let numbered = numbered(&grants, before);
+            let numbered = numbered(&all, before);
             assert_eq!(numbered.map(|(_, after)| after.next), expected);
         }
     }
@@ -188,12 +221,12 @@ mod tests {
             bytes in prop::collection::vec(0u64..1 << 40, 0..20),
             split in 0usize..20,
         ) {
-            let grants: Vec<_> = bytes.iter().copied().map(grant).collect();
-            let (first, second) = grants.split_at(split.min(grants.len()));
+            let all: Vec<_> = bytes.iter().copied().map(wanted).collect();
+            let (first, second) = all.split_at(split.min(all.len()));
             let (mut tickets, between) = numbered(first, NONE).unwrap();
             let (rest, after) = numbered(second, between).unwrap();
             tickets.extend(rest);
-            let (at_once, sum) = numbered(&grants, NONE).unwrap();
+            let (at_once, sum) = numbered(&all, NONE).unwrap();
             prop_assert_eq!(&tickets, &at_once);
             prop_assert_eq!(after, sum);
             for (index, ticket) in (0..).zip(&tickets) {

@@ -163,7 +163,7 @@ impl Issuer {
 
     /// A ticket that was issued here. Blocking.
     pub(crate) fn ticket(&self, id: TicketId) -> Result<Option<Ticket>, LogError> {
-        if id.issuer != self.config.issuer {
+        if id.issuer != self.config.terms.issuer {
             return Ok(None);
         }
         let path = self.dir.join(log_name(id.epoch));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::chain::funds::Funds;
+use crate::rules::issuing::{IssuerTerms, NotIssued};
 use crate::testing::{TIMELINE, agreed};
 use protocol::{Address, ClientKey, CollectionId, IssuerKey, Network, NodeId};
 use std::collections::BTreeSet;
@@ -10,14 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 fn config() -> IssuerConfig {
     IssuerConfig {
-        network: Network {
-            chain_id: 1,
-            settlement: Address::repeat_byte(9),
+        terms: IssuerTerms {
+            network: Network {
+                chain_id: 1,
+                settlement: Address::repeat_byte(9),
+            },
+            issuer: 4,
+            ttl_ms: 60_000,
+            tickets_max: 1000,
         },
-        issuer: 4,
         agreed: agreed(),
-        ttl_ms: 60_000,
-        tickets_max: 1000,
     }
 }
 
@@ -113,12 +116,12 @@ async fn a_closed_epoch_stays_closed() {
 
     time.store(1_015_000, Ordering::SeqCst);
     let refused = issuer.issue(vec![grant(1)]).await;
-    assert_eq!(refused, Err(IssueError::Closed(1)));
+    assert_eq!(refused, Err(NotIssued::Closed(1).into()));
     stop(issuer).await;
 
     let issuer = open(dir.path(), config(), clock);
     let refused = issuer.issue(vec![grant(1)]).await;
-    assert_eq!(refused, Err(IssueError::Closed(1)));
+    assert_eq!(refused, Err(NotIssued::Closed(1).into()));
     assert_eq!(issuer.seal(0), Some(seal));
     let mut log = issuer.read(0).unwrap().unwrap();
     assert_eq!(log.next_ticket().unwrap().unwrap().bytes_max, 7);
@@ -127,7 +130,7 @@ async fn a_closed_epoch_stays_closed() {
     assert_eq!(next[0].peek().id.index, 1, "epoch 2 goes on");
     time.store(999_999, Ordering::SeqCst);
     let refused = issuer.issue(vec![grant(1)]).await;
-    assert_eq!(refused, Err(IssueError::BeforeGenesis));
+    assert_eq!(refused, Err(NotIssued::BeforeGenesis.into()));
     stop(issuer).await;
 
     // A seal that is gone is made again; the epoch is never taken for an empty one.
@@ -158,26 +161,24 @@ async fn a_closed_epoch_stays_closed() {
 async fn what_an_epoch_cannot_hold_is_refused_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (_, clock) = clock(1_001_000);
-    let config = IssuerConfig {
-        tickets_max: 5,
-        ..config()
-    };
+    let mut config = config();
+    config.terms.tickets_max = 5;
     let issuer = open(dir.path(), config, clock);
     assert_eq!(
         issuer.issue(vec![grant(1 << 56)]).await,
-        Err(IssueError::Form)
+        Err(NotIssued::Form.into())
     );
     let half = 1 << 55;
     issuer.issue(vec![grant(half)]).await.unwrap();
     assert_eq!(
         issuer.issue(vec![grant(0), grant(half)]).await,
-        Err(IssueError::Full(0)),
+        Err(NotIssued::Full(0).into()),
         "the sum of limits must stay below 2^56"
     );
     issuer.issue(vec![grant(1); 3]).await.unwrap();
     assert_eq!(
         issuer.issue(vec![grant(1); 2]).await,
-        Err(IssueError::Full(0))
+        Err(NotIssued::Full(0).into())
     );
     let last = issuer.issue(vec![grant(1)]).await.unwrap();
     assert_eq!(last[0].peek().id.index, 4);

@@ -57,9 +57,9 @@ fn rules_decide_and_do_nothing_else() {
     }
 }
 
-/// The wings of the control plane, in the order in which a request passes.
-const WINGS: [&str; 7] = [
-    "http", "requests", "viewers", "nodes", "chain", "tickets", "contents",
+/// The wings of the control plane, in the order in which a request passes; and what all decide by.
+const WINGS: [&str; 8] = [
+    "http", "requests", "viewers", "nodes", "chain", "tickets", "contents", "rules",
 ];
 
 #[test]

@@ -1,25 +1,20 @@
 //! What is asked of the ticket log's task, and what it answers.
 
+use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
 use crate::tickets::promises::{ByPayer, PromiseError};
 use crate::tickets::reasons::Reason;
 use crate::tickets::ticket_log::LogError;
 use crate::tickets::token_usage::{UsageError, Viewer};
 use contracts::Agreed;
 use disk::DiskError;
-use protocol::{Address, ClientKey, CollectionId, Epoch, Network, NodeId, Ticket};
+use protocol::{Address, ClientKey, CollectionId, Epoch, NO_VIEWER_TOKEN, NodeId, Ticket};
 use tokio::sync::oneshot;
 
 /// What a log folder is for.
 #[derive(Debug, Clone)]
 pub(crate) struct IssuerConfig {
-    pub(crate) network: Network,
-    /// Our index in the settlement contract.
-    pub(crate) issuer: u32,
+    pub(crate) terms: IssuerTerms,
     pub(crate) agreed: Agreed,
-    /// How long a ticket may be used, milliseconds; at least 1.
-    pub(crate) ttl_ms: u64,
-    /// Most tickets of an epoch, at most [`protocol::RECORDS_MAX`].
-    pub(crate) tickets_max: u32,
 }
 
 /// What a ticket is asked for.
@@ -36,21 +31,25 @@ pub(crate) struct Grant {
     pub(crate) reason: Reason,
 }
 
+impl Grant {
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            node: self.node,
+            client: self.client,
+            collection: self.collection,
+            payer: self.payer,
+            bytes_max: self.bytes_max,
+            viewer_token: self.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
+        }
+    }
+}
+
 /// Why no ticket was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IssueError {
-    /// Epoch 0 hasn't begun.
-    #[error("the network's first epoch has not begun")]
-    BeforeGenesis,
-    /// The clock went back into an epoch whose log is closed.
-    #[error("epoch {0} is closed; this control plane's clock has gone back")]
-    Closed(Epoch),
-    /// The epoch can't take that many more.
-    #[error("epoch {0} can take no more tickets; the next one can")]
-    Full(Epoch),
-    /// A limit of 2^56 bytes or more, or the like.
-    #[error("no ticket can be issued for that collection")]
-    Form,
+    /// None can be, by epoch, number or form.
+    #[error(transparent)]
+    Not(#[from] NotIssued),
     /// It isn't the payer's to pay.
     #[error(transparent)]
     Promise(#[from] PromiseError),

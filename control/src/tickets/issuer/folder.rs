@@ -34,9 +34,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub(super) fn head(config: &IssuerConfig, epoch: Epoch) -> Head {
     Head {
-        network: config.network,
+        network: config.terms.network,
         epoch,
-        issuer: config.issuer,
+        issuer: config.terms.issuer,
     }
 }
 

@@ -202,17 +202,20 @@ impl Worker {
                     continue;
                 }
             };
-            let next = number(&config, &timeline, epoch, now, &grants, numbered);
-            *answer = next.and_then(|(tickets, with_them)| {
-                let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
-                cover.promise(epoch, &mut promised)?;
-                numbered = with_them;
-                all.extend_from_slice(&tickets);
-                for ticket in &tickets {
-                    by_token::count(&mut pending, ticket);
-                }
-                Ok(tickets)
-            });
+            let wanted: Vec<_> = grants.iter().map(Grant::wanted).collect();
+            let next = number(&config.terms, &timeline, epoch, now, &wanted, numbered);
+            *answer = next
+                .map_err(IssueError::from)
+                .and_then(|(tickets, with_them)| {
+                    let mut promised = grants.iter().map(|grant| (grant.payer, grant.bytes_max));
+                    cover.promise(epoch, &mut promised)?;
+                    numbered = with_them;
+                    all.extend_from_slice(&tickets);
+                    for ticket in &tickets {
+                        by_token::count(&mut pending, ticket);
+                    }
+                    Ok(tickets)
+                });
         }
         if all.is_empty() {
             return Ok(());
