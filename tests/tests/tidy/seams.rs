@@ -251,3 +251,45 @@ fn the_refusals_that_are_matched_are_the_contracts() {
     assert!(answers >= 4, "only {answers} are found");
     assert!(matched.len() > 25, "not all are found: {matched:?}");
 }
+
+/// Who counts in the world: the checks, who forges a tree to lie with it, and an operator who claims as operators do. Whoever
+/// else counted would be believed by the checks that are there to doubt it.
+const COUNTS: [&str; 6] = [
+    "sim/src/checks",
+    "sim/src/players/forces_garbage.rs",
+    "sim/src/players/invents_",
+    "sim/src/players/lying_verifier.rs",
+    "sim/src/players/rpc_leaves_out.rs",
+    "sim/src/world/operator.rs",
+];
+
+#[test]
+fn in_the_world_only_who_checks_forges_or_claims_counts_trees_receipts_and_money() {
+    let marks = [
+        "prover::",
+        "EpochTree",
+        "TicketLog",
+        "Segment",
+        "Mass",
+        "judge(",
+        "audit_epoch",
+        "VerifiedRecord",
+        "protocol::charge",
+        "protocol::reward",
+    ];
+    let mut found = BTreeSet::new();
+    for (path, text) in product() {
+        if !path.starts_with("sim/src/") {
+            continue;
+        }
+        for (number, line) in (1..).zip(text.lines()) {
+            let Some(mark) = marks.iter().find(|mark| line.contains(**mark)) else {
+                continue;
+            };
+            let place = COUNTS.iter().find(|place| path.starts_with(**place));
+            assert!(place.is_some(), "{path}:{number} has {mark}");
+            found.extend(place);
+        }
+    }
+    assert_eq!(found, COUNTS.iter().collect(), "places that count");
+}
