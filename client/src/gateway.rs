@@ -70,7 +70,7 @@ const TASKS_TIMEOUT: Duration = Duration::from_secs(1);
 /// Settings of a [`Gateway`].
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
-    /// How to fetch. [`GatewayConfig::new`] waits for nodes for 3 s, less than a player's buffer lasts.
+    /// How to fetch. [`GatewayConfig::on`] waits for nodes for 3 s, less than a player's buffer lasts.
     pub client: ClientConfig,
     /// TCP address. 127.0.0.1:8480 unless told: who else may reach it watches at this client's key.
     pub listen: SocketAddr,

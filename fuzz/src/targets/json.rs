@@ -1,7 +1,11 @@
 //! Bodies of the HTTP API, both ways, and files of strangers in JSON. The first byte chooses which is due.
 
 use crate::target::{Target, choice};
-use protocol::api::{CollectionSummary, NetworkInfo, NetworkStatus, NodeInfo, OrderRequest, OrderStatus, OrderSummary, OriginSource, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest, SealKeyRequest, TrafficStatus};
+use protocol::api::{
+    CollectionSummary, NetworkInfo, NetworkStatus, NodeInfo, OrderRequest, OrderStatus,
+    OrderSummary, OriginSource, PublishRequest, RouteAnswer, RouteExplanation, RouteRequest,
+    SealKeyRequest, TrafficStatus,
+};
 use protocol::{Policy, Timeline, ViewerKey};
 use serde::de::DeserializeOwned;
 
