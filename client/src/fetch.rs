@@ -5,6 +5,7 @@ use crate::control_api::{Answer, ApiError, ControlApi};
 use crate::fault::Attempt;
 use crate::opening::Opening;
 use crate::pool::{Pool, Trail, Way};
+use crate::recent::Recent;
 use crate::sink::Sink;
 use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
@@ -163,10 +164,10 @@ struct Inner {
     cache: Mutex<Cache>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Cache {
     names: BTreeMap<String, (CollectionId, Instant)>,
-    manifests: BTreeMap<CollectionId, Arc<Manifest>>,
+    manifests: Recent<CollectionId, Arc<Manifest>>,
 }
 
 impl Client {
@@ -186,7 +187,10 @@ impl Client {
             endpoint: endpoint.clone(),
             pool: Pool::new(config, control, endpoint, Arc::clone(&statistics)),
             statistics,
-            cache: Mutex::default(),
+            cache: Mutex::new(Cache {
+                names: BTreeMap::new(),
+                manifests: Recent::new(COLLECTIONS_KEPT),
+            }),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -240,12 +244,6 @@ impl Client {
             let mut cache = self.cache();
             let now = Instant::now();
             cache.names.retain(|_, (_, at)| now - *at < NAME_STALE);
-            if cache.manifests.len() >= COLLECTIONS_KEPT
-                && !cache.manifests.contains_key(&id)
-                && let Some(some) = cache.manifests.keys().next().copied()
-            {
-                cache.manifests.remove(&some);
-            }
             cache.manifests.insert(id, Arc::clone(&manifest));
             if id_or_name.parse::<CollectionId>().is_err() {
                 if cache.names.len() >= COLLECTIONS_KEPT && !cache.names.contains_key(id_or_name) {
@@ -268,7 +266,7 @@ impl Client {
     }
 
     fn kept(&self, id_or_name: &str, lifetime: Duration) -> Option<Collection> {
-        let cache = self.cache();
+        let mut cache = self.cache();
         let id = match id_or_name.parse() {
             Ok(id) => id,
             Err(_) => {

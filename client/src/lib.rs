@@ -22,6 +22,7 @@ mod gateway;
 mod ledger;
 mod opening;
 mod pool;
+mod recent;
 mod sealed;
 mod service_level;
 mod session;

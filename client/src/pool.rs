@@ -9,6 +9,7 @@ use crate::clock::TicketClock;
 use crate::config::ClientConfig;
 use crate::control_api::{ApiError, ControlApi};
 use crate::fault::{Attempt, Blame, Fault};
+use crate::recent::Recent;
 use crate::session::{Link, Session, SessionLimits};
 use crate::statistics::Statistics;
 use protocol::api::{MeasuredNode, RouteRequest, RoutedNode};
@@ -97,11 +98,11 @@ pub(crate) struct Pool {
     statistics: Arc<Statistics>,
     /// One lock a collection, held while a session is opened: whoever else wants one waits for it
     /// instead of opening another.
-    slots: Mutex<BTreeMap<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
+    slots: Mutex<Recent<SlotKey, Arc<tokio::sync::Mutex<Slot>>>>,
     links: Mutex<BTreeMap<NodeId, Weak<Link>>>,
     excluded: Mutex<BTreeMap<NodeId, Exclusion>>,
     /// What opens the collections that there were routes for.
-    keys: Mutex<BTreeMap<CollectionId, SealKey>>,
+    keys: Mutex<Recent<CollectionId, SealKey>>,
     /// The signers. They end by themselves, a bounded time after their sessions.
     signers: Mutex<JoinSet<()>>,
 }
@@ -130,10 +131,10 @@ impl Pool {
             control,
             endpoint,
             statistics,
-            slots: Mutex::default(),
+            slots: Mutex::new(Recent::new(COLLECTIONS_MAX)),
             links: Mutex::default(),
             excluded: Mutex::default(),
-            keys: Mutex::default(),
+            keys: Mutex::new(Recent::new(COLLECTIONS_MAX)),
             signers: Mutex::default(),
         }
     }
@@ -271,22 +272,22 @@ impl Pool {
 
     fn slot(&self, key: SlotKey) -> Arc<tokio::sync::Mutex<Slot>> {
         let mut slots = locked(&self.slots);
-        if slots.len() >= COLLECTIONS_MAX && !slots.contains_key(&key) {
-            // Those with nothing open first; if that frees nothing, whichever comes.
-            slots.retain(|_, slot| {
+        if let Some(slot) = slots.get(&key) {
+            return Arc::clone(slot);
+        }
+        if slots.lacks_room_for(&key) {
+            // Those with nothing open first.
+            slots.retain(|slot| {
                 slot.try_lock().map_or(true, |slot| {
                     slot.session
                         .as_ref()
                         .is_some_and(|session| session.is_open())
                 })
             });
-            if slots.len() >= COLLECTIONS_MAX
-                && let Some(some) = slots.keys().next().copied()
-            {
-                slots.remove(&some);
-            }
         }
-        Arc::clone(slots.entry(key).or_default())
+        let slot = Arc::default();
+        slots.insert(key, Arc::clone(&slot));
+        slot
     }
 
     async fn route(
@@ -321,14 +322,7 @@ impl Pool {
         };
         trail.route_error = None;
         if let Some(key) = answer.key {
-            let mut keys = locked(&self.keys);
-            if keys.len() >= COLLECTIONS_MAX
-                && !keys.contains_key(&collection)
-                && let Some(some) = keys.keys().next().copied()
-            {
-                keys.remove(&some);
-            }
-            keys.insert(collection, key);
+            locked(&self.keys).insert(collection, key);
         }
         slot.came = Some(Instant::now());
         slot.targets = Some(answer.targets);
