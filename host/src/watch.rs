@@ -174,16 +174,28 @@ impl<T> Receiver<T> {
     /// # Errors
     /// If nobody sets it any more, and the last isn't as wanted.
     pub async fn wait_for(&mut self, wanted: impl Fn(&T) -> bool) -> Result<Ref<'_, T>, Closed> {
+        let Self { shared, seen } = self;
         loop {
+            // Made first: it is woken by what happens from here on.
+            let change = shared.changes.notified();
+            let closed = shared.closed.load(Ordering::Acquire);
             let met = {
-                let kept = self.shared.read();
-                self.seen = kept.1;
+                let kept = shared.read();
+                *seen = kept.1;
                 wanted(&kept.0)
             };
             if met {
-                return Ok(self.borrow());
+                // What was looked at, unless it was set meanwhile.
+                let kept = shared.read();
+                if kept.1 == *seen {
+                    return Ok(Ref(kept));
+                }
+                continue;
             }
-            self.changed().await?;
+            if closed {
+                return Err(Closed);
+            }
+            change.await;
         }
     }
 }
