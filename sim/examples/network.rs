@@ -207,16 +207,16 @@ fn all(jobs: Vec<Job>, traces: Option<&Path>) -> Result<Vec<Told>> {
         .unwrap_or_else(PoisonError::into_inner))
 }
 
-/// A job in a process of its own; every tenth seed in two.
+/// A job in a process of its own; every tenth seed, and whatever failed, in two.
 fn outcome(job: Job, traces: Option<&Path>) -> Result<Told> {
     let mut told = in_process(job, traces)?;
-    if let Job::Seed(seed) = job
-        && seed % AGAIN_EACH == 0
-        && told.failure.is_none()
-    {
+    let tenth = matches!(job, Job::Seed(seed) if seed % AGAIN_EACH == 0);
+    if tenth || told.failure.is_some() {
         let again = in_process(job, None)?.trace;
         if again != told.trace {
-            told.failure = Some(format!("another process has the trace {again}"));
+            let as_before = told.failure.map(|failure| format!("{failure}; "));
+            let as_before = as_before.unwrap_or_default();
+            told.failure = Some(format!("{as_before}another process has the trace {again}"));
         }
     }
     Ok(told)

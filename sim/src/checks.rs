@@ -13,17 +13,45 @@ pub use closing::close;
 pub use invariants::*;
 
 use crate::world::Network;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use client::Summary;
+use contracts::U256;
 use std::sync::Arc;
 use verifier::{EvidenceSource, NoProgress, Progress, Verdict, audit_epoch};
+
+/// What somebody got is what was published.
+///
+/// # Errors
+/// If it isn't.
+pub fn published(network: &Network, got: &[u8]) -> Result<()> {
+    ensure!(got == network.file, "other bytes came than were published");
+    Ok(())
+}
+
+/// What was claimed is what reached the accounts that nodes are paid to, and all that was attested up to an epoch.
+///
+/// # Errors
+/// What isn't so, or if the chain can't be read.
+pub async fn paid(network: &Network, epoch: u64, claimed: U256) -> Result<()> {
+    let attested = network.chain.attestation(epoch).await?;
+    let attested = U256::from(attested.context("it stands")?.total);
+    let mut arrived = U256::ZERO;
+    for node in network.chain.nodes().await? {
+        arrived += network.chain.token_balance(node.payout).await?;
+    }
+    ensure!(
+        claimed == arrived && arrived == attested && !arrived.is_zero(),
+        "{attested} attested, {claimed} claimed, {arrived} arrived"
+    );
+    Ok(())
+}
 
 /// What a viewer has is what was published, and all of it is acknowledged.
 ///
 /// # Errors
 /// What isn't so.
 pub fn delivered(network: &Network, got: &[u8], summary: &Summary) -> Result<u64> {
-    ensure!(got == network.file, "other bytes came than were published");
+    published(network, got)?;
     let acknowledged: u64 = summary.nodes.values().map(|node| node.bytes_acked).sum();
     ensure!(
         acknowledged == summary.bytes && acknowledged == got.len() as u64,

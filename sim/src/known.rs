@@ -5,9 +5,10 @@
 
 use crate::checks::{self, Entries, INVARIANTS};
 use crate::players::{Play, Stage};
+use crate::run::Panics;
 use crate::world::chain::Chain;
 use crate::world::{Met, Network, Plan, World};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use contracts::Address;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -161,6 +162,7 @@ pub fn play(play: &Play, seed: u64) -> Result<Played> {
         .build()
         .context("no runtime for a world")?;
     let _in_place = disk::in_place();
+    let panics = Panics::watched();
     runtime.block_on(async {
         let mut world = World::new(seed, folder.path(), false);
         let plan = Plan {
@@ -178,7 +180,10 @@ pub fn play(play: &Play, seed: u64) -> Result<Played> {
         let (chain, now_s) = stage.network.chain_at_rest();
         let (settlement, evidence) = (stage.network.chain.network().1, stage.evidence());
         let Stage { world, network, .. } = stage;
+        let ends = network.ends.so_far();
+        ensure!(ends.is_empty(), "ended by themselves: {ends:?}");
         network.end().await?;
+        panics.none()?;
         let (_, trace) = world.trace().digest();
         let met = world.reach().counts();
         let left = Left {
