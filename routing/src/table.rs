@@ -266,7 +266,10 @@ impl Table {
     /// Counts a client that was sent to a node for a collection.
     pub(crate) fn sent(&self, node: &NodeId, zone: ZoneIndex, collection: CollectionId) {
         self.add_load(node, 1);
-        self.zones[zone.slot()].demand().note(collection);
+        // A map that was read again since the decision may have fewer.
+        if let Some(zone) = self.zones.get(zone.slot()) {
+            zone.demand().note(collection);
+        }
     }
 
     pub(crate) fn node(&self, slot: u32) -> &Node {
