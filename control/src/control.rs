@@ -105,7 +105,7 @@ impl Control {
             opened.orders.clone(),
         );
         let members = Arc::new(Members::new(members, overlay));
-        members.hold(opened.orders.held(), Instant::now());
+        members.hold(|| opened.orders.held(), Instant::now());
         let contents = Arc::new(opened.contents);
         let metrics = Arc::new(Metrics::default());
         let fills = Arc::new(FillDesk {

@@ -273,10 +273,12 @@ impl Members {
         .is_some()
     }
 
-    /// Which nodes their operators want blocked or draining from now on.
-    pub(crate) fn hold(&self, held: BTreeMap<NodeId, Hold>, now: Instant) {
+    /// Which nodes their operators want blocked or draining from now on. It is asked for in turn: of two who give orders
+    /// at once, the later must not put back what was before the other's.
+    pub(crate) fn hold(&self, held: impl FnOnce() -> BTreeMap<NodeId, Hold>, now: Instant) {
         let now = self.since(now);
         let mut state = self.state_mut();
+        let held = held();
         let mut changed = Vec::new();
         for (node, member) in &mut state.members {
             let hold = held.get(node).copied().unwrap_or_default();

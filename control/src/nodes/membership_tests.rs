@@ -53,7 +53,7 @@ fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
     members.heartbeat(first, BEAT, now);
     let hold = |blocked, draining| Hold { blocked, draining };
     let held = BTreeMap::from([(node(1), hold(true, false)), (node(2), hold(false, true))]);
-    members.hold(held, now);
+    members.hold(|| held, now);
     let (second, _queue) = join(2);
     members.heartbeat(second, BEAT, now);
     let standings = || {
@@ -69,7 +69,7 @@ fn who_is_held_gets_no_traffic_whether_it_was_there_or_not() {
     );
     assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
     assert!(matches!(queue.try_recv(), Ok(OrderFrame::NoTraffic { .. })));
-    members.hold(BTreeMap::new(), now);
+    members.hold(BTreeMap::new, now);
     assert_eq!(standings(), ["available", "available"]);
     assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 2);
 }

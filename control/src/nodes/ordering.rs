@@ -62,7 +62,7 @@ impl OrderDesk {
         let order = order(&request.order, find, now, self.ticket_ttl_ms)?;
         let nodes = targets(&order, &request.nodes, &request.zones, self)?;
         let id = self.orders.give(&order, &nodes, account)?;
-        self.members.hold(self.orders.held(), Instant::now());
+        self.members.hold(|| self.orders.held(), Instant::now());
         if let Order::Purge { collection, .. } = &order {
             self.fills.unheld(collection);
         }
