@@ -138,7 +138,12 @@ fn money_that_moves_otherwise_is_found() {
     assert_eq!(broken(more), [checks::DEPOSITS, checks::NOTHING_ELSE]);
     let poor = |books: &mut Entries| epoch(books).deposits = (99, 99);
     assert_eq!(broken(poor), [checks::DEPOSITS]);
-    let gone = |books: &mut Entries| epoch(books).deposits = (1_000, 99);
+    let kept = |books: &mut Entries| epoch(books).paid = 99;
+    assert_eq!(broken(kept), [checks::DEPOSITS]);
+    let gone = |books: &mut Entries| {
+        let of = epoch(books);
+        (of.deposits, of.total, of.paid) = ((1_000, 0), 0, 0);
+    };
     assert_eq!(broken(gone), [checks::OWED]);
 }
 
