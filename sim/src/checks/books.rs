@@ -41,8 +41,6 @@ pub struct OfTicket {
     pub window: u64,
     /// Content bytes that came and were verified.
     pub got: u64,
-    /// Of these, the most that were there before a receipt for them was acknowledged.
-    pub ahead: u64,
     /// The newest receipt whose acknowledgement came.
     pub acked: Option<Receipt>,
     /// For how long after its end the session was seen open, seconds.
@@ -104,7 +102,6 @@ impl Books {
                 at,
                 window,
                 got: 0,
-                ahead: 0,
                 acked: None,
                 outlived_s: 0,
             });
@@ -113,10 +110,7 @@ impl Books {
 
     /// Verified bytes came.
     pub fn got(&self, id: TicketId, bytes: u64) {
-        self.of_ticket(id, |of| {
-            of.got += bytes;
-            of.ahead = of.ahead.max(of.got.saturating_sub(of.signed()));
-        });
+        self.of_ticket(id, |of| of.got += bytes);
     }
 
     /// An acknowledgement came.
