@@ -5,14 +5,14 @@
 
 use crate::checks::{self, Entries, INVARIANTS};
 use crate::players::{Play, Stage};
-use crate::run::Panics;
+use crate::run::{LASTS_MAX, Panics, folder, runtime};
 use crate::world::chain::Chain;
 use crate::world::{Met, Network, Plan, World};
 use anyhow::{Context, Result, ensure};
 use contracts::Address;
 use std::path::PathBuf;
 use tempfile::TempDir;
-use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 /// An invariant that a play breaks.
 #[derive(Clone, Copy, Debug)]
@@ -155,15 +155,11 @@ pub struct Left {
 /// # Errors
 /// If the machine has no runtime or folder for it, or the play didn't come to its deed.
 pub fn play(play: &Play, seed: u64) -> Result<Played> {
-    let folder = crate::run::folder().context("no folder for a world")?;
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .context("no runtime for a world")?;
+    let folder = folder().context("no folder for a world")?;
+    let runtime = runtime()?;
     let _in_place = disk::in_place();
     let panics = Panics::watched();
-    runtime.block_on(async {
+    let played = async {
         let mut world = World::new(seed, folder.path(), false);
         let plan = Plan {
             verifiers: play.verifiers,
@@ -199,7 +195,9 @@ pub fn play(play: &Play, seed: u64) -> Result<Played> {
             trace,
             left,
         })
-    })
+    };
+    let played = runtime.block_on(async { timeout(LASTS_MAX, played).await });
+    played.context("it stands still")?
 }
 
 fn broken(books: &Entries) -> Vec<(&'static str, String)> {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -27,7 +27,7 @@ const AUDIENCE: &str = "epoch";
 /// What reach counts processes under that ended though nobody told them to.
 const ENDED: &str = "ended by itself";
 /// A course takes minutes; one that takes so long waits for what never comes.
-const LASTS_MAX: Duration = Duration::from_secs(3_600);
+pub(crate) const LASTS_MAX: Duration = Duration::from_secs(3_600);
 /// A file system in memory, where it is there: what is synced costs nothing there.
 const MEMORY: &str = "/dev/shm";
 
@@ -67,11 +67,7 @@ pub fn run_as(
     course: impl AsyncFnOnce(&mut World) -> Result<()>,
 ) -> Result<Course> {
     let folder = folder().context("no folder for a world")?;
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .context("no runtime for a world")?;
+    let runtime = runtime()?;
     // What blocks is done where it is asked for: a thread of its own would come back when it likes.
     let _in_place = disk::in_place();
     let panics = Panics::watched();
@@ -120,6 +116,15 @@ impl Panics {
         ensure!(panics.is_empty(), "panicked: {}", panics.join("; "));
         Ok(())
     }
+}
+
+/// A world's: one thread, whose clock stands until all wait.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .context("no runtime for a world")
 }
 
 pub(crate) fn folder() -> std::io::Result<TempDir> {
