@@ -4,6 +4,7 @@
 //! it. A confirmation may be lost with the process: then the node is told once more, which does no harm,
 //! since everything that is ordered may be done twice.
 
+use crate::rules::orders::as_of;
 use disk::{Disk, DiskError, failed};
 use host::Clock;
 use host::watch;
@@ -116,6 +117,9 @@ struct State {
     revoked_clients: BTreeSet<ClientKey>,
     #[serde(default)]
     revoked_tokens: BTreeSet<B256>,
+    /// What is being revoked, while that is written: nothing of it leaves any more.
+    #[serde(skip)]
+    revoking: Option<Revoked>,
     /// What each node has yet to do.
     #[serde(skip)]
     outstanding: BTreeMap<NodeId, BTreeSet<OrderId>>,
@@ -336,16 +340,32 @@ impl Orders {
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable();
         nodes.dedup();
-        let now = self.clock.now_ms();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Confirmations may come while it is written, so it is done to a copy first.
-        let mut next = self.state().clone();
-        next.give(order, &nodes, account, now)?;
-        self.write(&next)?;
-        let id = self.state().give(order, &nodes, account, now)?;
+        if let Order::Revoke { what, .. } = order {
+            self.state().revoking = Some(*what);
+        }
+        let given = self.keep(order, &nodes, account);
+        self.state().revoking = None;
         drop(writer);
+        let id = given?;
         self.changes.send_modify(|count| *count += 1);
         Ok(id)
+    }
+
+    fn keep(
+        &self,
+        order: &Order,
+        nodes: &[NodeId],
+        account: Option<Address>,
+    ) -> Result<OrderId, OrdersError> {
+        // Only now: a ticket that left before it was being revoked was issued before this moment.
+        let now = self.clock.now_ms();
+        let order = as_of(order, now);
+        // Confirmations may come while it is written, so it is done to a copy first.
+        let mut next = self.state().clone();
+        next.give(&order, nodes, account, now)?;
+        self.write(&next)?;
+        self.state().give(&order, nodes, account, now)
     }
 
     /// What a node has yet to do, in order, from after `after` on.
@@ -439,12 +459,20 @@ impl Orders {
 
     /// Whether a client key gets no tickets.
     pub(crate) fn is_revoked(&self, client: &ClientKey) -> bool {
-        self.state().revoked_clients.contains(client)
+        let state = self.state();
+        state.revoked_clients.contains(client) || state.revoking == Some(Revoked::Client(*client))
     }
 
     /// Whether a viewer's token, by its hash, gets no tickets.
     pub(crate) fn is_token_revoked(&self, hash: &B256) -> bool {
-        self.state().revoked_tokens.contains(hash)
+        let state = self.state();
+        state.revoked_tokens.contains(hash) || state.revoking == Some(Revoked::Token(*hash))
+    }
+
+    /// Whether no ticket for a node may leave.
+    pub(crate) fn is_blocked(&self, node: &NodeId) -> bool {
+        let state = self.state();
+        state.blocked.contains(node) || state.revoking == Some(Revoked::Node(*node))
     }
 
     /// Nodes that the control plane does something about.

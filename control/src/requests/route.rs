@@ -230,20 +230,27 @@ impl RouteDesk {
             .await?;
         let members = &self.nodes.members;
         members.note(collection.id, &chosen.decision);
-        for (node, _) in &chosen.nodes {
-            self.nodes.fills.order(node, collection.id);
-        }
         let nodes = chosen.nodes.into_iter().zip(tickets);
+        // A node may have been revoked meanwhile, as the client may.
+        let orders = &self.nodes.ordering.orders;
+        let nodes = nodes.filter(|((node, _), _)| !orders.is_blocked(node));
+        let nodes: Vec<_> = nodes
+            .map(|((node, address), ticket)| RoutedNode {
+                node,
+                address,
+                ticket,
+            })
+            .collect();
+        if nodes.is_empty() {
+            return Err(NoNode::None.into());
+        }
+        for routed in &nodes {
+            self.nodes.fills.order(&routed.node, collection.id);
+        }
         Ok(RouteAnswer {
             collection: collection.id,
             targets: self.targets(),
-            nodes: nodes
-                .map(|((node, address), ticket)| RoutedNode {
-                    node,
-                    address,
-                    ticket,
-                })
-                .collect(),
+            nodes,
             key,
         })
     }
