@@ -27,7 +27,7 @@ pub(super) fn refusal(error: &OrderError) -> Refusal {
     let text = error.to_string();
     match error {
         OrderError::Refused(refused) => refused_by(refused),
-        OrderError::Orders(OrdersError::Full | OrdersError::RevokedFull) => {
+        OrderError::Orders(OrdersError::NoRoom(_)) => {
             Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text)
         }
         OrderError::Orders(error) => {

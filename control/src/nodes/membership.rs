@@ -10,10 +10,10 @@ mod route;
 mod status;
 mod traffic;
 
-use crate::nodes::orders::Hold;
 use crate::nodes::overlay::Overlay;
 use crate::rules::health::{Health, Proof, Unfit};
 use crate::rules::measured::Measured;
+use crate::rules::order_list::Hold;
 use crate::rules::standing::BLOCKED;
 use member::{Beats, Member, Stated};
 use protocol::api::NodeInfo;

@@ -1,6 +1,8 @@
 use super::*;
+use crate::rules::orders::purge_all;
 use crate::testing::TestClock;
 use futures::FutureExt;
+use protocol::{CollectionId, Revoked};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -189,19 +191,6 @@ fn owners_see_their_own_orders() {
     assert_eq!((seen(us), seen(them)), (vec![ours], vec![]));
     assert!(orders.status(ours, us).is_some() && orders.status(ours, None).is_some());
     assert!(orders.status(ours, them).is_none() && orders.status(operators, us).is_none());
-}
-
-#[test]
-fn what_is_done_makes_room_and_what_is_not_does_not() {
-    let mut state = State::default();
-    for n in 0..ORDERS_MAX as u64 {
-        assert_eq!(state.give(&push(1), &[node(1)], None, 0).unwrap(), n + 1);
-    }
-    let full = state.give(&push(1), &[node(1)], None, 0);
-    assert!(matches!(full, Err(OrdersError::Full)));
-    assert!(state.settle(&node(1), 5, OrderState::Confirmed, 0));
-    state.give(&push(1), &[node(1)], None, 0).unwrap();
-    assert!(state.find(5).is_none() && state.find(4).is_some());
 }
 
 #[test]

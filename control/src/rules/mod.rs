@@ -9,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod holders;
 pub(crate) mod issuing;
 pub(crate) mod measured;
+pub(crate) mod order_list;
 pub(crate) mod orders;
 pub(crate) mod publication;
 pub(crate) mod rate;

@@ -3,8 +3,8 @@
 use crate::rules::publication::Asker;
 use protocol::api::OrderAsk;
 use protocol::{
-    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, PATTERN_BYTES_MAX, Revoked, TicketId,
-    UnixMillis,
+    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, PATTERN_BYTES_MAX, Paths, Revoked,
+    TicketId, UnixMillis,
 };
 
 /// What a refusal repeats of a name, characters.
@@ -184,6 +184,14 @@ pub(crate) fn targets(
     }
 }
 
+/// Drops a whole collection.
+pub(crate) fn purge_all(collection: CollectionId) -> Order {
+    Order::Purge {
+        collection,
+        paths: Paths::All,
+    }
+}
+
 /// Why an order isn't done, for people: what an origin says comes before what a node makes of it.
 pub(crate) fn trouble(detail: &str, of_origin: Option<String>) -> String {
     match of_origin {
@@ -196,7 +204,7 @@ pub(crate) fn trouble(detail: &str, of_origin: Option<String>) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::{B256, ClientKey, Paths};
+    use protocol::{B256, ClientKey};
 
     const STUDIO: Address = Address::repeat_byte(1);
     const TICKET: TicketId = TicketId {

@@ -1,7 +1,7 @@
 //! One member: what is known of it, and whether it gets traffic.
 
-use crate::nodes::orders::Hold;
 use crate::rules::health::Health;
+use crate::rules::order_list::Hold;
 use crate::rules::standing::{Facts, standing};
 use protocol::{CollectionId, Heartbeat, OrderFrame};
 use routing::{Standing, ZoneIndex};
