@@ -12,6 +12,7 @@ mod traffic;
 
 use crate::nodes::overlay::Overlay;
 use crate::rules::health::{Health, Proof, Unfit};
+use crate::rules::looks;
 use crate::rules::measured::Measured;
 use crate::rules::order_list::Hold;
 use crate::rules::standing::BLOCKED;
@@ -341,22 +342,26 @@ impl Members {
             let here = member.orders.is_some() && member.beats.at().is_some();
             here && !member.stated.draining && !member.hold.draining
         };
-        let is_due = |member: &Member| looked_at(member) && member.health.is_due(now);
-        if !self.state().members.values().any(is_due) {
+        let due = |(node, member): (&NodeId, &Member)| {
+            let since = member.health.due_since(now);
+            Some((since.filter(|_| looked_at(member))?, *node))
+        };
+        let due: Vec<_> = self.state().members.iter().filter_map(due).collect();
+        let next = looks::next(due, most);
+        if next.is_empty() {
             return Vec::new();
         }
         let mut state = self.state_mut();
-        let due = state.members.iter_mut().filter_map(|(node, member)| {
+        let look = |node| {
+            let member = state.members.get_mut(&node)?;
+            let generation = member.generation;
             (looked_at(member) && member.health.take_due(now)).then(|| Look {
-                membership: Membership {
-                    node: *node,
-                    generation: member.generation,
-                },
-                node: *node,
+                membership: Membership { node, generation },
+                node,
                 address: member.address.clone(),
             })
-        });
-        due.take(most).collect()
+        };
+        next.into_iter().filter_map(look).collect()
     }
 
     /// What was seen of a node that was looked at. The node is told if it gets no traffic.

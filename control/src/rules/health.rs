@@ -14,8 +14,10 @@ use std::time::Duration;
 
 /// Between two looks at a node that is well.
 const LOOK_INTERVAL: Duration = Duration::from_secs(300);
-/// Until the next look at one that isn't.
+/// Until the next look at one that isn't; twice as long after each further look that fails.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Longest until then.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(40);
 /// Looks that must fail before a node that was proven is no more.
 const FAILED_LOOKS: u32 = 2;
 /// Reports older than this say nothing.
@@ -75,14 +77,14 @@ impl Health {
         }
     }
 
-    /// Whether somebody is to look now.
-    pub(crate) fn is_due(&self, now: Duration) -> bool {
-        self.due.is_some_and(|due| due <= now)
+    /// Since when somebody is to look; `None` if nobody is now.
+    pub(crate) fn due_since(&self, now: Duration) -> Option<Duration> {
+        self.due.filter(|due| *due <= now)
     }
 
     /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::saw).
     pub(crate) fn take_due(&mut self, now: Duration) -> bool {
-        let due = self.is_due(now);
+        let due = self.due_since(now).is_some();
         if due {
             self.due = None;
             self.looked = Some(now);
@@ -105,12 +107,14 @@ impl Health {
                 }
             }
             Err(met) => {
-                self.failed_looks += 1;
+                self.failed_looks = self.failed_looks.saturating_add(1);
                 self.met = Some(met);
                 if self.failed_looks >= FAILED_LOOKS {
                     self.proven = false;
                 }
-                self.due = Some(now + LOOK_AGAIN);
+                // The second decides, and is near.
+                let doublings = self.failed_looks.saturating_sub(FAILED_LOOKS).min(16);
+                self.due = Some(now + (LOOK_AGAIN * (1 << doublings)).min(LOOK_AGAIN_MAX));
             }
         }
     }
@@ -201,6 +205,24 @@ mod tests {
         assert!(health.unfit(now).is_some());
         health.saw(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
+    }
+
+    #[test]
+    fn one_that_fails_on_is_looked_at_less_and_less_often() {
+        let mut now = Duration::from_secs(1000);
+        let mut health = proven(now);
+        let mut pauses = Vec::new();
+        for _ in 0..100 {
+            health.saw(Err("timed out".into()), now);
+            let due = health.due.expect("it is looked at again");
+            pauses.push((due - now).as_secs());
+            now = due;
+        }
+        assert_eq!(pauses[..6], [5, 5, 10, 20, 40, 40]);
+        assert!(pauses[6..].iter().all(|pause| *pause == 40));
+        health.saw(Ok(Proof::Delivered), now);
+        health.saw(Err("timed out".into()), now);
+        assert_eq!(health.due, Some(now + LOOK_AGAIN), "it was well meanwhile");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod filling;
 pub(crate) mod health;
 pub(crate) mod holders;
 pub(crate) mod issuing;
+pub(crate) mod looks;
 pub(crate) mod measured;
 pub(crate) mod order_list;
 pub(crate) mod orders;
