@@ -83,6 +83,17 @@ pub(crate) struct Look {
     pub(crate) address: String,
 }
 
+/// Where a node stands among others, by one map.
+#[derive(Debug)]
+pub(crate) struct Neighbours {
+    /// The node's own zone, if it is listed.
+    pub(crate) home: Option<ZoneIndex>,
+    /// Zones that take its place, the nearest first.
+    pub(crate) fallbacks: Vec<ZoneIndex>,
+    /// The others, each with its zone and address.
+    pub(crate) nodes: Vec<(NodeId, ZoneIndex, String)>,
+}
+
 /// All members, and for a while those that left.
 pub(crate) struct Members {
     state: RwLock<State>,
@@ -299,34 +310,37 @@ impl Members {
         }
     }
 
-    /// Nodes of a zone that are members, or were within the hour; none if there is no such zone.
-    pub(crate) fn of_zone(&self, name: &str) -> Vec<NodeId> {
+    /// Nodes of a zone that are members, or were within the hour; `None` if there is no such zone.
+    pub(crate) fn of_zone(&self, name: &str) -> Option<Vec<NodeId>> {
         let state = self.state();
-        let here = |member: &Member| state.overlay.zones.name(member.zone) == name;
-        let members = state.members.iter().filter(|(_, member)| here(member));
-        members.map(|(node, _)| *node).collect()
+        let zone = state.overlay.zones.find(name)?;
+        let here = state.members.iter().filter(|(_, one)| one.zone == zone);
+        Some(here.map(|(node, _)| *node).collect())
     }
 
-    /// The zone of a node that is listed.
-    pub(crate) fn zone_of(&self, node: &NodeId) -> Option<ZoneIndex> {
-        self.state().members.get(node).map(|member| member.zone)
-    }
-
-    /// Zone and address of those of some nodes that stand so.
-    pub(crate) fn places(
+    /// Where a node is that fills, and where those of some nodes are that stand so.
+    pub(crate) fn neighbours(
         &self,
+        filler: &NodeId,
         nodes: impl Iterator<Item = NodeId>,
         standing: Standing,
         now: Instant,
-    ) -> Vec<(NodeId, ZoneIndex, String)> {
+    ) -> Neighbours {
         let now = self.since(now);
+        // The map may be read anew at any time: all of it is of one moment.
         let state = self.state();
+        let home = state.members.get(filler).map(|member| member.zone);
+        let fallbacks = home.map(|zone| state.overlay.zones.fallbacks(zone).to_vec());
         let stands = |member: &&Member| member.standing(now, self.config.timeout).0 == standing;
         let found = nodes.filter_map(|node| {
             let member = state.members.get(&node).filter(stands)?;
             Some((node, member.zone, member.address.clone()))
         });
-        found.collect()
+        Neighbours {
+            home,
+            fallbacks: fallbacks.unwrap_or_default(),
+            nodes: found.collect(),
+        }
     }
 
     /// The connection is gone.

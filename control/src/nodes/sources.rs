@@ -47,20 +47,19 @@ impl FillDesk {
         self.contents.catalogue.find_id(&collection)?;
         let before = self.holders().begin(collection, filler);
         let before: BTreeMap<_, _> = before.iter().map(|one| (one.node, one.whole)).collect();
-        let overlay = self.members.overlay();
         let nodes = before.keys().copied();
-        let places = self
-            .members
-            .places(nodes, Standing::Available, Instant::now());
-        let candidates = places.into_iter().map(|(node, zone, address)| Candidate {
-            node,
-            zone,
-            address,
-            whole: before[&node],
-        });
-        let home = self.members.zone_of(&filler);
-        let fallbacks = home.map_or(&[][..], |zone| overlay.zones.fallbacks(zone));
-        let found = filling::sources(filler, home, fallbacks, candidates.collect());
+        let (standing, now) = (Standing::Available, Instant::now());
+        let near = self.members.neighbours(&filler, nodes, standing, now);
+        let candidates = near
+            .nodes
+            .into_iter()
+            .map(|(node, zone, address)| Candidate {
+                node,
+                zone,
+                address,
+                whole: before[&node],
+            });
+        let found = filling::sources(filler, near.home, &near.fallbacks, candidates.collect());
         let now = self.clock.now_ms();
         let sources = found.into_iter().map(|source| {
             let grant = FillGrant {
