@@ -54,8 +54,9 @@ pub use http::admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use nodes::orders::OrdersError;
 pub use nodes::overlay::OverlayError;
 pub use requests::dns::{DnsConfig, DnsConfigError};
+pub use rules::promises::PayerQuota;
 pub use start_error::StartError;
-pub use tickets::quota::{NetworkQuota, PayerQuota};
+pub use tickets::quota::NetworkQuota;
 pub use tickets::ticket_log::LogError;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use crate::chain::registry::PayerError;
 use crate::requests::route::RouteError;
 use crate::rules::issuing::NotIssued;
+use crate::rules::promises::PromiseError;
 use crate::tickets::issuer::IssueError;
-use crate::tickets::promises::PromiseError;
 use crate::tickets::token_usage::UsageError;
 use crate::viewers::access::ViewerRefused;
 use axum::Json;

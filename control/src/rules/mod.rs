@@ -12,6 +12,7 @@ pub(crate) mod looks;
 pub(crate) mod measured;
 pub(crate) mod order_list;
 pub(crate) mod orders;
+pub(crate) mod promises;
 pub(crate) mod publication;
 pub(crate) mod rate;
 pub(crate) mod routing;

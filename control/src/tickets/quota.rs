@@ -2,6 +2,7 @@
 //! that sign for deliveries that never were is that tickets are few; here is how few.
 
 use crate::rules::client_network::{PREFIX_V4, PREFIX_V6, first_address};
+pub(crate) use crate::rules::promises::PayerQuota;
 use crate::rules::rate::{Rate, Rates};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -43,16 +44,6 @@ impl Default for NetworkQuota {
             unlimited: Vec::new(),
         }
     }
-}
-
-/// What may be issued on one payer's account in an epoch, each payer's counted for itself. Default no limit but its
-/// funds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PayerQuota {
-    /// Tickets.
-    pub tickets_per_epoch: Option<u32>,
-    /// Sum of what they allow, bytes.
-    pub bytes_per_epoch: Option<u64>,
 }
 
 /// A network has asked for too much.

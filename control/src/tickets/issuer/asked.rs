@@ -1,7 +1,7 @@
 //! What is asked of the ticket log's task, and what it answers.
 
 use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
-use crate::tickets::promises::{ByPayer, PromiseError};
+use crate::rules::promises::{ByPayer, PromiseError};
 use crate::tickets::reasons::Reason;
 use crate::tickets::ticket_log::LogError;
 use crate::tickets::token_usage::{UsageError, Viewer};

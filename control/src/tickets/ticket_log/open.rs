@@ -3,8 +3,8 @@
 use super::first;
 use super::form::{ENTRY_BYTES, HEAD_BYTES, Layout, SECTOR, put};
 use super::{Head, LogError, Seal};
+use crate::rules::promises::{ByPayer, Promised};
 use crate::tickets::by_token::{self, ByToken};
-use crate::tickets::promises::{ByPayer, Promised};
 use disk::{Disk, DiskError, DiskFile, failed, folder_of, unfinished};
 use protocol::{DeliveryMass, Mass, MassOverflow, Ticket, TreeTop};
 use std::fs::File;
