@@ -33,7 +33,8 @@ use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use disk::DiskError;
 use host::{Clock, Host};
 use protocol::{
-    AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
+    AMOUNT_END, Address, B256, ClientKey, CollectionId, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
+    NodeId, SigningKey, Ticket, TicketId, Timeline, Windows,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -130,6 +131,27 @@ pub(crate) fn rich(payer: Address) -> Arc<Funds> {
 /// A core with everything in `dir`.
 pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
     core_with(dir, clock, Overlay::default())
+}
+
+/// A ticket as the issuer of [`issuer_config`] gives it.
+pub(crate) fn unsigned() -> Ticket {
+    let terms = issuer_config().terms;
+    Ticket {
+        network: terms.network,
+        id: TicketId {
+            epoch: 0,
+            issuer: terms.issuer,
+            index: 0,
+        },
+        node: NodeId::from([1; 32]),
+        client: ClientKey::from([2; 32]),
+        collection: CollectionId::from([0xff; 32]),
+        payer: PAYER,
+        viewer_token: NO_VIEWER_TOKEN,
+        bytes_max: 1000,
+        issued_at: 1_001_000,
+        expires_at: 1_009_000,
+    }
 }
 
 /// A core with that map.

@@ -17,4 +17,5 @@ pub(crate) mod publication;
 pub(crate) mod rate;
 pub(crate) mod routing;
 pub(crate) mod standing;
+pub(crate) mod tokens;
 pub(crate) mod viewers;

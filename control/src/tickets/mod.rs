@@ -2,7 +2,6 @@
 //!
 //! Uses no other wing. Never asks chain or nodes: what is to be covered, it asks through a port.
 
-pub(crate) mod by_token;
 pub(crate) mod issuer;
 pub(crate) mod quota;
 pub(crate) mod reasons;

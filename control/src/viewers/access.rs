@@ -3,8 +3,8 @@
 use crate::contents::catalogue::{Catalogue, Collection};
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
+use crate::rules::tokens::Viewer;
 use crate::rules::viewers::{self, PolicyRefused};
-use crate::tickets::token_usage::Viewer;
 use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
 use host::Clock;
 use protocol::{B256, CollectionId, CountryRefused, Policy, ViewerToken};

@@ -2,9 +2,9 @@
 
 use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
 use crate::rules::promises::{ByPayer, PromiseError};
+use crate::rules::tokens::{UsageError, Viewer};
 use crate::tickets::reasons::Reason;
 use crate::tickets::ticket_log::LogError;
-use crate::tickets::token_usage::{UsageError, Viewer};
 use contracts::Agreed;
 use disk::DiskError;
 use protocol::{Address, ClientKey, CollectionId, Epoch, NO_VIEWER_TOKEN, NodeId, Ticket};

@@ -3,10 +3,10 @@
 use super::asked::{CloseError, Command, Cover, Grant, IssueError, Issued, IssuerConfig};
 use super::folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name};
 use crate::rules::issuing::{Numbered, epoch, is_over, number};
-use crate::tickets::by_token::{self, ByToken};
+use crate::rules::tokens::{self, ByToken, UsageError};
 use crate::tickets::reasons::Reasons;
 use crate::tickets::ticket_log::{ClosedLog, LogError, OpenLog};
-use crate::tickets::token_usage::{TokenUsage, UsageError};
+use crate::tickets::token_usage::TokenUsage;
 use disk::Disk;
 use host::Clock;
 use protocol::{Epoch, UnixMillis};
@@ -108,16 +108,16 @@ impl Worker {
     fn count_sealed(&mut self) -> Result<(), LogError> {
         let seals = lock(&self.closed).seals.clone();
         for (epoch, seal) in seals {
-            if self.usage.has(epoch) {
+            if self.usage.closed.has(epoch) {
                 continue;
             }
             let path = self.dir.join(log_name(epoch));
             let mut log = ClosedLog::open(&path, head(&self.config, epoch), &seal)?;
             let mut by_token = ByToken::new();
             while let Some(ticket) = log.next_ticket()? {
-                by_token::count(&mut by_token, &ticket);
+                tokens::count(&mut by_token, &ticket);
             }
-            self.usage.seal(epoch, &by_token, self.clock.now_ms())?;
+            self.usage.close(epoch, &by_token, self.clock.now_ms())?;
         }
         Ok(())
     }
@@ -139,6 +139,7 @@ impl Worker {
             let wanted = grant.bytes_max;
             let bytes = self
                 .usage
+                .closed
                 .allowed(viewer, grant.client, wanted, open, now)?;
             if bytes < wanted {
                 allowed.to_mut()[number].bytes_max = bytes;
@@ -212,7 +213,7 @@ impl Worker {
                     numbered = with_them;
                     all.extend_from_slice(&tickets);
                     for ticket in &tickets {
-                        by_token::count(&mut pending, ticket);
+                        tokens::count(&mut pending, ticket);
                     }
                     Ok(tickets)
                 });
@@ -248,7 +249,7 @@ impl Worker {
             self.disk.replace(&path, &bytes)?;
             let log = entry.remove();
             self.usage
-                .seal(epoch, log.by_token(), self.clock.now_ms())?;
+                .close(epoch, log.by_token(), self.clock.now_ms())?;
             let mut closed = lock(&self.closed);
             closed.seals.insert(epoch, seal);
             closed.open.remove(&epoch);
