@@ -2,7 +2,9 @@
 //!
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
+pub(crate) mod batch;
 pub(crate) mod client_network;
+pub(crate) mod closed_logs;
 pub(crate) mod commitments;
 pub(crate) mod filling;
 pub(crate) mod health;
