@@ -2,11 +2,11 @@
 
 use crate::chain::registry::PayerError;
 use crate::requests::route::RouteError;
+use crate::rules::access::ViewerRefused;
 use crate::rules::issuing::NotIssued;
 use crate::rules::promises::PromiseError;
 use crate::rules::tokens::UsageError;
 use crate::tickets::issuer::IssueError;
-use crate::viewers::access::ViewerRefused;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};

@@ -2,6 +2,7 @@
 //!
 //! No file, socket, task, lock, clock or log line here; whoever asks carries out what is decided.
 
+pub(crate) mod access;
 pub(crate) mod batch;
 pub(crate) mod client_network;
 pub(crate) mod closed_logs;
