@@ -4,6 +4,7 @@
 //! was published in which order and each name's policy, replaced as a whole. A publication counts when the second is durable;
 //! a manifest without one does no harm.
 
+use crate::rules::dns::Named;
 use disk::{Disk, DiskError, failed};
 use protocol::api::{CollectionSummary, Package, Version};
 use protocol::{
@@ -180,17 +181,6 @@ struct Index {
     by_name: BTreeMap<String, Arc<Collection>>,
     /// Names by what they are in DNS.
     by_domain: BTreeMap<String, String>,
-}
-
-/// What a domain name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// A collection.
-    Collection(CollectionId),
-    /// Nothing itself, but there are names below it.
-    Between,
-    /// Nothing.
-    Nothing,
 }
 
 impl Index {

@@ -7,6 +7,7 @@ pub(crate) mod batch;
 pub(crate) mod client_network;
 pub(crate) mod closed_logs;
 pub(crate) mod commitments;
+pub(crate) mod dns;
 pub(crate) mod filling;
 pub(crate) mod health;
 pub(crate) mod holders;

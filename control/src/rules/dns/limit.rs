@@ -5,13 +5,13 @@ use crate::rules::client_network::ClientNetwork;
 use std::hash::{BuildHasher, RandomState};
 
 /// Full answers a second to one network.
-pub(super) const ANSWERS_MAX: u32 = 500;
+pub(crate) const ANSWERS_MAX: u32 = 500;
 /// Networks that are told apart; those that share a place share what it allows.
 const PLACES: usize = 1 << 14;
 
 /// What to do with a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Answer,
     HoldBack,
     Drop,
@@ -25,13 +25,13 @@ struct Place {
 
 /// Counts, in memory that doesn't grow.
 #[derive(Debug)]
-pub(super) struct Limiter {
+pub(crate) struct Limiter {
     seed: RandomState,
     places: Vec<Place>,
 }
 
 impl Limiter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             seed: RandomState::new(),
             places: vec![Place::default(); PLACES],
@@ -39,7 +39,7 @@ impl Limiter {
     }
 
     /// Counts a query; `second` is any clock's.
-    pub(super) fn take(&mut self, from: ClientNetwork, second: u64) -> Verdict {
+    pub(crate) fn take(&mut self, from: ClientNetwork, second: u64) -> Verdict {
         let place = self.seed.hash_one(from) as usize % PLACES;
         let place = &mut self.places[place];
         if place.second != second {

@@ -1,28 +1,14 @@
 //! Authoritative DNS: a collection is a name in the zone, and its addresses are those of the nodes that the
 //! decision function chooses for who asks. One name is that of the HTTP gateways near who asks.
-//!
-//! | module | |
-//! |---|---|
-//! | `answer` | packet in, packet out; no I/O |
-//! | `zone` | the zone's own records |
-//! | `limit` | how much one network may ask |
+//! What is answered is decided by the [rules](crate::rules::dns).
 
-mod answer;
-mod limit;
-#[cfg(test)]
-mod tests;
-mod zone;
-
-pub(crate) use zone::Zone;
-pub use zone::{DnsConfig, DnsConfigError};
-
-use crate::contents::catalogue::Named;
 use crate::requests::route::RouteDesk;
 use crate::rules::client_network::ClientNetwork;
+use crate::rules::dns::{
+    Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Verdict, Way, Zone, answer,
+};
 use crate::rules::routing::turn_of_address;
-use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 use host::{Datagrams, Listener, Stream};
-use limit::{Limiter, Verdict};
 use protocol::CollectionId;
 use std::collections::BTreeMap;
 use std::io;
@@ -262,3 +248,7 @@ async fn converse(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "dns_tests.rs"]
+mod tests;
