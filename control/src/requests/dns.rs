@@ -5,7 +5,8 @@
 use crate::requests::route::RouteDesk;
 use crate::rules::client_network::ClientNetwork;
 use crate::rules::dns::{
-    Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Verdict, Way, Zone, answer,
+    Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Verdict, Way, Zone,
+    addresses, answer, hosts, scope,
 };
 use crate::rules::routing::turn_of_address;
 use host::{Datagrams, Listener, Stream};
@@ -20,7 +21,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// Nodes looked at for an answer: those without an address of the wanted family are passed over.
 const NODES_MAX: usize = 16;
@@ -47,28 +47,11 @@ impl Directory for RouteDesk {
         };
         let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);
         let placement = chosen.decision.placement;
-        let mut scope = chosen.overlay.alike(from, placement.how);
-        if chosen.decision.measured_first.is_some() {
-            // Round trips are known by networks of that size.
-            scope = scope.max(ClientNetwork::from(from).prefix());
-        }
-        let mut zone = None;
-        let mut addresses = Vec::new();
-        for (pick, (_, address)) in chosen.decision.picks.iter().zip(&chosen.nodes) {
-            // Names are left out: to look them up would make our answers depend on others'.
-            let Ok(address) = address.parse::<SocketAddr>() else {
-                continue;
-            };
-            let address = address.ip().to_canonical();
-            if !family.has(address) || addresses.contains(&address) {
-                continue;
-            }
-            // Clients take any of the addresses, so none may be of a zone further away.
-            if *zone.get_or_insert(pick.zone) != pick.zone {
-                break;
-            }
-            addresses.push(address);
-        }
+        let alike = chosen.overlay.alike(from, placement.how);
+        let scope = scope(alike, chosen.decision.measured_first.is_some(), from);
+        let picks = chosen.decision.picks.iter().zip(&chosen.nodes);
+        let picked = picks.map(|(pick, (_, address))| (pick.zone, address.as_str()));
+        let addresses = addresses(picked, family);
         Nearby { addresses, scope }
     }
 
@@ -76,12 +59,8 @@ impl Directory for RouteDesk {
         let overlay = self.nodes.members.overlay();
         let placement = overlay.place(from);
         let urls = self.gateways_near(&overlay.zones, placement.zone, turn_of_address(from));
-        let hosts = urls.iter().filter_map(|url| {
-            let url = Url::parse(url).ok()?;
-            url.host().map(|host| host.to_owned())
-        });
         Gateways {
-            hosts: hosts.collect(),
+            hosts: hosts(&urls),
             scope: overlay.alike(from, placement.how),
         }
     }

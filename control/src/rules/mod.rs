@@ -9,6 +9,7 @@ pub(crate) mod closed_logs;
 pub(crate) mod commitments;
 pub(crate) mod dns;
 pub(crate) mod filling;
+pub(crate) mod gateways;
 pub(crate) mod health;
 pub(crate) mod holders;
 pub(crate) mod issuing;

@@ -3,17 +3,20 @@
 //! | module | |
 //! |---|---|
 //! | `answer` | packet in, packet out; what it knows of the network it asks a [`Directory`] |
+//! | `near` | which nodes and gateways an answer names |
 //! | `zone` | the zone's own records |
 //! | `limit` | how much one network may ask |
 
 mod answer;
 mod limit;
+mod near;
 #[cfg(test)]
 mod tests;
 mod zone;
 
 pub(crate) use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
 pub(crate) use limit::{Limiter, Verdict};
+pub(crate) use near::{addresses, hosts, scope};
 pub(crate) use zone::Zone;
 pub use zone::{DnsConfig, DnsConfigError};
 

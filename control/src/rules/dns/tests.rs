@@ -3,12 +3,12 @@ use super::answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answe
 use super::limit::{ANSWERS_MAX, Limiter, Verdict};
 use super::zone::{DnsConfig, DnsConfigError, Zone};
 use crate::rules::client_network::ClientNetwork;
+use core::net::IpAddr;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{RData, RecordType};
 use proptest::prelude::*;
 use protocol::CollectionId;
-use core::net::IpAddr;
 use std::time::Duration;
 use url::Host;
 
@@ -512,6 +512,25 @@ fn shaken() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Where clients go follows the nodes' health as soon as the zone says.
+    #[test]
+    fn nothing_that_depends_on_who_asks_lasts_longer_than_the_zone_says(
+        name in "(film|gateway|c|b.c|nothing)", v6: bool, ttl in 1u64..3600, east: bool,
+    ) {
+        let ttl = Duration::from_secs(ttl);
+        let gateways = Some("gateway".to_owned());
+        let zone = Zone::new(&DnsConfig { ttl, gateways, ..config() }).unwrap();
+        let kind = if v6 { RecordType::AAAA } else { RecordType::A };
+        let asked = query(&format!("{name}.cdn.example"), kind, None);
+        let from = if east { "10.1.0.1".parse().unwrap() } else { resolver() };
+        let bytes = answer(&zone, &Made, &asked, from, Way::Udp).unwrap();
+        let read = Message::from_vec(&bytes).unwrap();
+        for record in read.answers.iter().chain(&read.authorities) {
+            prop_assert_eq!(u64::from(record.ttl), ttl.as_secs());
+        }
+        prop_assert!(read.answers.len() <= 3);
+    }
 
     /// Whatever comes: no panic, an answer that can be read, never much longer than the question, and not
     /// longer at all for those held back.
