@@ -6,13 +6,14 @@ use bao_tree::io::sync::WriteAt;
 use body::tree;
 use bytes::Bytes;
 use disk::{Disk, DiskError, DiskFile};
+use host::Mutex;
 use protocol::ContentHash;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes read at a time when hashing.
 const READ_BYTES: usize = 1 << 20;
@@ -164,10 +165,7 @@ impl Store {
     }
 
     fn index(&self) -> std::sync::MutexGuard<'_, Index> {
-        self.inner
-            .index
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.index.lock()
     }
 
     fn path(&self, hash: &ContentHash) -> PathBuf {

@@ -215,7 +215,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         replicas: 2,
         metrics: metrics.clone(),
         clock: clock.clock(),
-        holders: Mutex::default(),
+        holders: host::Mutex::default(),
     });
     let ordering = OrderDesk {
         orders,

@@ -6,9 +6,10 @@ use super::metrics::Metrics;
 use super::playlist::Orders;
 use super::refusal::Refusal;
 use crate::fetch::{Client, Collection};
+use host::Mutex;
 use listener::Connections;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,7 +56,7 @@ pub(super) struct Lookups(Mutex<BTreeMap<String, Weak<tokio::sync::Mutex<()>>>>)
 impl Lookups {
     pub(super) async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
         let turn = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.0.lock();
             // As many as there are requests under way, which connections bound.
             all.retain(|_, turn| turn.strong_count() > 0);
             let known = all.get(name).and_then(Weak::upgrade);

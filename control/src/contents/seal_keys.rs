@@ -7,6 +7,7 @@
 
 use crate::contents::catalogue::name_is_allowed;
 use disk::{Disk, DiskError, failed};
+use host::Mutex;
 use host::{Host, Random};
 use protocol::{Address, SealKey, SealKeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use zeroize::Zeroizing;
 
 /// Most keys.
@@ -155,16 +156,16 @@ impl SealKeys {
     }
 
     fn kept(&self) -> MutexGuard<'_, State> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 
     fn writer(&self) -> MutexGuard<'_, ()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock()
     }
 
     /// Held by who publishes and by who unpublishes, so that no key goes between a look at it and its use.
     pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock()
     }
 
     /// The key of that id.

@@ -16,6 +16,7 @@ use crate::rules::looks;
 use crate::rules::measured::Measured;
 use crate::rules::order_list::Hold;
 use crate::rules::standing::BLOCKED;
+use host::{Mutex, RwLock};
 use member::{Beats, Member, Stated};
 use protocol::api::NodeInfo;
 use protocol::{CollectionId, Heartbeat, NodeId, OrderFrame};
@@ -23,7 +24,7 @@ pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -126,19 +127,19 @@ impl Members {
     // Nothing panics while one of these is held.
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+        self.state.read()
     }
 
     fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write()
     }
 
     fn measured(&self) -> MutexGuard<'_, Measured> {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+        self.measured.lock()
     }
 
     fn traffic(&self) -> MutexGuard<'_, Traffic> {
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+        self.traffic.lock()
     }
 
     /// How long after the beginning a moment is.

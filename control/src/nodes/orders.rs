@@ -8,13 +8,14 @@ use crate::rules::order_list::{Hold, NoRoom, OrderList};
 use crate::rules::orders::as_of;
 use disk::{Disk, DiskError, failed};
 use host::Clock;
+use host::Mutex;
 use host::watch;
 use protocol::api::{OrderState, OrderStatus, OrderSummary, OutstandingOrder};
 use protocol::{Address, B256, ClientKey, NodeId, Order, OrderId};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +82,7 @@ impl Orders {
     }
 
     fn state(&self) -> MutexGuard<'_, OrderList> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn write(&self, state: &OrderList) -> Result<(), DiskError> {
@@ -105,7 +106,7 @@ impl Orders {
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable();
         nodes.dedup();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let writer = self.writer.lock();
         self.state().begin(order);
         let given = self.keep(order, &nodes, account);
         self.state().end();
@@ -213,7 +214,7 @@ impl Orders {
             };
             let orders = self.clone();
             let written = disk::run(move || {
-                let _writer = orders.writer.lock().unwrap_or_else(PoisonError::into_inner);
+                let _writer = orders.writer.lock();
                 let state = orders.state().clone();
                 orders.write(&state)
             })

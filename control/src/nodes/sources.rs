@@ -9,10 +9,11 @@ use crate::rules::filling::{self, Candidate};
 use crate::rules::holders::Holders;
 use crate::tickets::issuer::Issuer;
 use host::Clock;
+use host::Mutex;
 use protocol::{CollectionId, FillGrant, FillSource, Network, NodeId};
 use routing::Standing;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use tokio::time::Instant;
 
 /// How long a grant lasts; a node asks anew for its next file.
@@ -34,7 +35,7 @@ pub(crate) struct FillDesk {
 
 impl FillDesk {
     fn holders(&self) -> MutexGuard<'_, Holders> {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holders.lock()
     }
 
     /// Nodes that one may fill a collection from, the best first; `None` if there is no such collection. Whoever asks

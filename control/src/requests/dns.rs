@@ -9,12 +9,13 @@ use crate::rules::dns::{
     addresses, answer, hosts, scope,
 };
 use crate::rules::routing::turn_of_address;
+use host::Mutex;
 use host::{Datagrams, Listener, Stream};
 use protocol::CollectionId;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -148,7 +149,7 @@ struct Seat {
 
 impl Seat {
     fn take(open: &Open, network: ClientNetwork) -> Option<Self> {
-        let mut counts = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = open.lock();
         let count = counts.entry(network).or_default();
         if *count >= CONNECTIONS_OF_NETWORK_MAX {
             return None;
@@ -161,7 +162,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.open.lock();
         if let Some(count) = counts.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {

@@ -3,9 +3,10 @@
 use crate::nodes::overlay::Overlay;
 use crate::rules::gateways::{Answering, Change};
 use host::Http;
+use host::Mutex;
 use routing::{ZoneIndex, Zones};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,7 +24,7 @@ pub(crate) struct Gateways(Mutex<Answering>);
 
 impl Gateways {
     fn answering(&self) -> MutexGuard<'_, Answering> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Those of the first of these zones that has any, in turns.

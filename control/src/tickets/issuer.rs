@@ -32,11 +32,12 @@ use desk::IssuingDesk;
 use disk::Disk;
 use folder::{head, log_name};
 use host::Clock;
+use host::Mutex;
 use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -81,7 +82,7 @@ impl Issuer {
     }
 
     fn closed(&self) -> MutexGuard<'_, ClosedLogs> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.closed.lock()
     }
 
     /// Issues one ticket per grant, all or none; they are durable and signed. Cancel safe: a dropped call
@@ -163,11 +164,7 @@ impl Issuer {
     /// Answers what is queued, then ends the task. Later calls are refused. **Not** cancel safe: another call then
     /// doesn't wait.
     pub(crate) async fn stop(&self) {
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let task = self.task.lock().take();
         if let Some(task) = task {
             // If the queue is closed already, the task is gone already.
             let _ = self.commands.send(Command::Stop).await;

@@ -4,9 +4,9 @@
 use crate::rules::client_network::{PREFIX_V4, PREFIX_V6, first_address};
 pub(crate) use crate::rules::promises::PayerQuota;
 use crate::rules::rate::{Rate, Rates};
+use host::Mutex;
 use ipnet::IpNet;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Networks that are told apart, about 4 MB of them.
@@ -98,7 +98,7 @@ impl NetworkQuotas {
         }
         let network = first_address(from, self.quota.prefix_v4, self.quota.prefix_v6);
         let taken = {
-            let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rates = self.rates.lock();
             rates.take(network, [tickets as u64, bytes], now)
         };
         taken.map_err(|exceeded| NetworkExceeded {

@@ -8,9 +8,10 @@ use crate::rules::tokens::Viewer;
 use crate::rules::viewers::{self, PolicyRefused};
 use formats::viewer_tokens::VerifiedToken;
 use host::Clock;
+use host::Mutex;
 use protocol::{B256, CountryRefused, Policy, ViewerToken};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// Keeps to owners' policies.
 pub(crate) struct Access {
@@ -65,7 +66,7 @@ impl Access {
     }
 
     fn whole(&self) -> MutexGuard<'_, WholeTokens> {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+        self.whole.lock()
     }
 
     /// Whether a token was revoked, by its hash.

@@ -5,11 +5,12 @@
 
 use crate::rules::standing::{Revocation, Told};
 use disk::{Disk, DiskError, failed};
+use host::Mutex;
 use protocol::{Revoked, Ticket, UnixMillis};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 /// The file in a node's folder.
 pub(crate) const FILE: &str = "standing.json";
@@ -42,7 +43,7 @@ impl Standing {
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        self.told.lock()
     }
 
     /// Whether the node takes no new sessions.

@@ -8,10 +8,11 @@ use crate::wire::give::{Asked, Giver};
 use crate::wire::serve::{self, Delivery};
 use crate::wire::session::Door;
 use crate::wire::tickets::TicketState;
+use host::Mutex;
 use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
 use quinn::{Connection, RecvStream, SendStream};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -106,13 +107,7 @@ async fn serve_request(
     send: &mut SendStream,
     recv: &mut RecvStream,
 ) -> Result<(), StreamError> {
-    let open = |ticket: TicketId| {
-        sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&ticket)
-            .cloned()
-    };
+    let open = |ticket: TicketId| sessions.lock().get(&ticket).cloned();
     match request {
         Request::Session { ticket, binding } => {
             let state = match desk.door.open(connection, *ticket, &binding).await {
@@ -126,7 +121,7 @@ async fn serve_request(
             };
             let id = state.ticket().ticket().id;
             let taken = {
-                let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut sessions = sessions.lock();
                 let taken = sessions.contains_key(&id);
                 if !taken {
                     sessions.insert(id, state.clone());
@@ -146,10 +141,7 @@ async fn serve_request(
                     write_frame(send, &SessionReply::refused(Code::TooMany, why)).await
                 }
             };
-            sessions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&id);
+            sessions.lock().remove(&id);
             ended
         }
         Request::Fetch {

@@ -13,10 +13,11 @@ use crate::wire::fills::{Fills, NotFilled};
 use crate::wire::issuers::Issuers;
 use content::{check_range, encode_slice, slices};
 use host::Clock;
+use host::Mutex;
 use protocol::{Code, ContentHash, FetchReply, Signature, SignedFillGrant};
 use quinn::{Connection, SendStream};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use transport::{StreamError, exporter, write_frame};
@@ -70,7 +71,7 @@ impl Giver {
     /// Waits until so many bytes more may go.
     async fn wait(&self, bytes: u64) {
         let at = {
-            let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut budget = self.budget.lock();
             budget.take_beside(self.admission.open(), bytes, self.began.elapsed())
         };
         sleep_until(self.began + at).await;

@@ -11,11 +11,12 @@ use crate::tickets::ticket_log::{LogError, OpenLog};
 use crate::tickets::token_usage::TokenUsage;
 use disk::Disk;
 use host::Clock;
+use host::Mutex;
 use protocol::Epoch;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// Nobody else touches the logs. All it does blocks.
 pub(super) struct IssuingDesk {
@@ -33,7 +34,7 @@ pub(super) struct IssuingDesk {
 
 impl IssuingDesk {
     pub(super) fn closed(&self) -> MutexGuard<'_, ClosedLogs> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.closed.lock()
     }
 
     /// An epoch's log, opened if it isn't yet.

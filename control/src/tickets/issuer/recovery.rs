@@ -9,11 +9,11 @@ use crate::tickets::reasons::Reasons;
 use crate::tickets::ticket_log::{ClosedLog, LogError};
 use crate::tickets::token_usage::TokenUsage;
 use disk::Disk;
-use host::Clock;
+use host::{Clock, Mutex};
 use protocol::Epoch;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Which logs there are.
 struct Found {
