@@ -16,6 +16,7 @@ pub(crate) mod purge;
 pub(crate) mod receipts;
 pub(crate) mod refusal;
 pub(crate) mod sealing;
+pub(crate) mod settings;
 pub(crate) mod sources;
 pub(crate) mod standing;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
+use crate::rules::admission::Admission;
 use crate::rules::idle::Idle;
 use crate::rules::refusal::Refusal;
 use crate::rules::tickets;
@@ -134,7 +135,7 @@ async fn serve_request(
                 let _ = send.finish();
                 return Ok(());
             }
-            let ended = match desk.door.admission.enter() {
+            let ended = match Admission::enter(&*desk.door.admission) {
                 Some(_place) => serve_session(&desk.door, &state, send, recv).await,
                 None => {
                     let why = format!("the node has its {} sessions", desk.door.admission.max());

@@ -1,10 +1,10 @@
 //! A ticket's session: the ticket checked in full, receipts in, acknowledgements out.
 
 use crate::rules::admission::Admission;
-use crate::rules::receipts::{self, Taken};
+use crate::rules::receipts::{self, NotKept, Taken};
 use crate::rules::refusal::Refusal;
 use crate::rules::tickets::{self, Dishonoured, Identity};
-use crate::store::receipt_log::{LogError, ReceiptLog};
+use crate::store::receipt_log::ReceiptLog;
 use crate::store::refused::RefusedTickets;
 use crate::store::segments::Segments;
 use crate::store::standing::Standing;
@@ -135,24 +135,19 @@ impl Receipts {
             }
             Err(refused) => return refuse(&refused),
         };
-        match self.log.append(state.ticket(), &receipt).await {
-            Ok(()) => {
-                state.signed(*receipt.receipt());
-                self.taken.fetch_add(1, Ordering::Relaxed);
-                let sequence = receipt.receipt().sequence;
-                SessionReply::Acked { sequence }
+        if let Err(error) = self.log.append(state.ticket(), &receipt).await {
+            let why = NotKept::from(&error);
+            match why {
+                NotKept::NotMonotonic => drop(refuse(&error)),
+                NotKept::Failed => tracing::error!(%error, "receipt not kept"),
+                NotKept::Full | NotKept::Sealed => {}
             }
-            Err(error @ LogError::NotMonotonic) => refuse(&error),
-            Err(LogError::Full(_)) => {
-                SessionReply::refused(Code::SegmentFull, "this epoch's segment is full")
-            }
-            Err(LogError::Sealed(_)) => {
-                SessionReply::refused(Code::TicketExpired, "the ticket's epoch is sealed")
-            }
-            Err(error) => {
-                tracing::error!(%error, "receipt not kept");
-                SessionReply::refused(Code::Internal, "the receipt can't be made durable")
-            }
+            let Refusal { code, detail } = receipts::not_kept(why);
+            return SessionReply::refused(code, detail);
         }
+        state.signed(*receipt.receipt());
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        let sequence = receipt.receipt().sequence;
+        SessionReply::Acked { sequence }
     }
 }
