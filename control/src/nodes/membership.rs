@@ -349,7 +349,7 @@ impl Members {
         self.with(membership, self.since(now), |member| member.orders = None);
     }
 
-    /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::saw).
+    /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::record_look).
     pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
         let now = self.since(now);
         // A node that drains refuses looks like other sessions.
@@ -380,10 +380,10 @@ impl Members {
     }
 
     /// What was seen of a node that was looked at. The node is told if it gets no traffic.
-    pub(crate) fn saw(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
+    pub(crate) fn record_look(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
         let now = self.since(now);
         self.with(look.membership, now, |member| {
-            member.health.saw(outcome, now);
+            member.health.record_look(outcome, now);
             if let (Some(Unfit::Unproven(reason)), Some(orders)) =
                 (member.health.unfit(now), &member.orders)
             {

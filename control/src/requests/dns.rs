@@ -5,7 +5,7 @@
 use crate::requests::route::RouteDesk;
 use crate::rules::client_network::ClientNetwork;
 use crate::rules::dns::{
-    Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Verdict, Way, Zone,
+    Decision, Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Way, Zone,
     addresses, answer, hosts, scope,
 };
 use crate::rules::routing::turn_of_address;
@@ -116,9 +116,9 @@ async fn serve_udp(desk: &RouteDesk, zone: &Zone, mut socket: Datagrams) {
         let from = peer.address.ip();
         desk.metrics.dns_queries.add(1);
         let way = match limiter.take(from.into(), start.elapsed().as_secs()) {
-            Verdict::Answer => Way::Udp,
-            Verdict::HoldBack => Way::HeldBack,
-            Verdict::Drop => {
+            Decision::Answer => Way::Udp,
+            Decision::HoldBack => Way::HeldBack,
+            Decision::Drop => {
                 desk.metrics.dns_held_back.add(1);
                 continue;
             }

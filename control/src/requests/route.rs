@@ -266,7 +266,7 @@ impl RouteDesk {
     ) -> Result<Chosen, RouteError> {
         let (failed, measured) = (&request.exclude, &request.measured);
         let members = &self.nodes.members;
-        members.told(from, failed, measured, Instant::now());
+        members.record_reports(from, failed, measured, Instant::now());
         let turn = turn(&request.client);
         let chosen = self.decide(collection, from, turn, count, failed);
         match chosen.nodes.is_empty() {

@@ -82,7 +82,7 @@ impl Health {
         self.due.filter(|due| *due <= now)
     }
 
-    /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::saw).
+    /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::record_look).
     pub(crate) fn take_due(&mut self, now: Duration) -> bool {
         let due = self.due_since(now).is_some();
         if due {
@@ -94,7 +94,7 @@ impl Health {
     }
 
     /// What a look met.
-    pub(crate) fn saw(&mut self, outcome: Result<Proof, String>, now: Duration) {
+    pub(crate) fn record_look(&mut self, outcome: Result<Proof, String>, now: Duration) {
         match outcome {
             Ok(proof) => {
                 self.proven = true;
@@ -174,7 +174,7 @@ mod tests {
     fn proven(now: Duration) -> Health {
         let mut health = Health::new(true, now);
         assert!(health.take_due(now));
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         health
     }
 
@@ -187,10 +187,10 @@ mod tests {
             health.take_due(now) && !health.take_due(now),
             "one looks at a time"
         );
-        health.saw(Err("no route".into()), now);
+        health.record_look(Err("no route".into()), now);
         assert_eq!(health.unfit(now), Some(Unfit::Unproven("no route".into())));
         assert!(!health.take_due(now) && health.take_due(now + LOOK_AGAIN));
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
         assert_eq!(Health::new(false, now).unfit(now), None);
     }
@@ -199,11 +199,11 @@ mod tests {
     fn one_look_that_fails_takes_nobody_out_and_two_do() {
         let now = Duration::from_secs(1000);
         let mut health = proven(now);
-        health.saw(Err("timed out".into()), now);
+        health.record_look(Err("timed out".into()), now);
         assert_eq!(health.unfit(now), None);
-        health.saw(Err("timed out".into()), now);
+        health.record_look(Err("timed out".into()), now);
         assert!(health.unfit(now).is_some());
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
     }
 
@@ -213,15 +213,15 @@ mod tests {
         let mut health = proven(now);
         let mut pauses = Vec::new();
         for _ in 0..100 {
-            health.saw(Err("timed out".into()), now);
+            health.record_look(Err("timed out".into()), now);
             let due = health.due.expect("it is looked at again");
             pauses.push((due - now).as_secs());
             now = due;
         }
         assert_eq!(pauses[..6], [5, 5, 10, 20, 40, 40]);
         assert!(pauses[6..].iter().all(|pause| *pause == 40));
-        health.saw(Ok(Proof::Delivered), now);
-        health.saw(Err("timed out".into()), now);
+        health.record_look(Ok(Proof::Delivered), now);
+        health.record_look(Err("timed out".into()), now);
         assert_eq!(health.due, Some(now + LOOK_AGAIN), "it was well meanwhile");
     }
 
@@ -231,7 +231,7 @@ mod tests {
         let by_key = |now| {
             let mut health = Health::new(true, now);
             assert!(health.take_due(now));
-            health.saw(Ok(Proof::Key), now);
+            health.record_look(Ok(Proof::Key), now);
             assert_eq!(health.unfit(now), None);
             health
         };
@@ -242,14 +242,14 @@ mod tests {
         assert!(health.take_due(later), "at once");
         // It fills on while that look has nothing to fetch yet; then it is looked at again, and not sooner than others.
         health.filled(later);
-        health.saw(Ok(Proof::Key), later);
+        health.record_look(Ok(Proof::Key), later);
         assert!(!health.take_due(later) && health.take_due(later + LOOK_AGAIN));
         // No word of it, no look.
-        health.saw(Ok(Proof::Key), later);
+        health.record_look(Ok(Proof::Key), later);
         assert!(!health.take_due(later + LOOK_INTERVAL / 2));
         health.filled(later + LOOK_INTERVAL / 2);
         assert!(health.take_due(later + LOOK_INTERVAL / 2));
-        health.saw(Ok(Proof::Delivered), later);
+        health.record_look(Ok(Proof::Delivered), later);
         // From now on fills are nothing to look at.
         for second in 0..200 {
             let now = later + Duration::from_secs(second);
@@ -264,7 +264,7 @@ mod tests {
             health.filled(now);
             if health.take_due(now) {
                 looks += 1;
-                health.saw(Ok(Proof::Key), now);
+                health.record_look(Ok(Proof::Key), now);
             }
         }
         assert_eq!(looks, 11);
@@ -278,7 +278,7 @@ mod tests {
             let now = now + Duration::from_secs(second);
             health.reported(network(1), now);
             if health.take_due(now) {
-                health.saw(Ok(Proof::Delivered), now);
+                health.record_look(Ok(Proof::Delivered), now);
             }
             assert_eq!(health.unfit(now), None);
         }

@@ -98,7 +98,7 @@ impl Members {
     }
 
     /// What a client says of nodes it tried.
-    pub(crate) fn told(
+    pub(crate) fn record_reports(
         &self,
         from: IpAddr,
         failed: &[NodeId],

@@ -1,7 +1,7 @@
 //! From a packet to the packet that answers it; what it knows of the network it asks a [`Directory`].
 
 use super::Named;
-use super::zone::{Place, Zone};
+use super::zone::{InZone, Zone};
 use core::net::IpAddr;
 use formats::dns::{Asked, CLIENT_SUBNET, HEADER_BYTES, Subnet, Unasked, bare};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
@@ -198,7 +198,7 @@ fn fill(
     let name = &question.name;
     let transfer = matches!(question.query_type, RecordType::AXFR | RecordType::IXFR);
     let place = zone.place(name);
-    if question.query_class != DNSClass::IN || place == Place::Outside || transfer {
+    if question.query_class != DNSClass::IN || place == InZone::Outside || transfer {
         reply.metadata.response_code = ResponseCode::Refused;
         return 0;
     }
@@ -214,7 +214,7 @@ fn fill(
     };
     let mut scope = 0;
     let (exists, records) = match place {
-        Place::Apex => {
+        InZone::Apex => {
             let records = match question.query_type {
                 RecordType::SOA => vec![zone.soa(name)],
                 RecordType::NS => {
@@ -239,7 +239,7 @@ fn fill(
         }
         _ => {
             let named = match place {
-                Place::Below(Some(labels)) => directory.find(&labels),
+                InZone::Below(Some(labels)) => directory.find(&labels),
                 _ => Named::Nothing,
             };
             match (named, family) {

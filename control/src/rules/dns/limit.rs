@@ -6,19 +6,19 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Full answers a second to one network.
 pub(crate) const ANSWERS_MAX: u32 = 500;
-/// Networks that are told apart; those that share a place share what it allows.
-const PLACES: usize = 1 << 14;
+/// Networks that are told apart; those that share a bucket share what it allows.
+const BUCKETS: usize = 1 << 14;
 
 /// What to do with a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Decision {
     Answer,
     HoldBack,
     Drop,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Bucket {
     second: u64,
     asked: u32,
 }
@@ -27,29 +27,29 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Limiter {
     seed: RandomState,
-    places: Vec<Place>,
+    buckets: Vec<Bucket>,
 }
 
 impl Limiter {
     pub(crate) fn new() -> Self {
         Self {
             seed: RandomState::new(),
-            places: vec![Place::default(); PLACES],
+            buckets: vec![Bucket::default(); BUCKETS],
         }
     }
 
     /// Counts a query; `second` is any clock's.
-    pub(crate) fn take(&mut self, from: ClientNetwork, second: u64) -> Verdict {
-        let place = self.seed.hash_one(from) as usize % PLACES;
-        let place = &mut self.places[place];
-        if place.second != second {
-            *place = Place { second, asked: 0 };
+    pub(crate) fn take(&mut self, from: ClientNetwork, second: u64) -> Decision {
+        let bucket = self.seed.hash_one(from) as usize % BUCKETS;
+        let bucket = &mut self.buckets[bucket];
+        if bucket.second != second {
+            *bucket = Bucket { second, asked: 0 };
         }
-        place.asked = place.asked.saturating_add(1);
-        match place.asked {
-            asked if asked <= ANSWERS_MAX => Verdict::Answer,
-            asked if asked % 2 == 1 => Verdict::HoldBack,
-            _ => Verdict::Drop,
+        bucket.asked = bucket.asked.saturating_add(1);
+        match bucket.asked {
+            asked if asked <= ANSWERS_MAX => Decision::Answer,
+            asked if asked % 2 == 1 => Decision::HoldBack,
+            _ => Decision::Drop,
         }
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 mod zone;
 
 pub(crate) use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
-pub(crate) use limit::{Limiter, Verdict};
+pub(crate) use limit::{Decision, Limiter};
 pub(crate) use near::{addresses, hosts, scope};
 pub(crate) use zone::Zone;
 pub use zone::{DnsConfig, DnsConfigError};

@@ -1,6 +1,6 @@
 use super::Named;
 use super::answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
-use super::limit::{ANSWERS_MAX, Limiter, Verdict};
+use super::limit::{ANSWERS_MAX, Decision, Limiter};
 use super::zone::{DnsConfig, DnsConfigError, Zone};
 use crate::rules::client_network::ClientNetwork;
 use core::net::IpAddr;
@@ -449,12 +449,12 @@ fn networks_that_ask_too_much_are_held_back() {
     let network = |text: &str| ClientNetwork::from(text.parse::<IpAddr>().unwrap());
     let (one, same) = (network("192.0.2.1"), network("192.0.2.99"));
     for _ in 0..ANSWERS_MAX {
-        assert_eq!(limiter.take(one, 7), Verdict::Answer);
+        assert_eq!(limiter.take(one, 7), Decision::Answer);
     }
     let next = [(); 4].map(|()| limiter.take(same, 7));
-    let (hold, drop) = (Verdict::HoldBack, Verdict::Drop);
+    let (hold, drop) = (Decision::HoldBack, Decision::Drop);
     assert_eq!(next, [hold, drop, hold, drop]);
-    assert_eq!(limiter.take(one, 8), Verdict::Answer, "another second");
+    assert_eq!(limiter.take(one, 8), Decision::Answer, "another second");
 }
 
 #[test]

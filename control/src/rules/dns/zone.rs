@@ -89,7 +89,7 @@ pub(crate) struct Zone {
 
 /// Where a name stands to a zone.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum InZone {
     /// Not in it.
     Outside,
     /// It is the zone's own name.
@@ -167,13 +167,13 @@ impl Zone {
         }
     }
 
-    pub(crate) fn place(&self, name: &Name) -> Place {
+    pub(crate) fn place(&self, name: &Name) -> InZone {
         if !self.apex.zone_of(name) {
-            return Place::Outside;
+            return InZone::Outside;
         }
         let depth = name.iter().len() - self.apex.iter().len();
         if depth == 0 {
-            return Place::Apex;
+            return InZone::Apex;
         }
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let labels: Option<Vec<_>> = name
@@ -186,7 +186,7 @@ impl Zone {
             })
             .rev()
             .collect();
-        Place::Below(labels.map(|labels| labels.join(".")))
+        InZone::Below(labels.map(|labels| labels.join(".")))
     }
 
     /// Whether a name is one of the zone's name servers.
