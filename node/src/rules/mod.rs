@@ -9,6 +9,7 @@ pub(crate) mod counts;
 pub(crate) mod grants;
 pub(crate) mod idle;
 pub(crate) mod issuers;
+pub(crate) mod kept_orders;
 pub(crate) mod memory;
 pub(crate) mod orders;
 pub(crate) mod pause;
@@ -18,7 +19,6 @@ pub(crate) mod refusal;
 pub(crate) mod sealing;
 pub(crate) mod settings;
 pub(crate) mod sources;
-pub(crate) mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tickets;

@@ -1,6 +1,6 @@
 //! Whether a receipt is taken.
 
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use protocol::{Code, Receipt, Rejection, UnverifiedReceipt, VerifiedReceipt, VerifiedTicket};
 
 /// What is known of a ticket before the receipt.
@@ -64,14 +64,14 @@ pub(crate) enum NotKept {
 }
 
 /// What its client is told. Of [`NotKept::NotMonotonic`] the client is at fault, of the rest it isn't.
-pub(crate) fn not_kept(why: NotKept) -> Refusal {
+pub(crate) fn not_kept(why: NotKept) -> CloseRefusal {
     match why {
         NotKept::NotMonotonic => {
-            Refusal::new(Code::ReceiptRefused, Rejection::NotMonotonic.to_string())
+            CloseRefusal::new(Code::ReceiptRefused, Rejection::NotMonotonic.to_string())
         }
-        NotKept::Full => Refusal::new(Code::SegmentFull, "this epoch's segment is full"),
-        NotKept::Sealed => Refusal::new(Code::TicketExpired, "the ticket's epoch is sealed"),
-        NotKept::Failed => Refusal::new(Code::Internal, "the receipt can't be made durable"),
+        NotKept::Full => CloseRefusal::new(Code::SegmentFull, "this epoch's segment is full"),
+        NotKept::Sealed => CloseRefusal::new(Code::TicketExpired, "the ticket's epoch is sealed"),
+        NotKept::Failed => CloseRefusal::new(Code::Internal, "the receipt can't be made durable"),
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn who_sent_a_good_receipt_is_told_what_of_it_is_its_own_affair() {
         let told = |why| {
-            let Refusal { code, detail } = not_kept(why);
+            let CloseRefusal { code, detail } = not_kept(why);
             (code, detail)
         };
         for (why, code, says) in [

@@ -35,12 +35,12 @@ pub(crate) enum CacheError {
 
 /// Content to serve from: whole, or on its way in.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub(crate) struct Servable {
     blob: Blob,
     progress: Option<watch::Receiver<u64>>,
 }
 
-impl Source {
+impl Servable {
     pub(crate) fn size(&self) -> u64 {
         self.blob.size()
     }
@@ -74,9 +74,9 @@ impl Source {
 /// Content that is asked for.
 pub(crate) enum Found {
     /// It is here, or on its way in.
-    Here(Source),
+    Here(Servable),
     /// It is to be filled, by whoever is told so, who ends it with [`Cache::filled`].
-    Begun(Box<Fill>, Source),
+    Begun(Box<Fill>, Servable),
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(crate) struct Cache {
     disk: Disk,
     manifests_dir: PathBuf,
     manifests: Mutex<BTreeMap<CollectionId, Arc<Manifest>>>,
-    fills: Mutex<BTreeMap<ContentHash, Source>>,
+    fills: Mutex<BTreeMap<ContentHash, Servable>>,
     /// Contents that were purged while they were filled; locked only with `fills`.
     purged: Mutex<BTreeSet<ContentHash>>,
 }
@@ -190,7 +190,7 @@ impl Cache {
 
     /// Content to serve from: what is here, the fill that is under way, or one that begins.
     pub(crate) fn find(&self, content: ContentHash, size: u64) -> Result<Found, CacheError> {
-        let of_size = |source: Source| match source.size() == size {
+        let of_size = |source: Servable| match source.size() == size {
             true => Ok(Found::Here(source)),
             false => Err(CacheError::Size(content)),
         };
@@ -201,7 +201,7 @@ impl Cache {
             return of_size(source.clone());
         }
         if let Some(blob) = self.store.get(&content) {
-            return of_size(Source {
+            return of_size(Servable {
                 blob,
                 progress: None,
             });
@@ -211,7 +211,7 @@ impl Cache {
             return Err(CacheError::Busy);
         }
         let fill = self.store.fill(content, size)?;
-        let source = Source {
+        let source = Servable {
             blob: fill.blob(),
             progress: Some(fill.progress()),
         };

@@ -29,10 +29,10 @@ const OLD_FILE: &str = "refused-tickets";
 
 /// Keeps them on disk, each once.
 #[derive(Debug)]
-pub(crate) struct RefusedTickets(Mutex<Kept>);
+pub(crate) struct RefusedTickets(Mutex<RefusedFile>);
 
 #[derive(Debug)]
-struct Kept {
+struct RefusedFile {
     file: DiskFile,
     /// Of whole entries. What is behind them, if a write failed, is written over.
     bytes: u64,
@@ -69,7 +69,7 @@ impl RefusedTickets {
         file.sync_all()?;
         // Its name must outlast a power cut like its first ticket.
         disk.sync_dir(data_dir)?;
-        Ok(Self(Mutex::new(Kept {
+        Ok(Self(Mutex::new(RefusedFile {
             file,
             bytes,
             digests,

@@ -2,7 +2,7 @@
 
 use crate::rules::admission::Admission;
 use crate::rules::idle::Idle;
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::tickets;
 use crate::store::segments::Segments;
 use crate::wire::give::{Asked, Giver};
@@ -113,7 +113,7 @@ async fn serve_request(
         Request::Session { ticket, binding } => {
             let state = match desk.door.open(connection, *ticket, &binding).await {
                 Ok(state) => state,
-                Err(Refusal { code, detail }) => {
+                Err(CloseRefusal { code, detail }) => {
                     tracing::info!(%code, %detail, "session refused");
                     write_frame(send, &SessionReply::refused(code, detail)).await?;
                     let _ = send.finish();
@@ -195,7 +195,7 @@ async fn serve_session(
     match ended {
         Some(ended) => ended,
         None => {
-            let Refusal { code, detail } = tickets::revoked();
+            let CloseRefusal { code, detail } = tickets::revoked();
             let told = write_frame(send, &SessionReply::refused(code, detail)).await;
             let _ = send.finish();
             told

@@ -158,7 +158,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
         mut recv,
     } = joined;
     let (mut work, mut said) = Orders::new(node.orders.clone());
-    let filled = work.said();
+    let filled = work.replies();
     let Ordered {
         fills, standing, ..
     } = &node.orders;
