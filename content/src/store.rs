@@ -83,14 +83,14 @@ pub enum OnDamage {
 
 #[derive(Debug, Default)]
 struct Index {
-    blobs: BTreeMap<ContentHash, Kept>,
+    blobs: BTreeMap<ContentHash, BlobEntry>,
     bytes: u64,
     /// Counts uses; the blob with the lowest is the least recently used.
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct BlobEntry {
     size: u64,
     used: u64,
 }
@@ -141,7 +141,7 @@ impl Store {
                     .is_ok_and(|meta| meta.len() == tree(size).outboard_size());
                 match (fits, on_damage) {
                     (true, _) => {
-                        index.blobs.insert(hash, Kept { size, used: 0 });
+                        index.blobs.insert(hash, BlobEntry { size, used: 0 });
                         index.bytes += size;
                     }
                     (false, OnDamage::Refuse) => return Err(StoreError::Damaged(path)),
@@ -343,7 +343,7 @@ impl Store {
             let mut index = self.index();
             index.clock += 1;
             let used = index.clock;
-            if index.blobs.insert(hash, Kept { size, used }).is_none() {
+            if index.blobs.insert(hash, BlobEntry { size, used }).is_none() {
                 index.bytes += size;
             }
             index.evict_down_to(capacity)

@@ -4,7 +4,7 @@ use super::cache::Cache;
 use super::cors::Origins;
 use super::metrics::Metrics;
 use super::playlist::Orders;
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 use crate::fetch::{Client, Collection};
 use host::Mutex;
 use listener::Connections;
@@ -36,10 +36,10 @@ pub(super) struct Shared {
 
 impl Shared {
     /// A collection by name or id. Of those who ask for the same at once, one asks the control plane.
-    pub(super) async fn collection(&self, id_or_name: &str) -> Result<Collection, Refusal> {
+    pub(super) async fn collection(&self, id_or_name: &str) -> Result<Collection, HttpRefusal> {
         let _turn = self.lookups.turn(id_or_name).await;
         let collection = self.client.collection(id_or_name).await;
-        collection.map_err(|error| Refusal::of_control(&error))
+        collection.map_err(|error| HttpRefusal::of_control(&error))
     }
 
     pub(super) fn metrics_text(&self) -> String {
