@@ -109,7 +109,7 @@ pub enum LogError {
     Log(#[from] TicketLogError),
     /// An earlier write failed and could not be undone.
     #[error(
-        "the ticket log {} could not be written and takes no more: see to the disk and start again",
+        "the ticket log {} could not be written; see to the disk: it is opened again as soon as it can be",
         path.display()
     )]
     Broken {
