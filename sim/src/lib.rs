@@ -5,9 +5,12 @@
 //! came of it; [`known`] lists what gives way today. Nothing depends on this crate.
 
 pub mod checks;
+mod course;
+mod excused;
 pub mod known;
 pub mod players;
 mod run;
+mod shape;
 pub mod world;
 
 pub use run::{Course, run, run_as};
