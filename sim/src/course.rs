@@ -57,8 +57,7 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<()> {
         has_faults: plan.faults > 0,
         world,
     };
-    let honest = Honest::of(&network);
-    checks::enter_bonds(&network, &course.books, &honest).await?;
+    checks::enter_bonds(&network, &course.books, &Honest::of(&network)).await?;
     let faults = schedule.inflict(network.clone(), reach.clone(), world.trace().clone());
     let faults = tokio::spawn(faults);
     for epoch in 0..plan.epochs {
@@ -83,6 +82,8 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<()> {
         0 => ATTESTED_WITHIN_S,
         _ => ATTESTED_AFTER_FAULTS_S,
     };
+    // Only now: a machine whose power was cut has its files elsewhere.
+    let honest = Honest::of(&network);
     for epoch in 0..=plan.epochs {
         let how = (patience_s, Claims::ByOperators);
         checks::close(&network, &course.books, epoch, &honest, how).await?;
