@@ -2,6 +2,7 @@
 
 use crate::checks::{self, Books, Claims, Honest, broken};
 use crate::excused::excuse;
+use crate::left::Left;
 use crate::players::{Viewer, Wire};
 use crate::world::{Dice, Network, Place, Plan, Schedule, World};
 use anyhow::{Context, Result, ensure};
@@ -32,8 +33,9 @@ const EXCUSED: &str = "excused";
 const ENDED: &str = "ended by itself";
 
 /// Each epoch is watched, attested, active and claimed, whatever goes wrong meanwhile; and when nothing does any more,
-/// whoever watches gets what was published. After each step what has to hold is held.
-pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<()> {
+/// whoever watches gets what was published. After each step what has to hold is held. Gives what
+/// is left of the network.
+pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
     let reach = world.reach().clone();
     Schedule::declare(plan, &reach);
     let schedule = Schedule::draw(world.seed(), plan);
@@ -100,8 +102,10 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<()> {
     let unasked = ends.iter().filter(|end| end.panicked || !course.has_faults);
     let unasked: Vec<_> = unasked.collect();
     ensure!(unasked.is_empty(), "ended by themselves: {unasked:?}");
+    let left = Left::of(&network, network.evidence(0));
     let network = Arc::try_unwrap(network).ok();
-    network.context("somebody still watches")?.end().await
+    network.context("somebody still watches")?.end().await?;
+    Ok(left)
 }
 
 /// Who watches, when, and what is counted.

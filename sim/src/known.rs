@@ -4,15 +4,12 @@
 //! else breaks unseen. Each was found by its play alone; the reviews' numbers only say that it is the same fault.
 
 use crate::checks::{Invariant, broken};
+use crate::left::Left;
 use crate::players::{Play, Stage};
 use crate::run::{LASTS_MAX, Panics, folder, runtime};
 use crate::shape::fits;
-use crate::world::chain::Chain;
 use crate::world::{Met, Network, Plan, World};
 use anyhow::{Context, Result, ensure};
-use contracts::Address;
-use std::path::PathBuf;
-use tempfile::TempDir;
 use tokio::time::timeout;
 
 /// An invariant that a play breaks.
@@ -189,21 +186,6 @@ pub struct Played {
     pub left: Left,
 }
 
-/// What anybody can look at when a world is over.
-#[derive(Debug)]
-pub struct Left {
-    /// The chain.
-    pub chain: Chain,
-    /// The time there, Unix seconds.
-    pub now_s: u64,
-    /// The settlement contract.
-    pub settlement: Address,
-    /// Evidence of the first epoch.
-    pub evidence: PathBuf,
-    /// Where all files of the world are; they go with it.
-    pub folder: TempDir,
-}
-
 /// Plays in a seed's world, and holds all invariants against its books; blocks.
 ///
 /// # Errors
@@ -233,20 +215,13 @@ pub fn play(play: &Play, seed: u64) -> Result<Played> {
         ensure!(ends.is_empty(), "ended by themselves: {ends:?}");
         stage.left().await?;
         let broken = stage.books.enter(|books| broken(books));
-        let (chain, now_s) = stage.network.chain_at_rest();
-        let (settlement, evidence) = (stage.network.chain.network().1, stage.evidence());
+        let mut left = Left::of(&stage.network, stage.evidence());
         let Stage { world, network, .. } = stage;
         network.end().await?;
         panics.none()?;
         let (_, trace) = world.trace().digest();
         let met = world.reach().counts();
-        let left = Left {
-            chain,
-            now_s,
-            settlement,
-            evidence,
-            folder,
-        };
+        left.folder = Some(folder);
         Ok(Played {
             met,
             broken,

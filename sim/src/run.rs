@@ -1,6 +1,7 @@
 //! A world, from a seed: its runtime, its folder, and what is said of it when it is over.
 
 use crate::course::course;
+use crate::left::Left;
 use crate::world::{Met, Plan, World};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::cell::RefCell;
@@ -39,7 +40,26 @@ pub struct Course {
 /// # Errors
 /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
 pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
-    run_as(seed, tell, async |world| course(world, plan).await)
+    run_as(seed, tell, async |world| {
+        course(world, plan).await.map(drop)
+    })
+}
+
+/// The same, and what is left of the world if nothing went wrong.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_and_look(seed: u64, plan: &Plan) -> Result<(Course, Option<Left>)> {
+    let folder = folder().context("no folder for a world")?;
+    let mut left = None;
+    let course = run_in(&folder, (seed, false), async |world| {
+        left = Some(course(world, plan).await?);
+        Ok(())
+    })?;
+    if let Some(left) = &mut left {
+        left.folder = Some(folder);
+    }
+    Ok((course, left))
 }
 
 /// Runs a seed's world through a course of one's own; blocks. Panics, whoever catches them, and a course that stands
@@ -53,6 +73,14 @@ pub fn run_as(
     course: impl AsyncFnOnce(&mut World) -> Result<()>,
 ) -> Result<Course> {
     let folder = folder().context("no folder for a world")?;
+    run_in(&folder, (seed, tell), course)
+}
+
+fn run_in(
+    folder: &TempDir,
+    (seed, tell): (u64, bool),
+    course: impl AsyncFnOnce(&mut World) -> Result<()>,
+) -> Result<Course> {
     let runtime = runtime()?;
     // What blocks is done where it is asked for: a thread of its own would come back when it likes.
     let _in_place = disk::in_place();

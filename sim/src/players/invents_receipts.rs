@@ -44,7 +44,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     )?;
     let node = stage.start_node(&place, stage.key("inventor")).await?;
     stage.closed().await?;
-    let rejections = std::fs::read_to_string(stage.evidence().join("rejections.json"))?;
+    let rejections = std::fs::read_to_string(stage.evidence().join("0/rejections.json"))?;
     ensure!(
         rejections.contains(&record.id.to_string()) && rejections.contains("bad_signature"),
         "its invention isn't among the rejections: {rejections}"

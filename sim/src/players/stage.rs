@@ -146,12 +146,10 @@ impl Stage {
         checks::leave(&self.network, &self.books, &self.honest, &leaving).await
     }
 
-    /// The first epoch's evidence, of the first verifier that keeps the rules.
+    /// The evidence of the first verifier that keeps the rules, a folder for each epoch.
     pub fn evidence(&self) -> PathBuf {
-        let mut all = self.honest.iter().filter_map(|one| one.evidence.as_ref());
-        all.next()
-            .map(|folder| folder.join("0"))
-            .unwrap_or_default()
+        let mut all = self.honest.iter().filter_map(|one| one.evidence.clone());
+        all.next().unwrap_or_default()
     }
 
     /// Enters what the network's sockets were given for each client's host.
