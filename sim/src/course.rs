@@ -4,9 +4,9 @@ use crate::checks::{self, Books, Claims, Honest, broken};
 use crate::excused::excuse;
 use crate::left::Left;
 use crate::players::{Viewer, Wire};
-use crate::world::{Dice, Network, Place, Plan, Schedule, World};
+use crate::world::{Dice, Fault, Network, Part, Place, Plan, Schedule, World};
 use anyhow::{Context, Result, ensure};
-use protocol::ContentHash;
+use protocol::{ContentHash, NodeId};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,12 @@ const ATTESTED_AFTER_FAULTS_S: u64 = 240;
 /// Clients of bare frames, each in a client network of its own.
 const BARE_CLIENTS: u8 = 2;
 /// One of them is done in an epoch after so long, whatever comes.
-const BARE_PATIENCE: Duration = Duration::from_secs(30);
+const BARE_PATIENCE: Duration = Duration::from_secs(15);
+/// They begin so long before a fault, at most and at least, milliseconds: what they get and sign for is under way then, or
+/// was acknowledged a moment ago.
+const BEFORE_FAULT_MS: (u64, u64) = (3_000, 500);
+/// And so long after an epoch's start at the latest, so that they are done before its end.
+const LAST_BEGINS: Duration = Duration::from_secs(24);
 /// What reach counts epochs under, by whether their audience got what it asked for.
 const AUDIENCE: &str = "epoch";
 /// What reach counts clients of bare frames under, by how it went.
@@ -56,7 +61,7 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
         player,
         dice: world.dice("viewers"),
         books: Books::default(),
-        has_faults: plan.faults > 0,
+        faults: schedule.faults.clone(),
         world,
     };
     checks::enter_bonds(&network, &course.books, &Honest::of(&network)).await?;
@@ -65,20 +70,20 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
     for epoch in 0..plan.epochs {
         network.begun(epoch).await;
         course.holds(&format!("epoch {epoch} begins"))?;
-        let watched = course.watch(&network).await?;
+        let watched = course.watch(&network, epoch).await?;
         let all = match watched.all_got_all {
             Ok(()) => "all get all",
             Err(_) => "not all get all",
         };
         reach.note(AUDIENCE, all);
         // Who watches while something is wrong may get nothing; but nobody ever gets what wasn't published.
-        if !course.has_faults {
+        if !course.has_faults() {
             course.quiet(epoch, watched)?;
         }
     }
     faults.await??;
     network.begun(plan.epochs).await;
-    let well = course.watch(&network).await?;
+    let well = course.watch(&network, plan.epochs).await?;
     course.quiet(plan.epochs, well)?;
     let patience_s = match plan.faults {
         0 => ATTESTED_WITHIN_S,
@@ -99,7 +104,9 @@ pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
     for end in &ends {
         reach.note(ENDED, end.part.name());
     }
-    let unasked = ends.iter().filter(|end| end.panicked || !course.has_faults);
+    let unasked = ends
+        .iter()
+        .filter(|end| end.panicked || !course.has_faults());
     let unasked: Vec<_> = unasked.collect();
     ensure!(unasked.is_empty(), "ended by themselves: {unasked:?}");
     let left = Left::of(&network, network.evidence(0));
@@ -116,7 +123,7 @@ struct Course<'a> {
     player: Place,
     dice: Dice,
     books: Books,
-    has_faults: bool,
+    faults: Vec<Fault>,
 }
 
 /// What came of an epoch's audience.
@@ -135,6 +142,36 @@ enum Done {
 }
 
 impl Course<'_> {
+    fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// When the clients of bare frames begin after an epoch's start, and which node each prefers: a moment before a fault
+    /// of that epoch, and the node that it hits, as long as there are such.
+    fn appointments(&self, network: &Network, epoch: u64) -> Vec<(Duration, Option<NodeId>)> {
+        let timeline = network.chain.timeline();
+        let start = Duration::from_secs(timeline.start(epoch) - timeline.genesis());
+        let mut faults: Vec<_> = self.faults.iter().collect();
+        faults.sort_by_key(|fault| fault.at);
+        let ahead = faults.into_iter().filter_map(|fault| {
+            let (most, least) = BEFORE_FAULT_MS;
+            let before = Duration::from_millis(least + self.dice.below(most - least));
+            let after = fault.at.checked_sub(start)?.checked_sub(before)?;
+            let nodes = &network.keys.nodes;
+            let hit = (fault.kind.part() == Some(Part::Node)).then(|| {
+                let key = &nodes[fault.whom.0 % nodes.len()].0;
+                NodeId::from(key.verifying_key().to_bytes())
+            });
+            (after <= LAST_BEGINS).then_some((after, hit))
+        });
+        let others = std::iter::repeat_with(|| (self.soon(), None));
+        ahead.chain(others).take(self.bare.len()).collect()
+    }
+
+    fn soon(&self) -> Duration {
+        Duration::from_millis(self.dice.below(BEGIN_WITHIN_MS))
+    }
+
     /// Holds the books against all invariants; gives what of the breaks a fault excuses.
     ///
     /// # Errors
@@ -149,7 +186,7 @@ impl Course<'_> {
         let mut excused = Vec::new();
         for (invariant, said) in broken {
             for said in said {
-                let excuse = excuse(invariant, &said).filter(|_| self.has_faults);
+                let excuse = excuse(invariant, &said).filter(|_| self.has_faults());
                 let excuse = excuse.with_context(|| {
                     format!("{step}: \"{}\" is broken: {said}", invariant.name())
                 })?;
@@ -172,11 +209,10 @@ impl Course<'_> {
     ///
     /// # Errors
     /// If somebody gets other bytes than were published, or an invariant is broken.
-    async fn watch(&self, network: &Arc<Network>) -> Result<Watched> {
+    async fn watch(&self, network: &Arc<Network>, epoch: u64) -> Result<Watched> {
         let mut watching = JoinSet::new();
-        let after = || Duration::from_millis(self.dice.below(BEGIN_WITHIN_MS));
         for place in &self.viewers {
-            let (network, place, after) = (network.clone(), place.clone(), after());
+            let (network, place, after) = (network.clone(), place.clone(), self.soon());
             watching.spawn(async move {
                 sleep(after).await;
                 let viewer = Viewer::new(&network, &place)?;
@@ -185,12 +221,12 @@ impl Course<'_> {
                 anyhow::Ok(Done::Viewer(got))
             });
         }
-        for place in &self.bare {
-            let (network, place, after) = (network.clone(), place.clone(), after());
-            let wire = Wire::new(&network, &place, &self.books)?;
+        for (place, (after, node)) in self.bare.iter().zip(self.appointments(network, epoch)) {
+            let network = network.clone();
+            let wire = Wire::new(&network, place, &self.books)?;
             watching.spawn(async move {
                 sleep(after).await;
-                let took = timeout(BARE_PATIENCE, take(&wire, &network.file)).await;
+                let took = timeout(BARE_PATIENCE, take(&wire, node, &network.file)).await;
                 anyhow::Ok(Done::Bare(took.unwrap_or_default()))
             });
         }
@@ -240,12 +276,13 @@ impl Watched {
     }
 }
 
-/// Takes the file from the first node that opens a session; whether all came and was acknowledged.
-async fn take(wire: &Wire, file: &[u8]) -> bool {
+/// Takes the file from this node, or from the first that opens a session; whether all came and was acknowledged.
+async fn take(wire: &Wire, node: Option<NodeId>, file: &[u8]) -> bool {
     let content = ContentHash::from(*blake3::hash(file).as_bytes());
-    let Ok(answer) = wire.route(&[]).await else {
+    let Ok(mut answer) = wire.route(&[]).await else {
         return false;
     };
+    answer.nodes.sort_by_key(|routed| Some(routed.node) != node);
     for routed in &answer.nodes {
         if let Ok(mut session) = wire.session(routed).await {
             return session.take_what_comes(content, file.len() as u64).await;
