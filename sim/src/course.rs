@@ -38,8 +38,8 @@ const EXCUSED: &str = "excused";
 const ENDED: &str = "ended by itself";
 
 /// Each epoch is watched, attested, active and claimed, whatever goes wrong meanwhile; and when nothing does any more,
-/// whoever watches gets what was published. After each step what has to hold is held. Gives what
-/// is left of the network.
+/// whoever watches gets what was published. After each step what has to hold is held. Gives what is left
+/// of the network.
 pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
     let reach = world.reach().clone();
     Schedule::declare(plan, &reach);
