@@ -19,21 +19,21 @@ struct Excused {
 }
 
 const ALL: &[Excused] = &[
-    // Seed 60.
+    // Seeds 34 and 60.
     Excused {
         breaks: Invariant::Acknowledged,
         shows: "*, and no log is committed",
         after: &[Kind::DiskFull(Part::Control)],
         says: "a control plane whose disk was full commits nothing more until it is started again",
     },
-    // Seed 74: it hangs, and then each answer takes seconds, for as long as the window is open.
+    // Seed 74 showed it, until transactions were sent otherwise: it hangs, and then each answer takes seconds, for as long as the window is open.
     Excused {
         breaks: Invariant::Acknowledged,
         shows: "*, and no log is committed",
         after: &[Kind::Rpc(RpcFault::Slow, Part::Control)],
         says: "a control plane that is kept from the chain for its whole window has no log",
     },
-    // Seed 107: it is started again just then, and each answer that its start needs takes seconds.
+    // So did seed 107: it is started again just then, and each answer that its start needs takes seconds.
     Excused {
         breaks: Invariant::Acknowledged,
         shows: "*, and nothing of its node's",
