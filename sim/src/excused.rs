@@ -26,7 +26,8 @@ const ALL: &[Excused] = &[
         after: &[Kind::DiskFull(Part::Control)],
         says: "a control plane whose disk was full commits nothing more until it is started again",
     },
-    // Seed 74 showed it, until transactions were sent otherwise: it hangs, and then each answer takes seconds, for as long as the window is open.
+    // Seed 74 showed it, until transactions were sent otherwise: it hangs, and then each answer takes seconds, for as long
+    // as the window is open.
     Excused {
         breaks: Invariant::Acknowledged,
         shows: "*, and no log is committed",

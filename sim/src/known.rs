@@ -118,12 +118,6 @@ pub const KNOWN: &[Known] = &[
         says: "a ticket that its log leaves out earns nothing, though its node served it (H-2)",
     },
     Known {
-        play: "RPC leaves out logs",
-        breaks: Invariant::Bonds,
-        shows: &["misled verifier had 1000 at stake, and has 0"],
-        says: "a verifier that believes its RPC attests without what was forced, and loses its bond (T43)",
-    },
-    Known {
         play: "two-faced node",
         breaks: Invariant::Agree,
         shows: &["epoch 0: 2 evidences"],

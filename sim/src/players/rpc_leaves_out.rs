@@ -1,8 +1,8 @@
 //! An RPC that leaves out logs, before a verifier that keeps the rules.
 //!
 //! A node takes receipts, forces them on chain and is gone. The verifier's RPC answers as any other, but for the events
-//! by which records are forced. A false answer costs the RPC nothing. Today the verifier pays, with its whole bond: what
-//! it attests leaves the forced records out, and anybody can show that.
+//! by which records are forced. A false answer costs the RPC nothing. Nobody pays: the verifier sees by the contract's state
+//! that there are more, and attests nothing without them.
 
 use super::stage::Stage;
 use crate::checks::Honest;
