@@ -19,13 +19,6 @@ struct Excused {
 }
 
 const ALL: &[Excused] = &[
-    // Seeds 34 and 60.
-    Excused {
-        breaks: Invariant::Acknowledged,
-        shows: "*, and no log is committed",
-        after: &[Kind::DiskFull(Part::Control)],
-        says: "a control plane whose disk was full commits nothing more until it is started again",
-    },
     // Seed 74 showed it, until transactions were sent otherwise: it hangs, and then each answer takes seconds, for as long
     // as the window is open.
     Excused {
