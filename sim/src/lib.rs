@@ -5,10 +5,15 @@
 //! came of it; [`known`] lists what gives way today. Nothing depends on this crate.
 
 pub mod checks;
+mod course;
+mod excused;
 pub mod known;
+mod left;
 pub mod players;
 mod run;
+mod shape;
 pub mod world;
 
-pub use run::{Course, run, run_as};
+pub use left::Left;
+pub use run::{Course, run, run_and_look, run_as};
 pub use world::Plan;

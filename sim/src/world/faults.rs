@@ -125,7 +125,8 @@ impl Kind {
         }
     }
 
-    fn part(self) -> Option<Part> {
+    /// The part that it hits; `None` where that is the chain itself.
+    pub fn part(self) -> Option<Part> {
         match self {
             Self::Restart(part)
             | Self::Hang(part)

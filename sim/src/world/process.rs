@@ -88,7 +88,9 @@ impl Ends {
     }
 
     fn note(&self, (process, part): (&str, Part), why: String, panicked: bool) {
-        self.trace.note(|| format!("end {process} {why}"));
+        // Not why: that may name a path, and each run has others.
+        let how = if panicked { "by a panic" } else { "by itself" };
+        self.trace.note(|| format!("end {process} {how}"));
         let end = End {
             at: self.began.elapsed(),
             process: process.to_owned(),
@@ -222,7 +224,8 @@ async fn watch(
         // A set of one: what runs ends with whoever watches over it.
         let mut running = JoinSet::new();
         running.spawn(Held {
-            running: program(machine.place(), stop.clone()),
+            // Of its own: what fails inside may cancel it, and is started again all the same.
+            running: program(machine.place(), stop.child_token()),
             hang: hang.clone(),
             waits: None,
         });
