@@ -2,6 +2,8 @@
 //! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check. From twenty seeds on all plays are
 //! played too, and what was to be met and never was is a failure.
 //!
+//! `network judges FIRST..END` lists what can be run in a process of its own, as JSON: with which arguments, each.
+//!
 //! `network log SEED` runs one and tells what its processes log, as RUST_LOG says.
 //!
 //! Writes target/bench/sim-network.json.
@@ -14,6 +16,7 @@ use quittance_sim::{Course, run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -34,6 +37,24 @@ enum Job {
     Seed(u64),
     /// The place of a play in the table.
     Play(usize),
+}
+
+impl Job {
+    /// `seed 7`, or a play's name.
+    fn name(self) -> String {
+        match self {
+            Self::Seed(seed) => format!("seed {seed}"),
+            Self::Play(number) => PLAYS[number].name.to_owned(),
+        }
+    }
+
+    /// What its process is started with.
+    fn arguments(self) -> [String; 2] {
+        match self {
+            Self::Seed(seed) => ["once".to_owned(), seed.to_string()],
+            Self::Play(number) => ["play".to_owned(), number.to_string()],
+        }
+    }
 }
 
 /// What came of it, as its process tells.
@@ -68,6 +89,7 @@ fn main() -> Result<()> {
         ["once", seed] => once(seed.parse()?, None),
         ["once", seed, folder] => once(seed.parse()?, Some(Path::new(folder))),
         ["play", number] => play(number.parse()?),
+        ["judges", seeds] => judges(seeds),
         ["log", seed] => log(seed.parse()?),
         [seeds] => many(seeds, None),
         [seeds, "--trace", folder] => many(seeds, Some(Path::new(folder))),
@@ -109,6 +131,19 @@ fn play(number: usize) -> Result<()> {
     Ok(())
 }
 
+/// All seeds and plays by turns, since they find different things.
+fn judges(seeds: &str) -> Result<()> {
+    let seeds: Vec<_> = range(seeds)?.map(Job::Seed).collect();
+    let plays: Vec<_> = (0..PLAYS.len()).map(Job::Play).collect();
+    let turns = 0..seeds.len().max(plays.len());
+    let judges = turns.flat_map(|turn| [seeds.get(turn), plays.get(turn)]);
+    let judges = judges
+        .flatten()
+        .map(|job| json!({"name": job.name(), "args": job.arguments()}));
+    println!("{}", judges.collect::<serde_json::Value>());
+    Ok(())
+}
+
 /// One seed with its log, on stderr.
 fn log(seed: u64) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
@@ -119,10 +154,15 @@ fn log(seed: u64) -> Result<()> {
     Ok(())
 }
 
-fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
+fn range(seeds: &str) -> Result<Range<u64>> {
     let ends = seeds.split_once("..").context("seeds are given as 0..20")?;
-    let seeds: std::ops::Range<u64> = ends.0.parse()?..ends.1.parse()?;
+    let seeds = ends.0.parse()?..ends.1.parse()?;
     ensure!(!seeds.is_empty(), "there is no seed in {seeds:?}");
+    Ok(seeds)
+}
+
+fn many(seeds: &str, traces: Option<&Path>) -> Result<()> {
+    let seeds = range(seeds)?;
     let began = Instant::now();
     let mut jobs: Vec<Job> = seeds.clone().map(Job::Seed).collect();
     let is_whole = jobs.len() >= REACHED_BY;
@@ -224,10 +264,10 @@ fn outcome(job: Job, traces: Option<&Path>) -> Result<Told> {
 
 fn in_process(job: Job, traces: Option<&Path>) -> Result<Told> {
     let mut command = Command::new(std::env::current_exe()?);
-    match job {
-        Job::Seed(seed) => command.args(["once", &seed.to_string()]).args(traces),
-        Job::Play(number) => command.args(["play", &number.to_string()]),
-    };
+    command.args(job.arguments());
+    if matches!(job, Job::Seed(_)) {
+        command.args(traces);
+    }
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -240,10 +280,7 @@ fn in_process(job: Job, traces: Option<&Path>) -> Result<Told> {
     let told = serde_json::from_slice(&stdout);
     // One that aborts or is killed tells nothing.
     Ok(told.unwrap_or_else(|_| Told {
-        name: match job {
-            Job::Seed(seed) => format!("seed {seed}"),
-            Job::Play(number) => PLAYS[number].name.to_owned(),
-        },
+        name: job.name(),
         failure: Some(format!("{status}: {}", String::from_utf8_lossy(&stderr))),
         ..Told::default()
     }))

@@ -3,6 +3,7 @@
 mod bench;
 mod coverage;
 mod fuzz;
+mod mutants;
 mod run;
 mod suites;
 mod symbols;
@@ -84,6 +85,9 @@ enum Sim {
         #[arg(long, value_name = "FOLDER")]
         trace: Option<PathBuf>,
     },
+    /// Faults put into the rules one at a time, to see whether the world finds them: which it must, or sim/mutants/README.md
+    /// says why it can't. Takes an hour or two; an interrupted run goes on.
+    Mutants(mutants::Options),
     /// 100,000 nodes, 10 million requests, nodes that come and go, a zone that is lost.
     Routing {
         /// Another seed is another run; the same is the same run.
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Task::Bench(Bench::Journal) => bench::journal(),
         Task::Bench(Bench::Routing) => bench::routing(),
         Task::Sim(Sim::Network { seeds, trace }) => bench::sim_network(&seeds, trace.as_deref()),
+        Task::Sim(Sim::Mutants(options)) => mutants::mutants(&options),
         Task::Sim(Sim::Routing { seed }) => bench::sim_routing(seed),
     };
     report(outcome)

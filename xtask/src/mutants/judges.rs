@@ -1,0 +1,238 @@
+//! Who judges: plays, stories and seeds of the world, each a process of its own, two at a time.
+
+use crate::run::root;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::cmp::Reverse;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Processes at a time: a world is one thread.
+const AT_ONCE: usize = 2;
+/// One that takes so many times as long as without a mutant hangs,
+const HANGS_TIMES: u32 = 10;
+/// but none before so long: the machine may have other work.
+const HANGS_MIN: Duration = Duration::from_secs(60);
+/// The longest that one may take without a mutant.
+const ALONE_MAX: Duration = Duration::from_secs(600);
+/// How often is looked whether a process has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// One of them, as the world's program names it.
+#[derive(Debug, Clone, Deserialize)]
+struct Judge {
+    name: String,
+    /// Its program's arguments.
+    args: Vec<String>,
+    /// Its trace without a mutant.
+    #[serde(skip)]
+    trace: String,
+    /// When it hangs.
+    #[serde(skip)]
+    limit: Duration,
+    /// Mutants that it found.
+    #[serde(skip)]
+    found: u32,
+}
+
+/// What a process tells.
+#[derive(Debug, Deserialize)]
+struct Told {
+    trace: String,
+    failure: Option<String>,
+}
+
+/// All judges, those that found most first.
+#[derive(Debug)]
+pub(crate) struct Judges(Vec<Judge>);
+
+/// What they say.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It doesn't compile, and why.
+    NotBuilt(String),
+    /// One of them found it.
+    Found {
+        /// Which of them.
+        by: String,
+        /// In its words.
+        words: String,
+        /// Whether it went on and on.
+        hung: bool,
+    },
+    /// None found it.
+    Survived {
+        /// All of them.
+        judges: Vec<String>,
+        /// Those whose trace was another than without it: none, if nothing that it changes was met.
+        changed: Vec<String>,
+    },
+}
+
+/// How a process ended.
+enum Ended {
+    Told(Told),
+    /// It said nothing that can be read: it aborted.
+    Aborted(String),
+    Hung,
+    /// It was ended, since another has found it.
+    Needless,
+}
+
+impl Judges {
+    /// Those of a program that has no mutant; each is run once, for what it says then.
+    ///
+    /// # Errors
+    /// If one finds something all the same.
+    pub(crate) fn of(program: &Path, args: &[&str]) -> Result<Self> {
+        let listed = Command::new(program)
+            .args(args)
+            .current_dir(root())
+            .output();
+        let listed = listed.context("cannot run the world")?;
+        let judges: Vec<Judge> = serde_json::from_slice(&listed.stdout)
+            .with_context(|| String::from_utf8_lossy(&listed.stderr).into_owned())?;
+        let mut judges = Self(judges);
+        judges
+            .0
+            .iter_mut()
+            .for_each(|judge| judge.limit = ALONE_MAX);
+        let ended = judges.each(program, &[], |_| false);
+        for (judge, ended) in judges.0.iter_mut().zip(ended) {
+            let Some((
+                Ended::Told(Told {
+                    trace,
+                    failure: None,
+                }),
+                took,
+            )) = ended
+            else {
+                bail!("{} fails without a mutant: run it alone", judge.name);
+            };
+            judge.trace = trace;
+            judge.limit = (took * HANGS_TIMES).max(HANGS_MIN);
+        }
+        Ok(judges)
+    }
+
+    /// Judges a program, run with more arguments.
+    pub(crate) fn judge(&mut self, program: &Path, more: &[&str]) -> Verdict {
+        let ended = self.each(program, more, |ended| found(ended).is_some());
+        let mut changed = Vec::new();
+        for (judge, ended) in self.0.iter_mut().zip(ended) {
+            let Some((ended, _)) = ended else { continue };
+            if let Some(words) = found(&ended) {
+                judge.found += 1;
+                let (by, hung) = (judge.name.clone(), matches!(ended, Ended::Hung));
+                self.0.sort_by_key(|judge| Reverse(judge.found));
+                return Verdict::Found { by, words, hung };
+            }
+            if matches!(ended, Ended::Told(told) if told.trace != judge.trace) {
+                changed.push(judge.name.clone());
+            }
+        }
+        let judges = self.0.iter().map(|judge| judge.name.clone()).collect();
+        Verdict::Survived { judges, changed }
+    }
+
+    /// Runs all, until one ends so that the others needn't: how each ended and how long it took, `None` of those that
+    /// weren't begun.
+    fn each(
+        &self,
+        program: &Path,
+        more: &[&str],
+        is_enough: impl Fn(&Ended) -> bool + Sync,
+    ) -> Vec<Option<(Ended, Duration)>> {
+        let next = AtomicUsize::new(0);
+        let all = Mutex::new(Vec::new());
+        all.lock()
+            .expect("nobody panics")
+            .resize_with(self.0.len(), || None);
+        let work = || loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(judge) = self.0.get(place) else {
+                return;
+            };
+            let ended = judge.run(program, more, || {
+                next.load(Ordering::Relaxed) > self.0.len() * 2
+            });
+            if is_enough(&ended.0) {
+                next.fetch_add(self.0.len() * 2, Ordering::Relaxed);
+            }
+            all.lock().expect("nobody panics")[place] = Some(ended);
+        };
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(work);
+            }
+        });
+        all.into_inner().expect("nobody panics")
+    }
+}
+
+impl Judge {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a process that hangs is waited for by the machine's clock"
+    )]
+    fn run(
+        &self,
+        program: &Path,
+        more: &[&str],
+        is_needless: impl Fn() -> bool,
+    ) -> (Ended, Duration) {
+        let began = Instant::now();
+        let said = root()
+            .join("target/mutants")
+            .join(format!("{}.said", self.args.join("-")));
+        let ended = self.spawn(program, more, &said).and_then(|mut running| {
+            loop {
+                if let Some(status) = running.try_wait()? {
+                    let told = serde_json::from_slice(&fs::read(&said)?);
+                    return Ok(
+                        told.map_or_else(|_| Ended::Aborted(status.to_string()), Ended::Told)
+                    );
+                }
+                let needless = is_needless();
+                if needless || began.elapsed() > self.limit {
+                    running.kill()?;
+                    running.wait()?;
+                    return Ok(if needless {
+                        Ended::Needless
+                    } else {
+                        Ended::Hung
+                    });
+                }
+                thread::sleep(LOOK);
+            }
+        });
+        (
+            ended.unwrap_or_else(|error| Ended::Aborted(error.to_string())),
+            began.elapsed(),
+        )
+    }
+
+    fn spawn(&self, program: &Path, more: &[&str], said: &Path) -> std::io::Result<Child> {
+        let mut command = Command::new(program);
+        command.args(&self.args).args(more).current_dir(root());
+        command
+            .stdout(fs::File::create(said)?)
+            .stderr(Stdio::null());
+        command.spawn()
+    }
+}
+
+/// In what words a mutant is found; `None` if it isn't.
+fn found(ended: &Ended) -> Option<String> {
+    match ended {
+        Ended::Told(told) => told.failure.clone(),
+        Ended::Aborted(how) => Some(format!("it aborts: {how}")),
+        Ended::Hung => Some("it goes on and on".to_owned()),
+        Ended::Needless => None,
+    }
+}
