@@ -2,11 +2,13 @@
 
 use crate::checks;
 use crate::players::Viewer;
+use crate::story::Story;
 use crate::world::{Dice, Met, Network, Place, Plan, Schedule, World};
 use anyhow::{Context, Result, anyhow, ensure};
 use client::Summary;
 use contracts::U256;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic;
 use std::path::Path;
 use std::sync::{Arc, Once};
@@ -44,6 +46,8 @@ pub struct Course {
     pub failure: Option<String>,
     /// How often what is to be met was met.
     pub reach: Met,
+    /// How often each sync was asked for, by the line that asks.
+    pub syncs: BTreeMap<String, u64>,
     /// All events, a line each, if they were to be told.
     pub told: String,
 }
@@ -53,7 +57,17 @@ pub struct Course {
 /// # Errors
 /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
 pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
-    run_as(seed, tell, async |world| course(world, plan).await)
+    Story::of_seed(seed, plan).run(None, tell)
+}
+
+/// Tells a story, as [`Story::run`].
+pub(crate) fn told(story: &Story, without_sync: Option<&str>, tell: bool) -> Result<Course> {
+    run_as(story.seed, tell, async |world| {
+        if let Some(site) = without_sync {
+            world.leave_out_sync(site);
+        }
+        course(world, story).await
+    })
 }
 
 /// Runs a seed's world through a course of one's own; blocks. Panics, whoever catches them, and a course that stands
@@ -83,6 +97,7 @@ pub fn run_as(
             lasted: world.age(),
             failure: outcome.err().map(|error| format!("{error:#}")),
             reach: world.reach().counts(),
+            syncs: world.syncs(),
             told: world.trace().told(),
         }
     }))
@@ -136,10 +151,13 @@ pub(crate) fn folder() -> std::io::Result<TempDir> {
 
 /// Each epoch is watched, attested, active and claimed, whatever goes wrong meanwhile; and when nothing does any more,
 /// whoever watches gets what was published.
-async fn course(world: &mut World, plan: &Plan) -> Result<()> {
+async fn course(world: &mut World, story: &Story) -> Result<()> {
+    let plan = &story.plan;
     let reach = world.reach().clone();
     Schedule::declare(plan, &reach);
-    let schedule = Schedule::draw(world.seed(), plan);
+    let schedule = Schedule {
+        faults: story.faults.clone(),
+    };
     let viewers = (0..plan.viewers).map(|viewer| world.host(&format!("viewer-{viewer}")));
     let audience = Audience {
         viewers: viewers.collect(),

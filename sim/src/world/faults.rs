@@ -9,6 +9,7 @@ use super::provider::RpcFault;
 use super::reach::Reach;
 use super::trace::Trace;
 use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -125,7 +126,8 @@ impl Kind {
         }
     }
 
-    fn part(self) -> Option<Part> {
+    /// The part that it hits; none, if it is the chain.
+    pub fn part(self) -> Option<Part> {
         match self {
             Self::Restart(part)
             | Self::Hang(part)
@@ -142,8 +144,9 @@ impl Kind {
     }
 }
 
-/// A fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A fault. Written, its kind is its name, and times are milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Fault {
     /// When it begins, after the genesis.
     pub at: Duration,
@@ -157,6 +160,45 @@ pub struct Fault {
     pub less: bool,
 }
 
+/// A fault, for people to read.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    what: String,
+    at_ms: u64,
+    lasts_ms: u64,
+    whom: (usize, usize),
+    less: bool,
+}
+
+impl From<Fault> for Written {
+    fn from(fault: Fault) -> Self {
+        Self {
+            what: fault.kind.name(),
+            at_ms: fault.at.as_millis() as u64,
+            lasts_ms: fault.lasts.as_millis() as u64,
+            whom: fault.whom,
+            less: fault.less,
+        }
+    }
+}
+
+impl TryFrom<Written> for Fault {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let mut all = Kind::all().into_iter();
+        let kind = all.find(|kind| kind.name() == written.what);
+        Ok(Self {
+            at: Duration::from_millis(written.at_ms),
+            lasts: Duration::from_millis(written.lasts_ms),
+            kind: kind.ok_or_else(|| format!("there is no fault {:?}", written.what))?,
+            whom: written.whom,
+            less: written.less,
+        })
+    }
+}
+
 /// The faults of a seed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
@@ -167,11 +209,21 @@ pub struct Schedule {
 impl Schedule {
     /// Draws a seed's: kinds by turns, so that a row of seeds has them all; all else by chance.
     pub fn draw(seed: u64, plan: &Plan) -> Self {
+        Self::drawn(seed, plan, &kinds_of(plan))
+    }
+
+    /// The same of power cuts alone.
+    pub fn draw_power_cuts(seed: u64, plan: &Plan) -> Self {
+        let mut kinds = kinds_of(plan);
+        kinds.retain(|kind| matches!(kind, Kind::PowerCut(_)));
+        Self::drawn(seed, plan, &kinds)
+    }
+
+    fn drawn(seed: u64, plan: &Plan, kinds: &[Kind]) -> Self {
         let dice = Dice::new(seed, "faults");
-        let kinds = kinds_of(plan);
         let of_seed = (0..plan.faults as u64).map(|turn| {
             let place = seed.wrapping_mul(plan.faults as u64).wrapping_add(turn);
-            let kind = in_turn(&kinds, place);
+            let kind = in_turn(kinds, place);
             let (least, most) = match kind {
                 Kind::Rpc(..) => RPC_LASTS_MS,
                 _ => LASTS_MS,
