@@ -1,17 +1,20 @@
-//! Mutants: faults that are put into the rules one at a time, to see whether the world finds them.
+//! Mutants: faults that are put into the rules, and syncs that are left out, one at a time, to see whether the world
+//! finds them.
 //!
-//! Each is built in a copy of the checkout and judged by the simulation alone: it falls when a seed, a play or a story
-//! doesn't end as it does without it. Outside CI: it takes an hour or two.
+//! Faults of rules are built in a copy of the checkout; a sync is left out by the world's disks. Both are judged by the
+//! simulation alone: a mutant falls when a seed, a play or a story doesn't end as it does without it; a sync that is left
+//! out, when a seed of power cuts doesn't. Outside CI: it takes an hour or two.
 
 mod drawn;
 mod judges;
 mod outcomes;
 mod scratch;
+mod syncs;
 
 use anyhow::{Result, bail, ensure};
 use drawn::Mutant;
 use judges::{Judges, Verdict};
-use outcomes::{Judged, Outcome, Outcomes};
+use outcomes::{Judged, Kept, Outcome, Outcomes};
 use scratch::Scratch;
 use std::time::Instant;
 
@@ -27,12 +30,18 @@ pub(crate) struct Options {
     /// Seeds of the world that judge, FIRST..END, beside all plays and stories.
     #[arg(long, default_value = "0..20")]
     seeds: String,
+    /// Seeds of power cuts that judge syncs that are left out, FIRST..END.
+    #[arg(long, default_value = "0..12")]
+    power_cuts: String,
     /// Judge only those whose name contains this, however they were judged before.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Judge all anew, also what an earlier run of the same tree has judged.
     #[arg(long)]
     anew: bool,
+    /// Keep what an earlier run found, in whatever sources it did, and judge the rest anew: for whoever mended the checks.
+    #[arg(long, conflicts_with = "anew")]
+    survivors: bool,
     /// Print the outcomes as JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -58,22 +67,27 @@ pub(crate) fn mutants(options: &Options) -> Result<()> {
     }
     let scratch = Scratch::prepare()?;
     let of = format!(
-        "sources {}, draw {}, seeds {}",
-        scratch.key(),
-        options.seed,
-        options.seeds
+        "draw {}, seeds {}, power cuts {}",
+        options.seed, options.seeds, options.power_cuts
     );
-    let outcomes = Outcomes::open(&of, options.anew);
+    let kept = match (options.anew, options.survivors) {
+        (true, _) => Kept::None,
+        (false, true) => Kept::Found,
+        (false, false) => Kept::Same,
+    };
+    let outcomes = Outcomes::open(scratch.key(), &of, kept);
     eprintln!("\nwithout a mutant");
     if let Some(why) = scratch.build()? {
         bail!("without a mutant it isn't built: {why}");
     }
     let judges = Judges::of(&scratch.program(), &["judges", &options.seeds])?;
+    let power_cuts = Judges::of(&scratch.program(), &["power-cutters", &options.power_cuts])?;
     let mut going = Going {
         scratch,
         judges,
         outcomes,
     };
+    going.syncs(power_cuts, options.only.as_deref())?;
     match &options.only {
         Some(only) => {
             for mutant in all.iter().filter(|mutant| mutant.name.contains(only)) {
@@ -114,6 +128,29 @@ impl Going {
                 };
                 missing += usize::from(outcome == Outcome::NotBuilt);
             }
+        }
+        Ok(())
+    }
+
+    /// Leaves out each sync; one that the world never asks for survives.
+    fn syncs(&mut self, mut power_cuts: Judges, only: Option<&str>) -> Result<()> {
+        for sync in syncs::all(&power_cuts.syncs)? {
+            let asked = only.map(|only| sync.name.contains(only));
+            if asked == Some(false) || (asked.is_none() && self.outcomes.of(&sync.name).is_some()) {
+                continue;
+            }
+            #[expect(clippy::disallowed_methods, reason = "how long it took is told")]
+            let began = Instant::now();
+            let verdict = match &sync.site {
+                Some(site) => power_cuts.judge(&self.scratch.program(), &["--without-sync", site]),
+                None => Verdict::Survived {
+                    judges: Vec::new(),
+                    changed: Vec::new(),
+                },
+            };
+            let judged = Judged::new(&sync.name, verdict, began.elapsed());
+            eprintln!("{}", judged.shown());
+            self.outcomes.add(judged)?;
         }
         Ok(())
     }

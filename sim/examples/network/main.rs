@@ -2,7 +2,7 @@
 //! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check. From twenty seeds on all plays and
 //! named stories are told too, and what was to be met and never was is a failure.
 //!
-//! `network shrink SEED [MET]` shrinks a seed that fails, or that meets something, to a short story; `network retell FILE`
+//! `network look SEED` tells one in words. `network shrink SEED [MET]` shrinks a seed that fails, or that meets something, to a short story; `network retell FILE`
 //! tells one that was kept. `network log SEED` runs one and tells what its processes log, as RUST_LOG says.
 //!
 //! `network judges FIRST..END` and `network power-cutters FIRST..END` list what can be run in a process of its own, as JSON:
@@ -22,8 +22,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// How to use it.
-const USAGE: &str =
-    "usage: network FIRST..END [--trace FOLDER] | shrink SEED [MET] | retell FILE | log SEED";
+const USAGE: &str = "usage: network FIRST..END [--trace FOLDER] | look SEED | shrink SEED [MET] | retell FILE | log SEED";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +34,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["log", seed] => log(seed.parse()?),
+        ["look", seed] => shrinking::looked_at(seed.parse()?),
         ["shrink", seed] => shrinking::shrunk(seed.parse()?, None),
         ["shrink", seed, met] => shrinking::shrunk(seed.parse()?, Some(met)),
         ["retell", file] => shrinking::retold(Path::new(file)),

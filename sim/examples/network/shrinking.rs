@@ -88,16 +88,28 @@ pub(crate) fn shrunk(seed: u64, met: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// Tells a seed in words, and how it ends.
+pub(crate) fn looked_at(seed: u64) -> Result<()> {
+    print!("{}", Story::of_seed(seed, &Plan::whole()));
+    ended(&Job::Seed(seed))
+}
+
 /// Tells a story that was kept, in words, and how it ends.
 pub(crate) fn retold(path: &Path) -> Result<()> {
     let named = Named::read(path)?;
     print!("{}", named.story);
-    let told = Job::Story(path.to_owned()).in_process(None)?;
     println!("It found: {}", named.found);
-    match told.failure {
-        Some(failure) => anyhow::bail!("now: {failure}"),
-        None => println!("It goes as it should; its trace is {}.", told.trace),
-    }
+    ended(&Job::Story(path.to_owned()))
+}
+
+fn ended(job: &Job) -> Result<()> {
+    let told = job.in_process(None)?;
+    ensure!(
+        told.failure.is_none(),
+        "{}",
+        told.failure.unwrap_or_default()
+    );
+    println!("It goes as it should; its trace is {}.", told.trace);
     Ok(())
 }
 

@@ -4,7 +4,9 @@ use crate::run::root;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -14,12 +16,16 @@ use std::time::{Duration, Instant};
 
 /// Processes at a time: a world is one thread.
 const AT_ONCE: usize = 2;
-/// One that takes so many times as long as without a mutant hangs,
-const HANGS_TIMES: u32 = 10;
-/// but none before so long: the machine may have other work.
-const HANGS_MIN: Duration = Duration::from_secs(60);
-/// The longest that one may take without a mutant.
-const ALONE_MAX: Duration = Duration::from_secs(600);
+/// One that computes so many times as long as it takes without a mutant hangs,
+const HANGS_TIMES: u64 = 4;
+/// but none before so many seconds.
+const HANGS_MIN_S: u64 = 30;
+/// The longest that one may compute without a mutant, seconds.
+const ALONE_MAX_S: u64 = 300;
+/// Ends a process that computes for longer than its first argument, seconds: not one that the machine is too busy for.
+const BOUNDED: &str = "ulimit -t \"$0\" && exec \"$@\"";
+/// Signals by which such a process is ended: SIGKILL, SIGXCPU.
+const OUT_OF_TIME: [i32; 2] = [9, 24];
 /// How often is looked whether a process has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -32,9 +38,9 @@ struct Judge {
     /// Its trace without a mutant.
     #[serde(skip)]
     trace: String,
-    /// When it hangs.
+    /// When it hangs: seconds of computing.
     #[serde(skip)]
-    limit: Duration,
+    limit_s: u64,
     /// Mutants that it found.
     #[serde(skip)]
     found: u32,
@@ -45,11 +51,18 @@ struct Judge {
 struct Told {
     trace: String,
     failure: Option<String>,
+    /// How often each sync was asked for.
+    #[serde(default)]
+    syncs: BTreeMap<String, u64>,
 }
 
 /// All judges, those that found most first.
 #[derive(Debug)]
-pub(crate) struct Judges(Vec<Judge>);
+pub(crate) struct Judges {
+    all: Vec<Judge>,
+    /// How often each sync was asked for without a mutant.
+    pub(crate) syncs: BTreeMap<String, u64>,
+}
 
 /// What they say.
 #[derive(Debug)]
@@ -97,17 +110,21 @@ impl Judges {
         let listed = listed.context("cannot run the world")?;
         let judges: Vec<Judge> = serde_json::from_slice(&listed.stdout)
             .with_context(|| String::from_utf8_lossy(&listed.stderr).into_owned())?;
-        let mut judges = Self(judges);
+        let mut judges = Self {
+            all: judges,
+            syncs: BTreeMap::new(),
+        };
         judges
-            .0
+            .all
             .iter_mut()
-            .for_each(|judge| judge.limit = ALONE_MAX);
+            .for_each(|judge| judge.limit_s = ALONE_MAX_S);
         let ended = judges.each(program, &[], |_| false);
-        for (judge, ended) in judges.0.iter_mut().zip(ended) {
+        for (judge, ended) in judges.all.iter_mut().zip(ended) {
             let Some((
                 Ended::Told(Told {
                     trace,
                     failure: None,
+                    syncs,
                 }),
                 took,
             )) = ended
@@ -115,7 +132,8 @@ impl Judges {
                 bail!("{} fails without a mutant: run it alone", judge.name);
             };
             judge.trace = trace;
-            judge.limit = (took * HANGS_TIMES).max(HANGS_MIN);
+            judges.syncs.extend(syncs);
+            judge.limit_s = (took.as_secs() * HANGS_TIMES).max(HANGS_MIN_S);
         }
         Ok(judges)
     }
@@ -124,19 +142,19 @@ impl Judges {
     pub(crate) fn judge(&mut self, program: &Path, more: &[&str]) -> Verdict {
         let ended = self.each(program, more, |ended| found(ended).is_some());
         let mut changed = Vec::new();
-        for (judge, ended) in self.0.iter_mut().zip(ended) {
+        for (judge, ended) in self.all.iter_mut().zip(ended) {
             let Some((ended, _)) = ended else { continue };
             if let Some(words) = found(&ended) {
                 judge.found += 1;
                 let (by, hung) = (judge.name.clone(), matches!(ended, Ended::Hung));
-                self.0.sort_by_key(|judge| Reverse(judge.found));
+                self.all.sort_by_key(|judge| Reverse(judge.found));
                 return Verdict::Found { by, words, hung };
             }
             if matches!(ended, Ended::Told(told) if told.trace != judge.trace) {
                 changed.push(judge.name.clone());
             }
         }
-        let judges = self.0.iter().map(|judge| judge.name.clone()).collect();
+        let judges = self.all.iter().map(|judge| judge.name.clone()).collect();
         Verdict::Survived { judges, changed }
     }
 
@@ -152,17 +170,17 @@ impl Judges {
         let all = Mutex::new(Vec::new());
         all.lock()
             .expect("nobody panics")
-            .resize_with(self.0.len(), || None);
+            .resize_with(self.all.len(), || None);
         let work = || loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(judge) = self.0.get(place) else {
+            let Some(judge) = self.all.get(place) else {
                 return;
             };
             let ended = judge.run(program, more, || {
-                next.load(Ordering::Relaxed) > self.0.len() * 2
+                next.load(Ordering::Relaxed) > self.all.len() * 2
             });
             if is_enough(&ended.0) {
-                next.fetch_add(self.0.len() * 2, Ordering::Relaxed);
+                next.fetch_add(self.all.len() * 2, Ordering::Relaxed);
             }
             all.lock().expect("nobody panics")[place] = Some(ended);
         };
@@ -193,20 +211,21 @@ impl Judge {
         let ended = self.spawn(program, more, &said).and_then(|mut running| {
             loop {
                 if let Some(status) = running.try_wait()? {
+                    if status
+                        .signal()
+                        .is_some_and(|signal| OUT_OF_TIME.contains(&signal))
+                    {
+                        return Ok(Ended::Hung);
+                    }
                     let told = serde_json::from_slice(&fs::read(&said)?);
                     return Ok(
                         told.map_or_else(|_| Ended::Aborted(status.to_string()), Ended::Told)
                     );
                 }
-                let needless = is_needless();
-                if needless || began.elapsed() > self.limit {
+                if is_needless() {
                     running.kill()?;
                     running.wait()?;
-                    return Ok(if needless {
-                        Ended::Needless
-                    } else {
-                        Ended::Hung
-                    });
+                    return Ok(Ended::Needless);
                 }
                 thread::sleep(LOOK);
             }
@@ -218,7 +237,10 @@ impl Judge {
     }
 
     fn spawn(&self, program: &Path, more: &[&str], said: &Path) -> std::io::Result<Child> {
-        let mut command = Command::new(program);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", BOUNDED, &self.limit_s.to_string()])
+            .arg(program);
         command.args(&self.args).args(more).current_dir(root());
         command
             .stdout(fs::File::create(said)?)

@@ -32,6 +32,9 @@ impl Outcome {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Judged {
     name: String,
+    /// The sources that it was judged in.
+    #[serde(default)]
+    sources: String,
     pub(crate) outcome: Outcome,
     /// Who found it; all who didn't, of one that survived.
     judges: Vec<String>,
@@ -54,6 +57,7 @@ impl Judged {
         };
         Self {
             name: name.to_owned(),
+            sources: String::new(),
             outcome,
             judges,
             words,
@@ -93,10 +97,24 @@ impl Judged {
     }
 }
 
+/// What of an earlier run is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing.
+    None,
+    /// All, if it was of the same sources, draw and judges.
+    Same,
+    /// What didn't survive, in whatever sources: whoever mended the checks asks for the rest.
+    Found,
+}
+
 /// All of a run.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outcomes {
-    /// Names the sources, the draw and the judges.
+    /// Names the sources that are judged now.
+    #[serde(default)]
+    sources: String,
+    /// Names the draw and the judges.
     of: String,
     mutants: u32,
     mutants_found: u32,
@@ -104,20 +122,21 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Those of an earlier run of the same; none, if there was none or all is to be done anew.
-    pub(crate) fn open(of: &str, anew: bool) -> Self {
+    /// Those of an earlier run that are kept.
+    pub(crate) fn open(sources: &str, of: &str, kept: Kept) -> Self {
         let before = fs::read(path())
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        match before.filter(|before| before.of == of && !anew) {
-            Some(before) => before,
-            None => Self {
-                of: of.to_owned(),
-                mutants: 0,
-                mutants_found: 0,
-                judged: Vec::new(),
-            },
+        let mut outcomes = before.unwrap_or_default();
+        match kept {
+            Kept::Same if outcomes.sources == sources && outcomes.of == of => {}
+            Kept::Found => outcomes
+                .judged
+                .retain(|judged| judged.outcome != Outcome::Survived),
+            Kept::Same | Kept::None => outcomes.judged.clear(),
         }
+        (outcomes.sources, outcomes.of) = (sources.to_owned(), of.to_owned());
+        outcomes
     }
 
     /// What came of one, if it was judged.
@@ -132,7 +151,8 @@ impl Outcomes {
     ///
     /// # Errors
     /// If it can't be written.
-    pub(crate) fn add(&mut self, judged: Judged) -> Result<()> {
+    pub(crate) fn add(&mut self, mut judged: Judged) -> Result<()> {
+        judged.sources = self.sources.clone();
         self.judged.retain(|before| before.name != judged.name);
         self.judged.push(judged);
         let count = |is: fn(Outcome) -> bool| {

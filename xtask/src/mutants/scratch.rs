@@ -155,7 +155,7 @@ impl Scratch {
 }
 
 /// All files of the checkout that git knows or would take.
-fn sources() -> Result<Vec<String>> {
+pub(super) fn sources() -> Result<Vec<String>> {
     let mut git = Command::new("git");
     git.args([
         "ls-files",
