@@ -12,6 +12,6 @@ mod run;
 pub mod story;
 pub mod world;
 
-pub use run::{Course, run, run_as};
+pub use run::{Course, run, run_as, tell_story};
 pub use story::Story;
 pub use world::Plan;

@@ -57,11 +57,15 @@ pub struct Course {
 /// # Errors
 /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
 pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
-    Story::of_seed(seed, plan).run(None, tell)
+    tell_story(&Story::of_seed(seed, plan), None, tell)
 }
 
-/// Tells a story, as [`Story::run`].
-pub(crate) fn told(story: &Story, without_sync: Option<&str>, tell: bool) -> Result<Course> {
+/// Tells a story, to its end; blocks. Leaves out a sync if one is named, as [`Syncs::so_far`](disk::faults::Syncs::so_far)
+/// names them.
+///
+/// # Errors
+/// As [`run`].
+pub fn tell_story(story: &Story, without_sync: Option<&str>, tell: bool) -> Result<Course> {
     run_as(story.seed, tell, async |world| {
         if let Some(site) = without_sync {
             world.leave_out_sync(site);

@@ -4,7 +4,6 @@
 mod shrink;
 mod words;
 
-use crate::run::{self, Course};
 use crate::world::{Fault, Met, Plan, Schedule};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -65,15 +64,6 @@ impl Story {
             plan,
         }
     }
-
-    /// Tells it, to its end; blocks. Leaves out a sync if one is named, as
-    /// [`Syncs::so_far`](disk::faults::Syncs::so_far) does; `tell` keeps the events as text.
-    ///
-    /// # Errors
-    /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
-    pub fn run(&self, without_sync: Option<&str>, tell: bool) -> Result<Course> {
-        run::told(self, without_sync, tell)
-    }
 }
 
 impl Named {
@@ -114,15 +104,12 @@ impl Named {
         folder().join(&self.name).with_extension("json")
     }
 
-    /// Why it isn't as it should be; `None` if it is.
-    pub fn failure(&self, course: &Course) -> Option<String> {
-        if course.failure.is_some() {
-            return course.failure.clone();
+    /// Why a course of it isn't as it should be, given its failure and what it met; `None` if it is.
+    pub fn failure(&self, failure: Option<String>, reach: &Met) -> Option<String> {
+        if failure.is_some() {
+            return failure;
         }
-        let missed = self
-            .meets
-            .iter()
-            .find(|what| !is_met(&course.reach, what))?;
+        let missed = self.meets.iter().find(|what| !is_met(reach, what))?;
         Some(format!(
             "\"{missed}\" isn't met: mended, or told by another story now? Then delete it"
         ))

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use quittance_sim::players::PLAYS;
 use quittance_sim::story::Named;
 use quittance_sim::world::{Met, Plan, Reach};
-use quittance_sim::{Course, Story, known};
+use quittance_sim::{Course, Story, known, tell_story};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ impl Job {
             Self::PowerCuts(seed) => Story::of_power_cuts(*seed),
             Self::Story(path) | Self::Trial(path) => Named::read(path)?.story,
         };
-        let mut course = story.run(without_sync, traces.is_some())?;
+        let mut course = tell_story(&story, without_sync, traces.is_some())?;
         if let Some(folder) = traces {
             std::fs::create_dir_all(folder)?;
             let [_, which] = self.arguments();
@@ -116,7 +116,7 @@ impl Job {
             std::fs::write(folder.join(file).with_extension("trace"), &course.told)?;
         }
         if let Self::Story(path) = self {
-            course.failure = Named::read(path)?.failure(&course);
+            course.failure = Named::read(path)?.failure(course.failure, &course.reach);
         }
         Ok(Told::of(self.name(), course))
     }
