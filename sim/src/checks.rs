@@ -1,21 +1,25 @@
 //! Whether what came of it is what had to: the only place here that counts receipts and money.
 //!
-//! [`Books`] are kept by those who see: players, sockets, the contracts. [`INVARIANTS`] are held against them, and what
-//! today's rules break of these stands in [`known`](crate::known). Which sentence of SPEC or of the contracts each follows
-//! from is said at its function.
+//! [`Books`] are kept by those who see: players, sockets, the contracts. Each [`Invariant`] is held against them, and
+//! what today's rules break of these stands in [`known`](crate::known).
 
 mod books;
+mod breaks;
+mod by_hand;
 mod closing;
 mod invariants;
+mod leaving;
+mod money;
+mod receipts;
 
-pub use books::{Books, Entries, OfEpoch, OfRoute, OfTicket};
-pub use closing::close;
-pub use invariants::*;
+pub use books::{Books, Counted, Entries, OfEpoch, OfNode, OfPayer, OfRoute, OfTicket};
+pub use closing::{Claims, Honest, close, enter_bonds};
+pub use invariants::{Invariant, broken};
+pub use leaving::{Leaving, leave};
 
 use crate::world::Network;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use client::Summary;
-use contracts::U256;
 use std::sync::Arc;
 use verifier::{EvidenceSource, NoProgress, Progress, Verdict, audit_epoch};
 
@@ -25,24 +29,6 @@ use verifier::{EvidenceSource, NoProgress, Progress, Verdict, audit_epoch};
 /// If it isn't.
 pub fn published(network: &Network, got: &[u8]) -> Result<()> {
     ensure!(got == network.file, "other bytes came than were published");
-    Ok(())
-}
-
-/// What was claimed is what reached the accounts that nodes are paid to, and all that was attested up to an epoch.
-///
-/// # Errors
-/// What isn't so, or if the chain can't be read.
-pub async fn paid(network: &Network, epoch: u64, claimed: U256) -> Result<()> {
-    let attested = network.chain.attestation(epoch).await?;
-    let attested = U256::from(attested.context("it stands")?.total);
-    let mut arrived = U256::ZERO;
-    for node in network.chain.nodes().await? {
-        arrived += network.chain.token_balance(node.payout).await?;
-    }
-    ensure!(
-        claimed == arrived && arrived == attested && !arrived.is_zero(),
-        "{attested} attested, {claimed} claimed, {arrived} arrived"
-    );
     Ok(())
 }
 

@@ -6,12 +6,17 @@
 //! again as it was. Nothing depends on this crate.
 
 pub mod checks;
+mod course;
+mod excused;
 pub mod known;
+mod left;
 pub mod players;
 mod run;
+mod shape;
 pub mod story;
 pub mod world;
 
-pub use run::{Course, run, run_as, tell_story};
+pub use left::Left;
+pub use run::{Course, run, run_and_look, run_as, tell_story};
 pub use story::Story;
 pub use world::Plan;

@@ -19,7 +19,7 @@ mod trace;
 
 pub use dice::Dice;
 pub use faults::{Fault, Kind, Schedule};
-pub use founding::Parties;
+pub use founding::{Parties, SAVED};
 pub use ground::World;
 pub use machine::{Machine, Place};
 pub use network::{CONTENT_NAME, Network};

@@ -1,36 +1,38 @@
-//! The auditor in Python, which shares no code with ours, says the same of what is left of a world.
+//! The auditor in Python, which shares no code with ours, says of what is left of a world what ours does: of each play, and
+//! of each epoch of a seed with faults.
 
-use quittance_sim::known::{self, Left, SEED};
-use quittance_sim::players::PLAYS;
+use quittance_sim::checks::Invariant;
+use quittance_sim::known::{self, Played, SEED};
+use quittance_sim::players::{PLAYS, Play};
 use quittance_sim::world::chain::Chain;
+use quittance_sim::{Left, Plan, run_and_look};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
 use toolchain::Python;
 
 /// Longest head of a request, bytes.
 const HEAD_MAX: usize = 16 << 10;
+/// Plays at a time: a world is one thread.
+const AT_ONCE: usize = 2;
+/// What the auditor exits with, by its verdict.
+const TRUE: Option<i32> = Some(0);
+const NOT_JUDGED: Option<i32> = Some(2);
 
-/// Its exit code: 0 true, 1 false, 2 not judged; and what it printed.
-fn audited(play: &str) -> (Option<i32>, String) {
-    let found = PLAYS.iter().find(|known| known.name == play);
-    let played = known::play(found.expect("it is in the table"), SEED).expect(play);
-    let Left {
-        chain,
-        now_s,
-        settlement,
-        evidence,
-        folder,
-    } = played.left;
+/// Its exit code, and what it printed of an epoch.
+fn audited(left: &Left, epoch: u64) -> (Option<i32>, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let rpc = format!("http://{}", listener.local_addr().expect("it has one"));
+    let (chain, now_s) = (left.chain.clone(), left.now_s);
     // Ends with the process.
     std::thread::spawn(move || serve(&listener, chain, now_s));
     let python = Python::ensure().unwrap_or_else(|error| panic!("{error:#}"));
     let mut audit = python.command();
-    audit.args(["audit.py", "--rpc", &rpc, "--epoch", "0", "--json"]);
-    audit.args(["--settlement", &settlement.to_string(), "--evidence"]);
-    let out = audit.arg(evidence).output().expect("Python can be run");
-    drop(folder);
+    audit.args(["audit.py", "--rpc", &rpc, "--epoch", &epoch.to_string()]);
+    audit.args(["--json", "--settlement", &left.settlement.to_string()]);
+    let evidence = left.evidence.join(epoch.to_string());
+    let out = audit.arg("--evidence").arg(evidence).output();
+    let out = out.expect("Python can be run");
     let said = String::from_utf8_lossy(&out.stdout);
     let told = String::from_utf8_lossy(&out.stderr);
     (out.status.code(), format!("{said}{told}"))
@@ -72,15 +74,50 @@ fn answer(mut stream: TcpStream, chain: &mut Chain, now_s: u64) -> io::Result<()
     stream.write_all(&answer)
 }
 
-#[test]
-fn it_says_true_of_an_epoch_in_which_somebody_forced_garbage() {
-    let (code, said) = audited("node forces garbage");
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("536633"), "the file's bytes count: {said}");
+/// What the checks say of a play: whether its epoch stands and is true.
+fn stands(played: &Played) -> Option<i32> {
+    let mut broken = played.broken.iter();
+    let not_judged = broken.any(|(invariant, said)| match invariant {
+        Invariant::True => true,
+        Invariant::Locked => said.iter().any(|said| said.contains("isn't attested")),
+        _ => false,
+    });
+    if not_judged { NOT_JUDGED } else { TRUE }
+}
+
+fn same_of(play: &Play) {
+    let name = play.name;
+    let played = known::play(play, SEED).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    let (code, said) = audited(&played.left, 0);
+    assert_eq!(code, stands(&played), "{name}: {said}");
+    if name == "node forces garbage" {
+        assert!(said.contains("536633"), "the file's bytes count: {said}");
+    }
 }
 
 #[test]
-fn it_judges_nothing_that_it_can_t_open() {
-    let (code, said) = audited("verifier lies");
-    assert_eq!(code, Some(2), "{said}");
+fn it_says_the_same_of_each_play() {
+    let plays = Mutex::new(PLAYS.iter());
+    let next = || plays.lock().unwrap_or_else(PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(play) = next() {
+                    same_of(play);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn it_says_true_of_each_epoch_of_a_seed_with_faults() {
+    let plan = Plan::whole();
+    let (course, left) = run_and_look(1, &plan).expect("the machine has room for it");
+    assert_eq!(course.failure, None);
+    let left = left.expect("it came to its end");
+    for epoch in 0..=plan.epochs {
+        let (code, said) = audited(&left, epoch);
+        assert_eq!(code, TRUE, "epoch {epoch}: {said}");
+    }
 }

@@ -4,7 +4,9 @@
 //! pays: what was taken by the first counts.
 
 use super::stage::Stage;
+use super::wire::Refused;
 use anyhow::{Context, Result, ensure};
+use protocol::Code;
 
 pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     stage.network.begun(0).await;
@@ -15,8 +17,13 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let mut other = routed.ticket.peek();
     other.bytes_max -= 1;
     routed.ticket = other.sign(&stage.network.keys.issuer);
-    let second = wire.session(&routed).await;
-    ensure!(second.is_err(), "both tickets of one id are honoured");
+    let second = wire.session(&routed).await.err();
+    let second = second.context("both tickets of one id are honoured")?;
+    let refused: Option<&Refused> = second.downcast_ref();
+    ensure!(
+        refused.is_some_and(|refused| refused.code == Code::BadTicketSignature as u16),
+        "not for the ticket: {second:#}"
+    );
     session
         .keep_the_rules(stage.content(), stage.size())
         .await?;

@@ -6,6 +6,7 @@
 //! deposited, and a verifier that leaves the record out is slashed.
 
 use super::stage::Stage;
+use crate::checks::Honest;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::get;
@@ -39,6 +40,7 @@ const BOUNDS: Bounds = Bounds {
 pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let place = stage.world.host("verifier that knows both");
     let account = stage.network.keys.verifiers[0].clone();
+    let account_of = account.address();
     stage.network.verifiers[0].stop().await?;
     let rogue = stage.world.host("rogue issuer");
     let controls = vec![
@@ -46,10 +48,11 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
         format!("http://{}:{PORT}", rogue.ip),
     ];
     let verifier = stage.verifier(&place, account, Duration::from_secs(1), controls);
-    stage.evidence = vec![(
-        "verifier that knows both".into(),
-        place.folder.join("evidence"),
-    )];
+    stage.honest = vec![Honest {
+        name: "verifier that knows both".into(),
+        account: account_of,
+        evidence: Some(place.folder.join("evidence")),
+    }];
 
     let victim = stage.network.keys.committer.clone();
     let chain = &stage.network.chain;

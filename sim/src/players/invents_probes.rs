@@ -4,6 +4,7 @@
 //! it is true. It costs it nothing. Today the node pays, with all that it earned in the epoch.
 
 use super::stage::Stage;
+use crate::checks::Honest;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,7 +63,12 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
         evidence: hash,
     };
     liar.attest(&(&statement).into()).await?;
-    stage.evidence = vec![("liar".into(), folder)];
+    // Nobody else has evidence of what is attested.
+    stage.honest = vec![Honest {
+        name: "liar".into(),
+        account: account.address(),
+        evidence: Some(folder),
+    }];
     stage.did_it();
     judging.end().await
 }

@@ -41,7 +41,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let statement = Statement {
         epoch: 0,
         nodes: 1,
-        payers: 1,
+        payers: liar.payers().await?.len() as u32,
         charges: 1,
         total: all,
         nodes_top: tree.root()?.top.hash,

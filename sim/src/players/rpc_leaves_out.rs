@@ -5,8 +5,9 @@
 //! it attests leaves the forced records out, and anybody can show that.
 
 use super::stage::Stage;
+use crate::checks::Honest;
 use anyhow::{Context, Result};
-use contracts::{Address, Chain};
+use contracts::Address;
 use host::{Carried, Carrier, Guard, Http};
 use reqwest::Request;
 use std::sync::Arc;
@@ -51,7 +52,13 @@ impl Carrier for Lossy {
 pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let mut place = stage.world.host("misled verifier");
     let account = stage.network.keys.committer.clone();
-    let misled = stage.bonded(&place.host, &account).await?;
+    stage.bonded(&place.host, &account).await?;
+    stage.honest.push(Honest {
+        name: "misled verifier".into(),
+        account: account.address(),
+        evidence: None,
+    });
+    stage.enter_bonds().await?;
     place.host.http = Http::of(Arc::new(Lossy(place.host.http.clone())));
     let evidence = place.folder.join("evidence");
     let control = stage.network.control_url();
@@ -74,7 +81,6 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     chain.force_commit(0, index, &[record]).await?;
     stage.did_it();
 
-    let before = bond(&misled).await?;
     stage.network.attested(0, PATIENCE).await?;
     let chain = &stage.network.chain;
     let progress: Arc<dyn Progress> = Arc::new(NoProgress);
@@ -89,16 +95,5 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
         chain.commit_challenge(&call).await?;
         chain.reveal_challenge(&call).await?;
     }
-    let bonds = (before, bond(&misled).await?);
-    stage
-        .books
-        .enter(|books| books.bonds.insert("misled verifier", bonds));
     verifier.end().await
-}
-
-async fn bond(chain: &Chain) -> Result<u128> {
-    let account = chain.account().context("it has a key")?;
-    let verifiers = chain.verifiers().await?;
-    let of = verifiers.iter().find(|known| known.account == account);
-    Ok(of.context("it was admitted")?.bond)
 }

@@ -5,6 +5,7 @@
 
 use super::stage::Stage;
 use anyhow::{Context, Result, ensure};
+use content::BodyError;
 use contracts::Address;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,11 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     let (wire, _place) = stage.wire("deceived", 2)?;
     let session = wire.ready(Some(id)).await?;
     let fetched = session.fetch(content, 0, size).await;
-    ensure!(fetched.is_err(), "rot was taken for what was published");
+    let error = fetched
+        .err()
+        .context("rot was taken for what was published")?;
+    let corrupt = matches!(error.downcast_ref(), Some(BodyError::Corrupt(_)));
+    ensure!(corrupt, "it isn't rot that came: {error:#}");
     stage.did_it();
     stage.closed().await?;
     node.end().await

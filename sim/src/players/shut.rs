@@ -7,31 +7,40 @@ use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-/// The same host, from whose datagram sockets nothing goes to that address.
-pub(super) fn shut_to(host: &Host, address: IpAddr) -> Host {
+/// The same host, from whose datagram sockets nothing goes to that address; and how many datagrams didn't.
+pub(super) fn shut_to(host: &Host, address: IpAddr) -> (Host, Arc<AtomicU64>) {
+    let kept = Arc::default();
     let sockets = Sockets::of(Shut {
         sockets: host.sockets.clone(),
         address,
+        kept: Arc::clone(&kept),
     });
-    Host {
+    let host = Host {
         sockets,
         ..host.clone()
-    }
+    };
+    (host, kept)
 }
 
 #[derive(Debug)]
 struct Shut {
     sockets: Sockets,
     address: IpAddr,
+    kept: Arc<AtomicU64>,
 }
 
 impl Net for Shut {
     fn udp(&self, address: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let socket = self.sockets.udp(address)?;
-        let address = self.address;
-        Ok(Arc::new(Socket { socket, address }))
+        let (address, kept) = (self.address, self.kept.clone());
+        Ok(Arc::new(Socket {
+            socket,
+            address,
+            kept,
+        }))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
@@ -43,6 +52,7 @@ impl Net for Shut {
 struct Socket {
     socket: Arc<dyn AsyncUdpSocket>,
     address: IpAddr,
+    kept: Arc<AtomicU64>,
 }
 
 impl AsyncUdpSocket for Socket {
@@ -52,6 +62,7 @@ impl AsyncUdpSocket for Socket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         if transmit.destination.ip() == self.address {
+            self.kept.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         self.socket.try_send(transmit)

@@ -1,7 +1,7 @@
 //! Where players meet a network: a world with one, its books, and what any of them may start of its own.
 
 use super::wire::Wire;
-use crate::checks::{self, Books};
+use crate::checks::{self, Books, Claims, Honest, Leaving};
 use crate::world::{Network, Place, World};
 use anyhow::{Context, Result, ensure};
 use client::ControlApi;
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks until it won't come any more.
 const LOOKS_MAX: u32 = 300;
+/// An epoch that isn't attested so long after it is due never is, seconds: more than all its windows together.
+const DUE_MAX_S: u64 = 120;
 /// What a verifier has at stake in these networks, token units.
 const BOND: u64 = 1_000;
 
@@ -31,8 +33,8 @@ pub struct Stage {
     pub network: Network,
     /// What is counted.
     pub books: Books,
-    /// Folders of evidence of verifiers that keep the rules.
-    pub evidence: Vec<(String, PathBuf)>,
+    /// Verifiers that keep the rules.
+    pub honest: Vec<Honest>,
 }
 
 /// A process that a player started.
@@ -61,16 +63,13 @@ impl Own {
 impl Stage {
     /// Around a network, for the play of that name.
     pub fn new(world: World, network: Network, play: &'static str) -> Self {
-        let verifiers = 0..network.verifiers.len();
-        let evidence =
-            verifiers.map(|place| (format!("verifier {place}"), network.evidence(place)));
-        let evidence = evidence.collect();
+        let honest = Honest::of(&network);
         Self {
             world,
             play,
             network,
             books: Books::default(),
-            evidence,
+            honest,
         }
     }
 
@@ -120,12 +119,37 @@ impl Stage {
     /// # Errors
     /// If the chain can't be read.
     pub async fn closed(&self) -> Result<()> {
-        checks::close(&self.network, &self.books, 0, &self.evidence).await
+        let how = (DUE_MAX_S, Claims::ByAnybody);
+        checks::close(&self.network, &self.books, 0, &self.honest, how).await
     }
 
-    /// The first epoch's evidence, of the first verifier that keeps the rules.
+    /// Enters what verifiers that keep the rules have at stake.
+    ///
+    /// # Errors
+    /// If the chain can't be read.
+    pub async fn enter_bonds(&self) -> Result<()> {
+        checks::enter_bonds(&self.network, &self.books, &self.honest).await
+    }
+
+    /// Ends the network: somebody of each role leaves with what is theirs.
+    ///
+    /// # Errors
+    /// If the chain can't be read, or a process doesn't stop.
+    pub async fn left(&mut self) -> Result<()> {
+        let host = self.world.host("who leave").host;
+        let keys = &self.network.keys;
+        let leaving = Leaving {
+            saver: self.as_account(&host, &keys.saver).await?,
+            verifier: self.as_account(&host, &keys.verifiers[0]).await?,
+            operator: self.as_account(&host, &keys.nodes[0].1).await?,
+        };
+        checks::leave(&self.network, &self.books, &self.honest, &leaving).await
+    }
+
+    /// The evidence of the first verifier that keeps the rules, a folder for each epoch.
     pub fn evidence(&self) -> PathBuf {
-        self.evidence[0].1.join("0")
+        let mut all = self.honest.iter().filter_map(|one| one.evidence.clone());
+        all.next().unwrap_or_default()
     }
 
     /// Enters what the network's sockets were given for each client's host.

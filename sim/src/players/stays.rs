@@ -4,7 +4,7 @@
 //! that it has for sessions, for as long as the client likes.
 
 use super::stage::Stage;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::time::Duration;
 
 /// How long after its ticket's end it looks for the last time.
@@ -14,7 +14,10 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     stage.network.begun(0).await;
     let (wire, _place) = stage.wire("stays", 1)?;
     let mut session = wire.ready(None).await?;
-    session.stay(STAYS).await;
+    ensure!(
+        session.stay(STAYS).await,
+        "the session ended before its ticket did"
+    );
     stage.did_it();
     Ok(())
 }

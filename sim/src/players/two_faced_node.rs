@@ -6,8 +6,9 @@
 
 use super::shut::shut_to;
 use super::stage::Stage;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use contracts::Address;
+use std::sync::atomic::Ordering;
 
 /// Its payout.
 const PAYOUT: Address = Address::repeat_byte(10);
@@ -16,10 +17,17 @@ pub(super) async fn play(stage: &mut Stage) -> Result<()> {
     stage.network.begun(0).await;
     let mut place = stage.world.host("two-faced node");
     let shut = stage.network.verifiers[1].machine().ip();
-    place.host = shut_to(&place.host, shut);
+    let kept;
+    (place.host, kept) = shut_to(&place.host, shut);
     let (id, node) = stage.node("two-faced node", &place, PAYOUT).await?;
     stage.watched_by("honest", 1, Some(id)).await?;
-    stage.did_it();
     stage.closed().await?;
-    node.end().await
+    node.end().await?;
+    let given = stage.network.evidence(0).join("0/segment-1.qseg");
+    ensure!(
+        given.exists() && kept.load(Ordering::Relaxed) > 0,
+        "both or none have its segment"
+    );
+    stage.did_it();
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! A client of bare frames: it signs what it is told to, or doesn't, and enters what it sees into the books.
 
-use crate::checks::Books;
+use crate::checks::{Books, Entries};
 use crate::world::{CONTENT_NAME, Network, Place};
 use anyhow::{Context, Result, bail, ensure};
 use client::{ApiError, ControlApi};
@@ -13,6 +13,7 @@ use protocol::{
 };
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use transport::{client_endpoint, connect, exporter, read_frame, write_frame};
@@ -32,6 +33,17 @@ pub struct Wire {
     at: IpAddr,
     clock: Clock,
     books: Books,
+    published: Arc<[u8]>,
+}
+
+/// That a node said no, instead of a session or of bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("refused ({code}): {detail}")]
+pub struct Refused {
+    /// Its code (SPEC section 9).
+    pub code: u16,
+    /// Its sentence.
+    pub detail: String,
 }
 
 /// What a node said to a receipt.
@@ -57,6 +69,7 @@ impl Wire {
             at: place.ip,
             clock: host.clock.clone(),
             books: books.clone(),
+            published: network.file.as_slice().into(),
         })
     }
 
@@ -99,7 +112,8 @@ impl Wire {
         write_frame(&mut send, &request).await?;
         let window = match timeout(ANSWER, read_frame(&mut recv)).await?? {
             SessionReply::Accepted { window, .. } => window,
-            other => bail!("no session: {other:?}"),
+            SessionReply::Refused { code, detail } => bail!(Refused { code, detail }),
+            SessionReply::Acked { .. } => bail!("nothing was handed in"),
         };
         self.books.opened(ticket, self.at, window);
         Ok(Session {
@@ -111,6 +125,7 @@ impl Wire {
             recv,
             clock: self.clock.clone(),
             books: self.books.clone(),
+            published: self.published.clone(),
         })
     }
 
@@ -137,13 +152,14 @@ pub struct Session {
     recv: RecvStream,
     clock: Clock,
     books: Books,
+    published: Arc<[u8]>,
 }
 
 impl Session {
-    /// Fetches a range, which must be aligned; the bytes that came and were verified.
+    /// Fetches a range of what is published, which must be aligned; the bytes that came and were verified.
     ///
     /// # Errors
-    /// If it is refused or breaks off.
+    /// [`Refused`], [`BodyError`](content::BodyError), or that nothing came for too long.
     pub async fn fetch(&self, content: ContentHash, offset: u64, length: u64) -> Result<u64> {
         let (mut send, mut recv) = self.connection.open_bi().await?;
         let request = Request::Fetch {
@@ -155,13 +171,16 @@ impl Session {
         write_frame(&mut send, &request).await?;
         let size = match timeout(ANSWER, read_frame(&mut recv)).await?? {
             FetchReply::Ok { size } => size,
-            FetchReply::Refused { code, detail } => bail!("refused ({code}): {detail}"),
+            FetchReply::Refused { code, detail } => bail!(Refused { code, detail }),
         };
         let mut body = Body::new(recv, content, size, offset, length)?;
         let mut got = 0;
         while let Some(group) = timeout(ANSWER, body.next_group()).await?? {
             let bytes = group.data.len() as u64;
-            self.books.got(self.ticket.id, bytes);
+            // Whoever verified it may err, so it is held against the file besides.
+            let here = (offset + got) as usize..(offset + got + bytes) as usize;
+            let published = self.published.get(here) == Some(&group.data[..]);
+            self.books.got(self.ticket.id, bytes, published);
             got += bytes;
         }
         Ok(got)
@@ -186,6 +205,7 @@ impl Session {
     /// If the node is gone.
     pub async fn sign(&mut self, receipt: Receipt) -> Result<Said> {
         let signed = receipt.sign(&self.key);
+        self.books.handed_in(self.ticket.id, receipt);
         write_frame(&mut self.send, &ReceiptFrame { receipt: signed }).await?;
         match timeout(ANSWER, read_frame(&mut self.recv)).await?? {
             SessionReply::Acked { sequence } => {
@@ -193,7 +213,10 @@ impl Session {
                 self.books.acked(self.ticket.id, receipt);
                 Ok(Said::Acked)
             }
-            SessionReply::Refused { code, .. } => Ok(Said::Refused(code)),
+            SessionReply::Refused { code, .. } => {
+                self.books.refused(self.ticket.id, receipt);
+                Ok(Said::Refused(code))
+            }
             SessionReply::Accepted { .. } => bail!("the session was accepted twice"),
         }
     }
@@ -220,16 +243,42 @@ impl Session {
         }
     }
 
-    /// Waits on after the ticket's end, for so long at most; notes how long the session was open.
-    pub async fn stay(&mut self, after_end: Duration) {
-        let end = Duration::from_millis(self.ticket.expires_at);
-        let now = Duration::from_millis(self.clock.now_ms());
-        let until = end.saturating_sub(now) + after_end;
-        // What comes, if anything, is its end.
-        let ended = timeout(until, read_frame::<SessionReply>(&mut self.recv)).await;
-        if ended.is_err() {
-            self.books.outlived(self.ticket.id, after_end.as_secs());
+    /// Fetches content of so many bytes as the rules want it, for as long as it goes well, and signs for what came: of
+    /// what broke off too, as a delivery that failed. Whether all came and all of it was acknowledged.
+    pub async fn take_what_comes(&mut self, content: ContentHash, size: u64) -> bool {
+        let (mut signed, mut sequence, mut within) = (0, 0, 0);
+        while signed < size {
+            let length = (size - signed).min(INTERVAL);
+            let before = self.books.enter(|books| self.came(books));
+            let whole = self.fetch(content, signed, length).await.is_ok();
+            signed += self.books.enter(|books| self.came(books)) - before;
+            sequence += 1;
+            within += u32::from(whole);
+            let receipt = self.receipt(sequence, signed, sequence, within);
+            let said = self.sign(receipt).await;
+            if !whole || said.ok() != Some(Said::Acked) {
+                return false;
+            }
         }
+        true
+    }
+
+    /// What has come under this ticket, bytes.
+    fn came(&self, books: &Entries) -> u64 {
+        books.tickets.get(&self.ticket.id).map_or(0, |of| of.got)
+    }
+
+    /// Waits until the session ends, or for so long after its ticket's end; enters for how long after that it was open,
+    /// and says whether it was open at the end.
+    pub async fn stay(&mut self, after_end: Duration) -> bool {
+        let end = Duration::from_millis(self.ticket.expires_at);
+        let left = end.saturating_sub(Duration::from_millis(self.clock.now_ms()));
+        // What comes, if anything, is its end.
+        let came = read_frame::<SessionReply>(&mut self.recv);
+        let _ = timeout(left + after_end, came).await;
+        let now = Duration::from_millis(self.clock.now_ms());
+        self.books.outlived(self.ticket.id, now.saturating_sub(end));
+        now >= end
     }
 
     /// The record that its node holds of a receipt, as anybody can put it together who has seen it.

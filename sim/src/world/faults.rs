@@ -126,7 +126,7 @@ impl Kind {
         }
     }
 
-    /// The part that it hits; none, if it is the chain.
+    /// The part that it hits; `None` where that is the chain itself.
     pub fn part(self) -> Option<Part> {
         match self {
             Self::Restart(part)

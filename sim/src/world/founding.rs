@@ -14,8 +14,13 @@ use protocol::SigningKey;
 /// Deposited for what viewers get, token units.
 const DEPOSIT: u64 = 1_000_000_000_000;
 
+/// What the saver deposits, token units.
+pub const SAVED: u64 = 1_000;
+
 /// Everybody who has a key, by role.
 pub struct Parties {
+    /// A payer that never has anything served: it deposits, and announces before the genesis to take all back.
+    pub saver: PrivateKeySigner,
     /// The account that owns the contracts, and pays for what is watched.
     pub owner: PrivateKeySigner,
     /// The account that commits ticket logs.
@@ -37,6 +42,7 @@ impl Parties {
         });
         let verifiers = 0..plan.verifiers;
         Self {
+            saver: account(world, "saver account"),
             owner: account(world, "owner account"),
             committer: account(world, "committer account"),
             issuer: key(world, "issuer key"),
@@ -50,7 +56,7 @@ impl Parties {
     /// All accounts, each with more ether than it can spend, wei.
     pub(super) fn funded(&self) -> Vec<(Address, U256)> {
         let operators = self.nodes.iter().map(|(_, operator)| operator);
-        let all = [&self.owner, &self.committer].into_iter();
+        let all = [&self.owner, &self.committer, &self.saver].into_iter();
         let all = all.chain(&self.verifiers).chain(operators);
         let ether = U256::from(10).pow(U256::from(24));
         all.map(|account| (account.address(), ether)).collect()
@@ -80,6 +86,11 @@ pub(super) async fn found(host: &Host, rpc: &str, parties: &Parties) -> Result<C
     let committer = parties.committer.address();
     chain.add_issuer(issuer, committer).await?;
     chain.fund(U256::from(DEPOSIT)).await?;
+    let saved = U256::from(SAVED);
+    chain.transfer_token(parties.saver.address(), saved).await?;
+    let saver = as_account(host, rpc, &chain, &parties.saver).await?;
+    saver.fund(saved).await.context("saving")?;
+    saver.announce_withdrawal(saved).await.context("saving")?;
     for verifier in &parties.verifiers {
         let bond = U256::from(PARAMETERS.verifier_bond);
         chain.admit_verifier(verifier.address()).await?;

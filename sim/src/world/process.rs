@@ -88,7 +88,9 @@ impl Ends {
     }
 
     fn note(&self, (process, part): (&str, Part), why: String, panicked: bool) {
-        self.trace.note(|| format!("end {process} {why}"));
+        // Not why: that may name a path, and each run has others.
+        let how = if panicked { "by a panic" } else { "by itself" };
+        self.trace.note(|| format!("end {process} {how}"));
         let end = End {
             at: self.began.elapsed(),
             process: process.to_owned(),

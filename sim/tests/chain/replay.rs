@@ -3,9 +3,8 @@
 //! Times of blocks are set; blocks that a reorganisation gave up are no part of it.
 
 use alloy::primitives::{Address, U256};
-use quittance_sim::known;
-use quittance_sim::players::PLAYS;
 use quittance_sim::world::chain::{Account, Chain, Told};
+use quittance_sim::{Plan, run_and_look};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -117,8 +116,9 @@ fn what_seeds_sent_ends_the_same_on_anvil() {
     // The world has a runtime of its own.
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for seed in SEEDS {
-        let played = known::play(&PLAYS[8], seed).unwrap();
-        let chain = played.left.chain;
+        let (course, left) = run_and_look(seed, &Plan::whole()).unwrap();
+        assert_eq!(course.failure, None, "seed {seed}");
+        let chain = left.expect("it didn't fail").chain;
         runtime.block_on(replayed(seed, &chain));
     }
 }
