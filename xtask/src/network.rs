@@ -11,7 +11,7 @@ When a seed fails, it fails in any process and on any machine of the same source
   cargo xtask sim network --seed 34             runs it alone, and says in words what was started and what goes wrong
   cargo xtask sim network --seed 34 --shrink    leaves out what its failure doesn't need, and tells the story that is left
 
-The story is written to target/bench/story-34.json. With a name and a sentence of what it found it belongs in sim/stories:
+The story is written to target/bench/story-seed-34.json. With a name and a sentence of what it found it belongs in sim/stories:
 there it is told in each run, with its own faults, whatever seeds draw later. --story tells one alone. A seed that doesn't
 fail can be shrunk to what it meets: --met \"epoch: its log isn't committed\" (the table of reach has the words).";
 
@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// One seed alone.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "trace"])]
     seed: Option<u64>,
+    /// It is a seed of power cuts: those that judge syncs in cargo xtask sim mutants.
+    #[arg(long, requires = "seed")]
+    power_cuts: bool,
     /// Shrink it to a short story that ends the same.
     #[arg(long, requires = "seed")]
     shrink: bool,
@@ -46,13 +49,22 @@ pub(crate) struct Options {
 pub(crate) fn network(options: &Options) -> Result<()> {
     cargo(&["build", "--workspace", "--example", "network"])?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
+    let kind = if options.power_cuts {
+        "power-cuts"
+    } else {
+        "once"
+    };
     let arguments: Vec<String> = match (options.seed, &options.story) {
-        (_, Some(story)) => vec!["retell".into(), text(&std::path::absolute(story)?)],
+        (_, Some(story)) => vec![
+            "look".into(),
+            "story".into(),
+            text(&std::path::absolute(story)?),
+        ],
         (Some(seed), None) if options.shrink => {
-            let seed = ["shrink".into(), seed.to_string()];
+            let seed = ["shrink".into(), kind.into(), seed.to_string()];
             seed.into_iter().chain(options.met.clone()).collect()
         }
-        (Some(seed), None) => vec!["look".into(), seed.to_string()],
+        (Some(seed), None) => vec!["look".into(), kind.into(), seed.to_string()],
         (None, None) => {
             let trace = options.trace.as_deref();
             let trace = trace.map(|folder| ["--trace".into(), text(folder)]);

@@ -100,14 +100,22 @@ impl Job {
         })
     }
 
-    /// Runs it here. Events go to `traces`, one file each, of what isn't a play.
-    pub(crate) fn run(&self, without_sync: Option<&str>, traces: Option<&Path>) -> Result<Told> {
-        let story = match self {
-            Self::Play(number) => return play(*number),
+    /// What is told in it.
+    pub(crate) fn story(&self) -> Result<Story> {
+        Ok(match self {
+            Self::Play(_) => bail!("a play is no story: its players do what they do"),
             Self::Seed(seed) => Story::of_seed(*seed, &Plan::whole()),
             Self::PowerCuts(seed) => Story::of_power_cuts(*seed),
             Self::Story(path) | Self::Trial(path) => Named::read(path)?.story,
-        };
+        })
+    }
+
+    /// Runs it here. Events go to `traces`, one file each, of what isn't a play.
+    pub(crate) fn run(&self, without_sync: Option<&str>, traces: Option<&Path>) -> Result<Told> {
+        if let Self::Play(number) = self {
+            return play(*number);
+        }
+        let story = self.story()?;
         let mut course = tell_story(&story, without_sync, traces.is_some())?;
         if let Some(folder) = traces {
             std::fs::create_dir_all(folder)?;

@@ -2,11 +2,11 @@
 //! own. Every tenth seed runs twice: a trace that differs is a failure, as is a check. From twenty seeds on all plays and
 //! named stories are told too, and what was to be met and never was is a failure.
 //!
-//! `network look SEED` tells one in words. `network shrink SEED [MET]` shrinks a seed that fails, or that meets something, to a short story; `network retell FILE`
-//! tells one that was kept. `network log SEED` runs one and tells what its processes log, as RUST_LOG says.
+//! One of them alone is `once SEED`, `power-cuts SEED`, `play NUMBER` or `story FILE`, and prints a line of JSON. `network look`
+//! with such a one tells it in words; `network shrink`, one that fails, or that meets what is named after it, shrinks it to a
+//! short story. `network log SEED` tells what a seed's processes log, as RUST_LOG says.
 //!
-//! `network judges FIRST..END` and `network power-cutters FIRST..END` list what can be run in a process of its own, as JSON:
-//! with which arguments, each. Such a process prints a line of JSON.
+//! `network judges FIRST..END` and `network power-cutters FIRST..END` list such ones with their arguments, as JSON.
 //!
 //! Writes target/bench/sim-network.json.
 
@@ -22,7 +22,8 @@ use std::ops::Range;
 use std::path::Path;
 
 /// How to use it.
-const USAGE: &str = "usage: network FIRST..END [--trace FOLDER] | look SEED | shrink SEED [MET] | retell FILE | log SEED";
+const USAGE: &str =
+    "usage: network FIRST..END [--trace FOLDER] | [look | shrink] once SEED | log SEED";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,10 +35,9 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["log", seed] => log(seed.parse()?),
-        ["look", seed] => shrinking::looked_at(seed.parse()?),
-        ["shrink", seed] => shrinking::shrunk(seed.parse()?, None),
-        ["shrink", seed, met] => shrinking::shrunk(seed.parse()?, Some(met)),
-        ["retell", file] => shrinking::retold(Path::new(file)),
+        ["look", what, which] => shrinking::looked_at(&Job::read(what, which)?),
+        ["shrink", what, which] => shrinking::shrunk(&Job::read(what, which)?, None),
+        ["shrink", what, which, met] => shrinking::shrunk(&Job::read(what, which)?, Some(met)),
         [seeds] if seeds.contains("..") => many::many(range(seeds)?, None),
         [seeds, "--trace", folder] if seeds.contains("..") => {
             many::many(range(seeds)?, Some(Path::new(folder)))

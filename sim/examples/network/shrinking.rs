@@ -4,7 +4,6 @@ use crate::jobs::{Job, Told};
 use anyhow::{Context, Result, ensure};
 use quittance_sim::Story;
 use quittance_sim::story::{Held, Named, is_met, shrink};
-use quittance_sim::world::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,8 +40,9 @@ fn in_general(failure: &str) -> String {
     general
 }
 
-/// Shrinks a seed's story to what its failure needs; or, if `met` names something of reach, to what that needs.
-pub(crate) fn shrunk(seed: u64, met: Option<&str>) -> Result<()> {
+/// Shrinks a job's story to what its failure needs; or, if `met` names something of reach, to what that needs.
+pub(crate) fn shrunk(job: &Job, met: Option<&str>) -> Result<()> {
+    let (name, story) = (job.name(), job.story()?);
     fs::create_dir_all(FOLDER)?;
     let trial = Path::new(FOLDER).join("story-tried.json");
     let mut tried = 0;
@@ -51,16 +51,15 @@ pub(crate) fn shrunk(seed: u64, met: Option<&str>) -> Result<()> {
         write(&trial, story, String::new(), met)?;
         Job::Trial(trial.clone()).in_process(None)
     };
-    let story = Story::of_seed(seed, &Plan::whole());
     print!("{story}");
     let told = tell(&story)?;
     let end = match (met, &told.failure) {
         (Some(what), _) => End::Meets(what.to_owned()),
         (None, Some(failure)) => End::Fails(in_general(failure)),
-        (None, None) => anyhow::bail!("seed {seed} goes as it should"),
+        (None, None) => anyhow::bail!("{name} goes as it should"),
     };
     println!("{}\n", outcome(&end, &told));
-    ensure!(end.is_of(&told), "seed {seed} doesn't meet that");
+    ensure!(end.is_of(&told), "{name} doesn't meet that");
     let shortest = shrink(&story, |shorter| {
         let held = end.is_of(&tell(shorter)?);
         let is = if held { "the same" } else { "otherwise" };
@@ -76,7 +75,7 @@ pub(crate) fn shrunk(seed: u64, met: Option<&str>) -> Result<()> {
         told.trace == again.trace,
         "it goes another way in another process"
     );
-    let kept = Path::new(FOLDER).join(format!("story-{seed}.json"));
+    let kept = Path::new(FOLDER).join(format!("story-{}.json", name.replace(' ', "-")));
     let found = outcome(&end, &told);
     write(&kept, &shortest, found.clone(), met)?;
     fs::remove_file(trial)?;
@@ -88,18 +87,13 @@ pub(crate) fn shrunk(seed: u64, met: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Tells a seed in words, and how it ends.
-pub(crate) fn looked_at(seed: u64) -> Result<()> {
-    print!("{}", Story::of_seed(seed, &Plan::whole()));
-    ended(&Job::Seed(seed))
-}
-
-/// Tells a story that was kept, in words, and how it ends.
-pub(crate) fn retold(path: &Path) -> Result<()> {
-    let named = Named::read(path)?;
-    print!("{}", named.story);
-    println!("It found: {}", named.found);
-    ended(&Job::Story(path.to_owned()))
+/// Tells a job's story in words, and how it ends; what it found, if that was kept with it.
+pub(crate) fn looked_at(job: &Job) -> Result<()> {
+    print!("{}", job.story()?);
+    if let Job::Story(path) = job {
+        println!("It found: {}", Named::read(path)?.found);
+    }
+    ended(job)
 }
 
 fn ended(job: &Job) -> Result<()> {
