@@ -96,7 +96,10 @@ pub(crate) fn mutants(options: &Options) -> Result<()> {
         }
         None => going.all(all, stay + options.count)?,
     }
-    going.scratch.remove()?;
+    // Whoever looks into one will look into more.
+    if options.only.is_none() {
+        going.scratch.remove()?;
+    }
     match options.json {
         true => print!("{}", going.outcomes.json()),
         false => print!("{}", going.outcomes.table()),

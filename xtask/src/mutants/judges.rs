@@ -207,7 +207,7 @@ impl Judge {
         let began = Instant::now();
         let said = root()
             .join("target/mutants")
-            .join(format!("{}.said", self.args.join("-")));
+            .join(format!("{}.said", self.name.replace('/', "-")));
         let ended = self.spawn(program, more, &said).and_then(|mut running| {
             loop {
                 if let Some(status) = running.try_wait()? {
