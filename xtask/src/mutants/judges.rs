@@ -258,3 +258,42 @@ fn found(ended: &Ended) -> Option<String> {
         Ended::Needless => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A judge that is a line of shell.
+    fn ended(name: &str, line: &str) -> Ended {
+        fs::create_dir_all(root().join("target/mutants")).unwrap();
+        let judge = Judge {
+            name: name.to_owned(),
+            args: vec!["-c".into(), line.into()],
+            trace: String::new(),
+            limit_s: 1,
+            found: 0,
+        };
+        judge.run(Path::new("sh"), &[], || false).0
+    }
+
+    #[test]
+    fn one_that_computes_for_ever_hangs_and_one_that_says_nothing_aborted() {
+        let hung = ended("test hangs", "while :; do :; done");
+        assert_eq!(found(&hung).as_deref(), Some("it goes on and on"));
+        let aborted = found(&ended("test aborts", "exit 3"));
+        assert_eq!(aborted.as_deref(), Some("it aborts: exit status: 3"));
+    }
+
+    #[test]
+    fn what_a_process_tells_is_its_verdict() {
+        let tells = |name, failure| {
+            let told = format!(r#"{{"trace": "ab", "failure": {failure}}}"#);
+            found(&ended(name, &format!("echo '{told}'")))
+        };
+        assert_eq!(
+            tells("test fails", r#""it broke""#).as_deref(),
+            Some("it broke")
+        );
+        assert_eq!(tells("test holds", "null"), None);
+    }
+}

@@ -219,3 +219,37 @@ impl Outcomes {
 fn path() -> PathBuf {
     root().join("target/bench/sim-mutants.json")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_survivor_that_was_never_met_says_so_and_its_judges_are_all_that_were_asked() {
+        let survived = |changed: &[&str]| {
+            let verdict = Verdict::Survived {
+                judges: vec!["seed 1".into(), "seed 2".into()],
+                changed: changed.iter().map(|name| (*name).to_owned()).collect(),
+            };
+            Judged::new("a: b", verdict, Duration::from_secs(9)).shown()
+        };
+        assert!(survived(&[]).contains("never met"));
+        assert!(survived(&["seed 2"]).contains("met in 1 of 2 traces"));
+    }
+
+    #[test]
+    fn what_was_judged_is_read_again_as_it_was_written() {
+        let verdict = Verdict::Found {
+            by: "seed 1".into(),
+            words: "it broke".into(),
+            hung: false,
+        };
+        let outcomes = Outcomes {
+            judged: vec![Judged::new("a: b", verdict, Duration::ZERO)],
+            ..Outcomes::default()
+        };
+        let read: Outcomes = serde_json::from_str(&outcomes.json()).unwrap();
+        assert_eq!(read.of("a: b"), Some(Outcome::Found));
+        assert_eq!(read.of("a: c"), None);
+    }
+}

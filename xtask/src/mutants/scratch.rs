@@ -27,16 +27,18 @@ impl Scratch {
         };
         let mut hasher = DefaultHasher::new();
         let here = scratch(String::new());
-        for name in sources()? {
-            let (from, to) = (root().join(&name), here.tree().join(&name));
+        let sources = sources()?;
+        for name in &sources {
+            let (from, to) = (root().join(name), here.tree().join(name));
             let bytes = fs::read(&from).with_context(|| name.clone())?;
-            if matters(&name) {
-                (&name, &bytes).hash(&mut hasher);
+            if matters(name) {
+                (name, &bytes).hash(&mut hasher);
             }
             if fs::read(&to).ok().as_ref() != Some(&bytes) {
                 copy(&from, &to)?;
             }
         }
+        here.forget_all_but(&sources)?;
         here.take_dependencies()?;
         Ok(scratch(format!("{:016x}", hasher.finish())))
     }
@@ -117,6 +119,24 @@ impl Scratch {
 
     fn target(&self) -> PathBuf {
         self.folder.join("target")
+    }
+
+    /// Removes what an earlier run copied and isn't in the checkout any more.
+    fn forget_all_but(&self, sources: &[String]) -> Result<()> {
+        let tree = self.tree();
+        let mut folders = vec![tree.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                let name = path.strip_prefix(&tree)?.to_string_lossy().into_owned();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if sources.binary_search(&name).is_err() => fs::remove_file(path)?,
+                    false => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes over what was built of other people's crates, which nobody changes: to build it again takes minutes. What
