@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// Where stories are that are tried, and the one that is left.
 const FOLDER: &str = "target/bench";
 
+/// After the name of an invariant, where it is broken.
+const BROKEN: &str = "\" is broken";
+
 /// How a story has to end to be the same.
 enum End {
     /// It fails so: its failure without numbers, up to what differs from world to world.
@@ -27,8 +30,11 @@ impl End {
     }
 }
 
-/// A failure without what differs where there are fewer of everything.
+/// A failure without what differs where there are fewer of everything: the invariant that is broken, if it is that.
 fn in_general(failure: &str) -> String {
+    if let Some((before, _)) = failure.split_once(BROKEN) {
+        return before.rsplit('"').next().unwrap_or_default().to_owned();
+    }
     let head = failure.split([':', '[']).next().unwrap_or_default();
     let head = head
         .chars()

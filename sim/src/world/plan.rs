@@ -55,6 +55,12 @@ impl Plan {
 }
 
 impl Plan {
+    /// All faults are over by then, after the genesis: who watches when nothing is wrong any more has the rest of an
+    /// epoch to do it in.
+    pub fn faults_end(&self) -> Duration {
+        Duration::from_secs(self.epochs * u64::from(PARAMETERS.epoch_length) + LAST_FAULT_S)
+    }
+
     /// How many such parts there are.
     pub fn count(&self, part: Part) -> usize {
         match part {
@@ -75,6 +81,8 @@ impl Plan {
     }
 }
 
+/// So long after the last epoch in which something may be wrong, seconds.
+const LAST_FAULT_S: u64 = 25;
 /// As many as leave each some time to itself.
 const FAULTS: usize = 5;
 /// Two receipts and a rest.
