@@ -36,6 +36,9 @@ pub struct Named {
     pub name: String,
     /// What it found.
     pub found: String,
+    /// Words of the failure in which it ends as long as what it found isn't mended.
+    #[serde(default)]
+    pub fails: Option<String>,
     /// What is met in it, as `kind: name` of reach: a story in which that isn't met any more tells nothing.
     pub meets: Vec<String>,
     /// It.
@@ -106,8 +109,15 @@ impl Named {
 
     /// Why a course of it isn't as it should be, given its failure and what it met; `None` if it is.
     pub fn failure(&self, failure: Option<String>, reach: &Met) -> Option<String> {
-        if failure.is_some() {
-            return failure;
+        match (&self.fails, failure) {
+            (Some(known), Some(failure)) if failure.contains(known) => {}
+            (Some(known), None) => {
+                return Some(format!(
+                    "it doesn't end in {known:?}: mended, delete `fails`"
+                ));
+            }
+            (None, None) => {}
+            (_, failure) => return failure,
         }
         let missed = self.meets.iter().find(|what| !is_met(reach, what))?;
         Some(format!(
@@ -142,6 +152,38 @@ mod tests {
             read.plan.faults = read.faults.len();
             assert_eq!(read, story);
         }
+    }
+
+    #[test]
+    fn a_story_that_fails_as_it_is_known_to_is_as_it_should_be_and_one_that_is_mended_says_so() {
+        let named = |fails: Option<&str>| Named {
+            name: String::new(),
+            found: String::new(),
+            fails: fails.map(str::to_owned),
+            meets: Vec::new(),
+            story: Story::of_seed(1, &Plan::small()),
+        };
+        let fails = |known, failure: Option<&str>| {
+            named(known).failure(failure.map(str::to_owned), &Met::new())
+        };
+        let (stalls, other) = (Some("epoch 0 stalls"), Some("a panic"));
+        assert_eq!(fails(Some("stalls"), stalls), None);
+        assert_eq!(fails(Some("stalls"), other).as_deref(), other);
+        assert!(fails(Some("stalls"), None).is_some_and(|why| why.contains("mended")));
+        assert_eq!(fails(None, stalls).as_deref(), stalls);
+        assert_eq!(fails(None, None), None);
+    }
+
+    #[test]
+    fn a_story_in_which_nothing_is_met_any_more_tells_nothing() {
+        let mut named = Named::all().unwrap().remove(0);
+        (named.fails, named.meets) = (None, vec!["fault: hang: node".to_owned()]);
+        let met = |times| {
+            let names = std::collections::BTreeMap::from([("hang: node".to_owned(), times)]);
+            named.failure(None, &Met::from([("fault".to_owned(), names)]))
+        };
+        assert!(met(0).is_some());
+        assert_eq!(met(1), None);
     }
 
     #[test]

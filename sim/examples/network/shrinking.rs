@@ -124,6 +124,7 @@ fn write(path: &PathBuf, story: &Story, found: String, met: Option<&str>) -> Res
     let named = Named {
         name: String::new(),
         found,
+        fails: None,
         meets: met.map(str::to_owned).into_iter().collect(),
         story: story.clone(),
     };
