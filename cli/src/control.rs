@@ -328,6 +328,7 @@ async fn serve(args: RunArgs) -> Result<()> {
         settings.payer.unwrap_or(key.address()),
     );
     config.chain_id = chain.chain_id;
+    config.fee_cap = chain.fee_cap;
     config.dns = dns(&settings)?;
     config.network_quota = network_quota(&settings);
     config.payer_quota = ::control::PayerQuota {

@@ -20,6 +20,7 @@ mod publish;
 mod route;
 mod settings;
 mod settled;
+mod state;
 mod stop;
 mod testnet;
 mod token;

@@ -18,7 +18,8 @@ macro_rules! settings {
     (@chain $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
         $crate::settings::settings! {
             $(#[$meta])* $name {
-                /// URL of an Ethereum node's JSON-RPC.
+                /// URL of an Ethereum node's JSON-RPC; of several, with commas between: the next is asked where one fails,
+                /// and all are given what is sent.
                 #[arg(long, env = "QUITTANCE_RPC", value_name = "URL", hide_env_values = true)]
                 rpc: String,
                 /// Address of the settlement contract.
@@ -27,6 +28,9 @@ macro_rules! settings {
                 /// Chain id expected at the RPC URL [default: whatever is there].
                 #[arg(long, env = "QUITTANCE_CHAIN_ID", value_name = "ID")]
                 chain_id: u64,
+                /// The most to offer for gas, gwei [default: 500]. What isn't mined is offered more for, up to that.
+                #[arg(long, env = "QUITTANCE_FEE_CAP_GWEI", value_name = "GWEI")]
+                fee_cap_gwei: u64,
                 $($(#[$field_meta])* $field: $ty,)*
             }
         }
@@ -39,6 +43,10 @@ macro_rules! settings {
                 let settlement = require(&self.settlement, "settlement", "the settlement contract's address")?;
                 let mut config = contracts::ChainConfig::new(&host::Http::system(), rpc, settlement);
                 config.chain_id = self.chain_id;
+                if let Some(gwei) = self.fee_cap_gwei {
+                    config.fee_cap = u128::from(gwei) * 1_000_000_000;
+                }
+                config.outbox = $crate::state::outbox();
                 Ok(config)
             }
         }

@@ -65,6 +65,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         rpc: chain.rpc,
         settlement: chain.settlement,
         chain_id: chain.chain_id,
+        fee_cap: chain.fee_cap,
         key: account(settings.eth_key_file.as_deref())?,
         controls: require(&settings.control, "control", "a control plane's URL")?,
         peers: settings.peers.unwrap_or_default(),

@@ -17,8 +17,10 @@ use std::time::Duration;
 pub struct Config {
     /// The machine that it runs on. Default the machine as it is.
     pub host: Host,
-    /// URL of an EVM node's JSON-RPC, http or https.
+    /// URLs of EVM nodes' JSON-RPC, http or https, with commas between: one is asked, all are given what is sent.
     pub rpc: String,
+    /// The most that is offered for gas, wei for each. Default [`contracts::CAP`].
+    pub fee_cap: u128,
     /// The settlement contract.
     pub settlement: Address,
     /// The chain id that is expected at `rpc`; `None` takes any.
@@ -114,6 +116,7 @@ impl Config {
         Self {
             host,
             rpc: rpc.into(),
+            fee_cap: contracts::CAP,
             settlement,
             chain_id: None,
             key,

@@ -52,6 +52,7 @@ pub async fn run<S: AsRef<str>>(args: &[S]) -> Ran {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("QUITTANCE_")) {
         command.env_remove(name);
     }
+    command.env("QUITTANCE_STATE", state());
     let out = timeout(END, command.output())
         .await
         .unwrap_or_else(|_| panic!("`{line}` goes on after {} s", END.as_secs()))
@@ -64,6 +65,11 @@ pub async fn run<S: AsRef<str>>(args: &[S]) -> Ran {
         stdout: out.stdout,
         stderr,
     }
+}
+
+/// Where commands remember what they have in the air: not in the home of whoever tests.
+fn state() -> PathBuf {
+    binary().with_file_name("test-state")
 }
 
 impl Ran {

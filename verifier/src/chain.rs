@@ -3,6 +3,7 @@
 use crate::Answer;
 use crate::judge::Payer;
 use contracts::{Chain, ChainError, Node};
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use protocol::{B256, Epoch, Network, NodeId, Record, RewardTerms, Roots, Timeline};
 use std::collections::BTreeMap;
@@ -106,4 +107,82 @@ pub fn epoch_facts<'a>(
             previous: previous.map(|attested| attested.roots),
         })
     })
+}
+
+/// Why it isn't known what the chain says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FactsError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(
+        "of {of} RPC URLs, no more than {agreed} say the same of epoch {epoch} ({failed}); a bond hangs on it, so it is \
+         waited until more than half do"
+    )]
+    NoMajority {
+        epoch: Epoch,
+        of: usize,
+        agreed: usize,
+        failed: String,
+    },
+}
+
+/// What more than half of the RPCs say of an epoch. Who attests what one of them alone says has its bond hang on that
+/// one's word. Cancel safe.
+pub(crate) fn agreed_facts<'a>(
+    chain: &'a Chain,
+    epoch: Epoch,
+) -> Answer<'a, Result<EpochFacts, FactsError>> {
+    Box::pin(async move {
+        let apart = chain.apart()?;
+        if apart.len() == 1 {
+            return Ok(epoch_facts(chain, epoch).await?);
+        }
+        let asked = apart.iter().map(|chain| epoch_facts(chain, epoch));
+        let (mut said, mut failed) = (Vec::new(), Vec::new());
+        for answer in join_all(asked).await {
+            match answer {
+                Ok(facts) => said.push(facts),
+                Err(error) => failed.push(error.to_string()),
+            }
+        }
+        let failed = match failed.is_empty() {
+            true => "none failed".to_owned(),
+            false => failed.join("; "),
+        };
+        majority(said, apart.len()).map_err(|agreed| FactsError::NoMajority {
+            epoch,
+            of: apart.len(),
+            agreed,
+            failed,
+        })
+    })
+}
+
+/// What more than half of so many say; or how many say the same at most.
+fn majority<T: PartialEq>(said: Vec<T>, of: usize) -> Result<T, usize> {
+    let votes = |one: &T| said.iter().filter(|other| *other == one).count();
+    let most = said.iter().map(votes).max().unwrap_or(0);
+    if most * 2 <= of {
+        return Err(most);
+    }
+    let place = said.iter().position(|one| votes(one) == most);
+    let chosen = place.and_then(|place| said.into_iter().nth(place));
+    chosen.ok_or(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_is_believed_alone() {
+        assert_eq!(majority(vec![1, 1], 2), Ok(1));
+        assert_eq!(majority(vec![1, 2], 2), Err(1));
+        // One that doesn't answer says nothing, and counts.
+        assert_eq!(majority(vec![1], 2), Err(1));
+        assert_eq!(majority(vec![2, 1, 1], 3), Ok(1));
+        assert_eq!(majority(vec![1, 1], 3), Ok(1));
+        assert_eq!(majority(vec![1, 1, 2, 2], 4), Err(2));
+        assert_eq!(majority(Vec::<u8>::new(), 1), Err(0));
+    }
 }

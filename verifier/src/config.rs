@@ -13,12 +13,15 @@ use std::time::Duration;
 pub struct Config {
     /// The machine that it runs on.
     pub host: Host,
-    /// URL of an EVM node's JSON-RPC, http or https.
+    /// URLs of EVM nodes' JSON-RPC, http or https, with commas between. What an epoch is judged by is what more than half
+    /// of them say.
     pub rpc: String,
     /// The settlement contract.
     pub settlement: Address,
     /// The chain id that is expected there; `None` takes any.
     pub chain_id: Option<u64>,
+    /// The most that is offered for gas, wei for each.
+    pub fee_cap: u128,
     /// The verifier's account, admitted by the settlement contract.
     pub key: PrivateKeySigner,
     /// Base URLs of the control planes, such as `https://control.example`: ticket logs and node addresses

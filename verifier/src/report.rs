@@ -148,6 +148,9 @@ pub struct Status {
     pub settlement: Address,
     /// The verifier's account.
     pub account: Address,
+    /// How many transactions like its last the account can still pay for; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_calls: Option<u64>,
     /// Epochs that are attested: all below this number.
     pub epochs_attested: u64,
     /// The last of them.

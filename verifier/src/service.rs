@@ -14,7 +14,7 @@ mod shortener;
 mod turn;
 
 use crate::Answer;
-use crate::chain::{EpochFacts, epoch_facts};
+use crate::chain::{EpochFacts, agreed_facts};
 use crate::config::Config;
 use crate::evidence::{Evidence, EvidenceSource, EvidenceStore, StoreError};
 use crate::gather::Gatherer;
@@ -24,7 +24,7 @@ use crate::recheck::check;
 use crate::report::{AttestedEpoch, ServiceError};
 use crate::serve::{SharedStatus, serve};
 use backoff::Backoff;
-use contracts::{Chain, ChainConfig, ChainError};
+use contracts::{Chain, ChainConfig, ChainError, Outbox};
 use disk::LockError;
 use outcome::judge_and_write;
 use protocol::{B256, Epoch, EpochRoots, Statement};
@@ -158,9 +158,12 @@ async fn connect(
     status: &SharedStatus,
     shutdown: &CancellationToken,
 ) -> Result<Option<Chain>, RunError> {
+    let outbox = Outbox::new(&config.host.disk, &config.data_dir.join("outbox"));
     let mut chain = ChainConfig::new(&config.host.http, &config.rpc, config.settlement)
-        .with_key(config.key.clone());
+        .with_key(config.key.clone())
+        .with_outbox(outbox);
     chain.chain_id = config.chain_id;
+    chain.fee_cap = config.fee_cap;
     let mut backoff = Backoff::new(config.poll_interval);
     loop {
         let connected = tokio::select! {
@@ -260,7 +263,7 @@ impl Service {
             if let Some(waiting) = self.not_due(epoch).await? {
                 return Ok(Turn::Waiting(waiting));
             }
-            let facts = epoch_facts(&self.chain, epoch).await?;
+            let facts = agreed_facts(&self.chain, epoch).await?;
             self.status
                 .update(|status| status.doing = format!("judging epoch {epoch}"));
             self.prepared = Some(self.prepare(facts).await?);
@@ -414,7 +417,7 @@ impl Service {
             return Ok(Turn::Done);
         };
         // A reorganisation may have taken back what was judged by.
-        if epoch_facts(&self.chain, epoch).await? != prepared.facts {
+        if agreed_facts(&self.chain, epoch).await? != prepared.facts {
             self.prepared = None;
             return Err(TurnError::Changed(epoch));
         }
@@ -428,7 +431,11 @@ impl Service {
             Ok(sent) => {
                 let digest = statement.roots().digest();
                 info!(epoch, tx = %sent.tx, gas = sent.gas_used, %digest, "posted");
-                self.status.update(|status| status.posted += 1);
+                let calls = self.chain.runway().map(|runway| runway.calls);
+                self.status.update(|status| {
+                    status.posted += 1;
+                    status.account_calls = calls;
+                });
                 Ok(Turn::Done)
             }
             Err(error) => match error.revert().map(|revert| revert.name.as_str()) {

@@ -234,6 +234,7 @@ impl Running {
             rpc: anvil.url().to_owned(),
             settlement,
             chain_id: Some(chain_id),
+            fee_cap: contracts::CAP,
             key: account(),
             controls: vec![control.to_owned()],
             peers: vec![],

@@ -7,8 +7,9 @@
 //!
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
 //!   and costs nothing;
-//! - nothing is sent while a transaction of the account is still pending, so that a process that was
-//!   restarted in between never sends the same thing twice;
+//! - nothing is sent while a transaction of the account is still in the air, which goes on until it is mined: it is given
+//!   to the pools again, and replaced by one that offers more; and it is on disk before it is sent, so that a process
+//!   that was restarted in between never sends the same thing twice ([`Outbox`](crate::Outbox));
 //! - every wait is bounded.
 //!
 //! Keys are held by alloy's signer and never logged; of an RPC URL only scheme, host and port are shown,
@@ -31,6 +32,7 @@ mod nodes;
 mod part;
 mod revert;
 mod rpc;
+mod sending;
 mod transport;
 mod trees;
 mod types;
@@ -57,7 +59,7 @@ pub use revert::Revert;
 pub use rpc::{Answer, Sent};
 pub use transport::rpc_client;
 pub use trees::{Attestation, BillLeaf, NodeLeaf, Statement, Status};
-pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Settled, Version};
+pub use types::{ChainConfig, Issuer, KeyProof, Node, Parameters, Payer, Runway, Settled, Version};
 pub use verify::{Finding, Found, Verification, Verified, verify};
 
 use crate::Agreed;
@@ -72,6 +74,8 @@ const PAGE_SIZE: u32 = 256;
 #[derive(Clone)]
 pub struct Chain {
     inner: Arc<Inner>,
+    /// When the window of what is sent closes, chain seconds.
+    until: Option<u64>,
 }
 
 struct Inner {
@@ -127,6 +131,7 @@ impl Chain {
             };
             Ok(Self {
                 inner: Arc::new(inner),
+                until: None,
             })
         })
     }
@@ -154,6 +159,38 @@ impl Chain {
     /// The account that sends, if a key was given.
     pub fn account(&self) -> Option<Address> {
         self.inner.rpc.account()
+    }
+
+    /// How far the account's money reached after its last transaction; `None` before the first.
+    pub fn runway(&self) -> Option<Runway> {
+        self.inner.rpc.runway()
+    }
+
+    /// The same by each of its RPC URLs alone, to read from: for who believes none of them alone.
+    ///
+    /// # Errors
+    /// As [`Chain::connect`], of the URLs; nothing is asked.
+    pub fn apart(&self) -> Result<Vec<Self>, ChainError> {
+        let inner = &self.inner;
+        let alone = inner.rpc.apart()?.into_iter().map(|rpc| Self {
+            inner: Arc::new(Inner {
+                rpc,
+                agreed: inner.agreed.clone(),
+                parameters: inner.parameters.clone(),
+                ..**inner
+            }),
+            until: None,
+        });
+        Ok(alone.collect())
+    }
+
+    /// The same, for what has to be mined by then, chain seconds: more is offered for it as that comes nearer, and
+    /// whoever reads the log is told before it is missed.
+    pub fn until(&self, until: u64) -> Self {
+        Self {
+            until: Some(until),
+            ..self.clone()
+        }
     }
 
     // ---- Reading ----
@@ -212,7 +249,7 @@ impl Chain {
     }
 
     fn send<C: SolCall>(&self, to: Address, call: C) -> Answer<'_, Sent> {
-        self.inner.rpc.send(to, call)
+        self.inner.rpc.send(to, call, self.until)
     }
 }
 

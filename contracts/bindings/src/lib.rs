@@ -8,6 +8,7 @@ mod agreed;
 mod artifact;
 pub mod chain;
 pub mod challenge;
+mod outbox;
 mod rules;
 
 pub use agreed::Agreed;
@@ -18,7 +19,8 @@ pub use chain::{
     ChallengeCall, ChallengeContracts, Challenged, Change, CommittedLog, Contract, DeployConfig,
     Deployment, FORCED_RECORDS_MAX, Finding, ForcedChunk, Found, Incoherent, Issuer, KeyProof,
     Manifest, NoChange, Node, NodeLeaf, Offender, Overturn, Parameters, Part, Payer, Question,
-    Revert, Sent, Settled, Statement, Status, TokenConfig, Verification, Verified, Verifier,
-    Version, deploy, deploy_manifest, rpc_client, verify,
+    Revert, Runway, Sent, Settled, Statement, Status, TokenConfig, Verification, Verified,
+    Verifier, Version, deploy, deploy_manifest, rpc_client, verify,
 };
+pub use outbox::{CAP, Fees, Outbox, OutboxError};
 pub use protocol::Roots;

@@ -4,7 +4,7 @@ use crate::chain::commit::Seat;
 use crate::chain::registry::Registry;
 use crate::config::Config;
 use crate::start_error::StartError;
-use contracts::{Chain, ChainConfig};
+use contracts::{Chain, ChainConfig, Outbox};
 use protocol::{Address, IssuerKey, Network, NodeId, UnixMillis};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ impl OnChain {
         let chain = ChainConfig {
             chain_id: config.chain_id,
             key: Some(config.key.clone()),
+            fee_cap: config.fee_cap,
+            outbox: Some(Outbox::new(&host.disk, &config.data_dir.join("outbox"))),
             ..ChainConfig::new(&host.http, config.rpc.clone(), config.settlement)
         };
         let chain = Chain::connect(&chain).await?;

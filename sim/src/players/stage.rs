@@ -264,6 +264,7 @@ impl Stage {
             rpc: self.network.rpc("own verifier"),
             settlement,
             chain_id: Some(chain_id),
+            fee_cap: contracts::CAP,
             key,
             controls,
             peers: Vec::new(),

@@ -89,6 +89,11 @@ impl Evm {
         format!("http://{}:{PORT}/{of}", self.ip)
     }
 
+    /// Somebody's provider, and another that nothing is ever wrong with: who has much to lose has two.
+    pub(super) fn urls(&self, of: &str) -> String {
+        format!("{},{}", self.url(of), self.url(&format!("{of} too")))
+    }
+
     /// Where it is.
     pub(super) fn ip(&self) -> IpAddr {
         self.ip

@@ -313,11 +313,12 @@ impl Crew {
         (evm, chain, ends): (&Evm, &Chain, &Ends),
     ) -> Self {
         let asks = |name: &str| provider(evm.url(name), chain);
+        let asks_two = |name: &str| provider(evm.urls(name), chain);
         let machine = world.machine("control");
         let url = control_url(machine.ip());
         let (committer, issuer) = (parties.committer.clone(), parties.issuer.clone());
         let payer = parties.owner.address();
-        let program = parts::control(asks("control"), committer, issuer, payer);
+        let program = parts::control(asks_two("control"), committer, issuer, payer);
         let control = Process::new(Part::Control, machine, program, ends);
         let nodes = parties.nodes.iter().enumerate().map(|(node, (key, _))| {
             let name = format!("node-{node}");
@@ -331,7 +332,7 @@ impl Crew {
         for (machine, key) in machines.iter().zip(&parties.verifiers) {
             let others = machines.iter().filter(|other| other.ip() != machine.ip());
             let peers = others.map(|other| evidence_url(other.ip())).collect();
-            let provider = asks(machine.name());
+            let provider = asks_two(machine.name());
             let program = parts::verifier(provider, vec![url.clone()], peers, key.clone());
             let process = Process::new(Part::Verifier, machine.clone(), program, ends);
             verifiers.push(process);

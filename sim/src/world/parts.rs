@@ -113,6 +113,7 @@ pub(super) fn verifier(
             rpc: provider.rpc.clone(),
             settlement: provider.settlement,
             chain_id: Some(provider.chain_id),
+            fee_cap: contracts::CAP,
             key: key.clone(),
             controls: controls.clone(),
             peers: peers.clone(),

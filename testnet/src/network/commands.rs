@@ -130,6 +130,8 @@ impl Network {
     pub fn quittance(&self, name: &str) -> Command {
         let mut command = Command::new(&self.config.binary);
         command.args(name.split(' '));
+        // Not in the home of whoever tries this.
+        command.env("QUITTANCE_STATE", self.config.dir.join("state"));
         command
     }
 

@@ -31,7 +31,7 @@ const DIRECTIONS: [(&str, &str); 24] = [
     ("transport", "host protocol"),
     ("body", "protocol"),
     ("content", "protocol body disk host"),
-    ("contracts", "host protocol"),
+    ("contracts", "host protocol disk"),
     ("seal", "protocol"),
     ("formats", "protocol"),
     ("bundle", "protocol"),

@@ -10,6 +10,7 @@ fn config(data_dir: PathBuf) -> Config {
         rpc: "http://127.0.0.1:9".into(),
         settlement: Address::ZERO,
         chain_id: None,
+        fee_cap: contracts::CAP,
         key: PrivateKeySigner::from_bytes(&B256::repeat_byte(1)).unwrap(),
         controls: vec![],
         peers: vec![],

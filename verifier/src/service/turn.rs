@@ -1,5 +1,6 @@
 //! How a verifier's turn ends.
 
+use crate::chain::FactsError;
 use crate::evidence::{FetchError, StoreError};
 use crate::gather::LogsMissing;
 use crate::judge::JudgeError;
@@ -11,6 +12,8 @@ use protocol::Epoch;
 pub(super) enum TurnError {
     #[error(transparent)]
     Chain(Box<ChainError>),
+    #[error(transparent)]
+    Facts(Box<FactsError>),
     #[error(transparent)]
     Logs(#[from] LogsMissing),
     #[error("the evidence of epoch {epoch}, which the next one builds on, can't be had: {detail}")]
@@ -30,6 +33,12 @@ pub(super) enum TurnError {
 impl From<ChainError> for TurnError {
     fn from(error: ChainError) -> Self {
         Self::Chain(Box::new(error))
+    }
+}
+
+impl From<FactsError> for TurnError {
+    fn from(error: FactsError) -> Self {
+        Self::Facts(Box::new(error))
     }
 }
 

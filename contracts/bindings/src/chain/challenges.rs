@@ -161,7 +161,9 @@ impl Chain {
     pub fn reveal_challenge<'a>(&'a self, call: &'a ChallengeCall) -> Answer<'a, Challenged> {
         Box::pin(async move {
             let (rpc, data) = (&self.inner.rpc, call.data.clone());
-            let receipt = rpc.send_data(call.kind.function(), call.to, data).await?;
+            let receipt = rpc
+                .send_data(call.kind.function(), call.to, data, self.until)
+                .await?;
             Ok(challenged(&receipt))
         })
     }

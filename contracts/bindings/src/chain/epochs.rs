@@ -20,7 +20,7 @@ impl Chain {
         })
     }
 
-    /// Commits an issuer's ticket log of an epoch.
+    /// Commits an issuer's ticket log of an epoch: until its commit window is over.
     pub fn commit_ticket_log(
         &self,
         epoch: u64,
@@ -36,7 +36,10 @@ impl Chain {
             count,
             maxBytes: max_bytes,
         };
-        self.send(self.inner.settlement, call)
+        let until = self.timeline().commit_until(epoch);
+        self.inner
+            .rpc
+            .send(self.inner.settlement, call, Some(until))
     }
 
     /// The epoch to be attested next; all below are.

@@ -8,6 +8,7 @@ use host::HttpError;
 use protocol::Epoch;
 
 use super::Revert;
+use crate::outbox::OutboxError;
 
 /// Versions that don't follow from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,7 +135,8 @@ pub enum ChainError {
     },
     /// Earlier transactions of the account stay pending.
     #[error(
-        "account {account} still has {pending} transactions pending after {}s; wait, or replace them with a higher fee",
+        "account {account} still has {pending} transactions pending after {}s; wait, or, if it wasn't this program that sent them, \
+         replace them with a higher fee",
         after.as_secs()
     )]
     StillPending {
@@ -154,6 +156,39 @@ pub enum ChainError {
         tx: B256,
         /// How long it was waited for.
         after: Duration,
+    },
+    /// Another transaction of the account was mined in its place.
+    #[error(
+        "another transaction of account {account} took the place (nonce {nonce}) of `{call}`: something else sends \
+         from it; give each process an account of its own"
+    )]
+    Overtaken {
+        /// The function.
+        call: &'static str,
+        /// The account.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// What is being sent can't be written down.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Logs that the chain's state says there are.
+    #[error(
+        "{url} leaves out logs: it has {found} of {expected} of epoch {epoch}'s {what}; use another RPC URL, or wait \
+         until it has them"
+    )]
+    LogsMissing {
+        /// The URL, without what may be secret in it.
+        url: String,
+        /// Which logs.
+        what: &'static str,
+        /// Of which epoch.
+        epoch: Epoch,
+        /// How many it has.
+        found: usize,
+        /// How many there are.
+        expected: usize,
     },
     /// Mined, and reverted, though the simulation went well: something changed in between.
     #[error(
@@ -196,6 +231,8 @@ impl ChainError {
             | Self::TimedOut { .. }
             | Self::StillPending { .. }
             | Self::NotMined { .. }
+            | Self::Overtaken { .. }
+            | Self::LogsMissing { .. }
             | Self::Failed { .. } => true,
             Self::Transport { source, .. } => match &**source {
                 RpcError::Transport(kind) => match kind.as_http_error() {

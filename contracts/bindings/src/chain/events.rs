@@ -97,11 +97,25 @@ impl Chain {
                 from = to + 1;
             }
             // One that was struck doesn't stand any more; another may stand in its place.
-            let mut standing = BTreeMap::new();
-            for log in found {
-                if self.ticket_log(epoch, log.issuer).await? == Some(log.root) {
-                    standing.insert(log.issuer, log);
+            let (mut standing, mut expected) = (BTreeMap::new(), 0);
+            for issuer in 0..self.settlement(Settlement::issuerCountCall {}).await? {
+                let Some(root) = self.ticket_log(epoch, issuer).await? else {
+                    continue;
+                };
+                expected += 1;
+                let stands = |log: &&CommittedLog| (log.issuer, log.root) == (issuer, root);
+                if let Some(log) = found.iter().rfind(stands) {
+                    standing.insert(issuer, *log);
                 }
+            }
+            if standing.len() != expected {
+                return Err(ChainError::LogsMissing {
+                    url: rpc.url().into(),
+                    what: "committed ticket logs",
+                    epoch,
+                    found: standing.len(),
+                    expected,
+                });
             }
             Ok(standing.into_values().collect())
         })
@@ -189,7 +203,18 @@ impl Chain {
                 }
                 from = to + 1;
             }
-            Ok(found.map(|(found, _)| found))
+            match (found, self.status(epoch).await?) {
+                (Some((found, _)), _) => Ok(Some(found)),
+                // Overturned meanwhile.
+                (None, Status::None) => Ok(None),
+                (None, _) => Err(ChainError::LogsMissing {
+                    url: rpc.url().into(),
+                    what: "attestation",
+                    epoch,
+                    found: 0,
+                    expected: 1,
+                }),
+            }
         })
     }
 

@@ -1,8 +1,9 @@
 //! Records that nodes force on chain, so that verifiers can't leave them out.
 
-use alloy::primitives::Bytes;
+use alloy::primitives::{Address, Bytes};
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolEvent;
+use futures::{StreamExt, TryStreamExt, stream};
 use protocol::{RECORD_BYTES, Record};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ use crate::challenge::Contract;
 
 /// Most records of a chunk, as in the contract.
 pub const FORCED_RECORDS_MAX: usize = 512;
+
+/// Questions to the chain that are open at a time.
+const QUESTIONS_AT_ONCE: usize = 16;
 
 /// Records that a node forced in one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +69,43 @@ impl Chain {
                 }
                 from = to + 1;
             }
+            self.all_forced(contract, epoch, &forced).await?;
             Ok(forced)
         })
+    }
+
+    /// Whether the logs have all chunks that the contract's state has: an RPC that leaves some out would have a verifier
+    /// attest without them, and lose its bond.
+    async fn all_forced(
+        &self,
+        contract: Address,
+        epoch: u64,
+        forced: &[ForcedChunk],
+    ) -> Result<(), ChainError> {
+        let mut found = BTreeMap::<u32, usize>::new();
+        for chunk in forced {
+            *found.entry(chunk.node).or_default() += 1;
+        }
+        let counted = async |node: u32| {
+            let call = ForcedSegments::chunkCountCall { epoch, node };
+            let expected = self.view(contract, call).await? as usize;
+            Ok::<_, ChainError>((node, expected))
+        };
+        let nodes = self.node_count().await?;
+        let mut counts = stream::iter((0..nodes).map(counted)).buffered(QUESTIONS_AT_ONCE);
+        while let Some((node, expected)) = counts.try_next().await? {
+            let found = found.get(&node).copied().unwrap_or_default();
+            if found != expected {
+                return Err(ChainError::LogsMissing {
+                    url: self.inner.rpc.url().into(),
+                    what: "forced records",
+                    epoch,
+                    found,
+                    expected,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Forces records of a node, at most [`FORCED_RECORDS_MAX`], strictly increasing by ticket. The account must
@@ -91,7 +130,8 @@ impl Chain {
                 node,
                 records: Bytes::from(records),
             };
-            self.send(contract, call).await
+            let until = self.timeline().force_window(epoch).end;
+            self.inner.rpc.send(contract, call, Some(until)).await
         })
     }
 }

@@ -1,11 +1,12 @@
-//! One account at one RPC URL: calls, and transactions one at a time.
+//! One account at its RPC URLs: what is asked.
 
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use alloy::consensus::{BlockHeader, Transaction};
 use alloy::eips::BlockNumberOrTag;
-use alloy::network::{EthereumWallet, TransactionBuilder, TransactionResponse};
+use alloy::network::{TransactionBuilder, TransactionResponse};
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
@@ -15,12 +16,12 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::{SolCall, SolValue};
 use alloy::transports::TransportError;
 use reqwest::Url;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, sleep};
-use tracing::debug;
 
 use super::transport::Transport;
-use super::{ChainConfig, ChainError};
+use super::{ChainConfig, ChainError, Runway};
+use crate::outbox::{Flight, Order, Outbox};
 
 /// First pause between two looks for something that is under way; doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -73,40 +74,49 @@ pub(super) struct Block {
 }
 
 pub(super) struct Rpc {
+    config: ChainConfig,
     provider: DynProvider,
     url: String,
-    account: Option<Address>,
-    key: Option<PrivateKeySigner>,
-    confirm_timeout: Duration,
-    /// Held from reading the nonce until the transaction is mined.
-    turn: Mutex<()>,
+    /// What the account has in the air; held from reading the nonce until it is mined.
+    in_the_air: Mutex<Option<Flight>>,
+    chain_id: OnceCell<u64>,
+    genesis: OnceCell<B256>,
+    runway: std::sync::Mutex<Option<Runway>>,
 }
 
 impl Rpc {
     pub(super) fn new(config: &ChainConfig) -> Result<Self, ChainError> {
-        let url: Url = config.rpc.parse().map_err(|_| ChainError::BadUrl)?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(ChainError::BadUrl);
-        }
-        let shown = url.origin().ascii_serialization();
+        let urls = urls_of(&config.rpc)?;
+        let shown: Vec<_> = urls
+            .iter()
+            .map(|url| url.origin().ascii_serialization())
+            .collect();
         // Local or not only sets how often a pending transaction is looked for, which is done here.
-        let client = RpcClient::new(Transport::new(config, url), false);
-        let builder = ProviderBuilder::new();
-        let provider = match &config.key {
-            Some(key) => builder
-                .wallet(EthereumWallet::from(key.clone()))
-                .connect_client(client)
-                .erased(),
-            None => builder.connect_client(client).erased(),
-        };
+        let client = RpcClient::new(Transport::new(config, urls), false);
+        let provider = ProviderBuilder::new().connect_client(client).erased();
         Ok(Self {
+            config: config.clone(),
             provider,
-            url: shown,
-            account: config.key.as_ref().map(|key| key.address()),
-            key: config.key.clone(),
-            confirm_timeout: config.confirm_timeout,
-            turn: Mutex::new(()),
+            url: shown.join(", "),
+            in_the_air: Mutex::default(),
+            chain_id: OnceCell::new(),
+            genesis: OnceCell::new(),
+            runway: std::sync::Mutex::default(),
         })
+    }
+
+    /// Each of its URLs alone, to read from.
+    pub(super) fn apart(&self) -> Result<Vec<Self>, ChainError> {
+        let alone = |url: &Url| {
+            let config = ChainConfig {
+                rpc: url.to_string(),
+                key: None,
+                outbox: None,
+                ..self.config.clone()
+            };
+            Self::new(&config)
+        };
+        urls_of(&self.config.rpc)?.iter().map(alone).collect()
     }
 
     pub(super) fn url(&self) -> &str {
@@ -114,15 +124,73 @@ impl Rpc {
     }
 
     pub(super) fn account(&self) -> Option<Address> {
-        self.account
+        self.config.key.as_ref().map(PrivateKeySigner::address)
+    }
+
+    pub(super) fn key(&self) -> Option<&PrivateKeySigner> {
+        self.config.key.as_ref()
+    }
+
+    pub(super) fn provider(&self) -> &DynProvider {
+        &self.provider
+    }
+
+    pub(super) fn in_the_air(&self) -> &Mutex<Option<Flight>> {
+        &self.in_the_air
+    }
+
+    pub(super) fn outbox(&self) -> Option<&Outbox> {
+        self.config.outbox.as_ref()
+    }
+
+    pub(super) fn fee_cap(&self) -> u128 {
+        self.config.fee_cap
+    }
+
+    pub(super) fn confirm_timeout(&self) -> Duration {
+        self.config.confirm_timeout
+    }
+
+    pub(super) fn note_runway(&self, runway: Runway) {
+        *self.runway.lock().unwrap_or_else(PoisonError::into_inner) = Some(runway);
+    }
+
+    /// As of the last transaction; `None` before the first.
+    pub(super) fn runway(&self) -> Option<Runway> {
+        *self.runway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn chain_id(&self) -> Answer<'_, u64> {
         Box::pin(async move {
-            self.provider
-                .get_chain_id()
+            let asked = self
+                .chain_id
+                .get_or_try_init(|| self.provider.get_chain_id());
+            let id = asked
                 .await
-                .map_err(|error| self.error("eth_chainId", error))
+                .map_err(|error| self.error("eth_chainId", error))?;
+            Ok(*id)
+        })
+    }
+
+    /// Hash of the first block: which chain this is, where several have one id.
+    pub(super) fn genesis(&self) -> Answer<'_, B256> {
+        Box::pin(async move {
+            const CALL: &str = "eth_getBlockByNumber";
+            let asked = self.genesis.get_or_try_init(async || {
+                let block = self
+                    .provider
+                    .get_block_by_number(BlockNumberOrTag::Number(0));
+                match block.await.map_err(|error| self.error(CALL, error))? {
+                    Some(block) => Ok(block.header.hash),
+                    None => Err(ChainError::Refused {
+                        url: self.url.clone(),
+                        call: CALL,
+                        code: 0,
+                        message: "it doesn't have block 0".into(),
+                    }),
+                }
+            });
+            Ok(*asked.await?)
         })
     }
 
@@ -150,7 +218,7 @@ impl Rpc {
     /// all have the newest block yet.
     pub(super) fn new_code(&self, address: Address) -> Answer<'_, Bytes> {
         Box::pin(async move {
-            let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
+            let mut pause = Pause::until(Instant::now() + self.config.confirm_timeout);
             loop {
                 let code = self.code(address).await?;
                 if !code.is_empty() {
@@ -252,10 +320,15 @@ impl Rpc {
         })
     }
 
-    /// Sends a call and waits until it is mined.
-    pub(super) fn send<C: SolCall>(&self, to: Address, call: C) -> Answer<'_, Sent> {
+    /// Sends a call whose window closes at `until`, chain seconds, and waits until it is mined.
+    pub(super) fn send<C: SolCall>(
+        &self,
+        to: Address,
+        call: C,
+        until: Option<u64>,
+    ) -> Answer<'_, Sent> {
         let data = call.abi_encode().into();
-        let sending = self.send_data(name_of::<C>(), to, data);
+        let sending = self.send_data(name_of::<C>(), to, data, until);
         Box::pin(async move { Ok(Sent::from(&sending.await?)) })
     }
 
@@ -265,11 +338,14 @@ impl Rpc {
         call: &'static str,
         to: Address,
         data: Bytes,
+        until: Option<u64>,
     ) -> Answer<'_, TransactionReceipt> {
-        Box::pin(async move {
-            let request = TransactionRequest::default().with_to(to).with_input(data);
-            self.transact(call, request).await
-        })
+        let order = Order {
+            call: call.to_owned(),
+            to: Some(to),
+            data,
+        };
+        self.transact(call, order, until)
     }
 
     /// Makes a call on what is mined without sending it; returns the gas it would use.
@@ -278,7 +354,7 @@ impl Rpc {
             let request = TransactionRequest::default()
                 .with_to(to)
                 .with_input(data)
-                .with_from(self.account.unwrap_or_default());
+                .with_from(self.account().unwrap_or_default());
             let tried = self.provider.call(request.clone()).latest().await;
             tried.map_err(|error| self.error(call, error))?;
             let gas = self.provider.estimate_gas(request).await;
@@ -292,7 +368,7 @@ impl Rpc {
         call: &'static str,
         message: &[u8],
     ) -> Result<(Address, [u8; 65]), ChainError> {
-        let key = self.key.as_ref().ok_or(ChainError::NoKey { call })?;
+        let key = self.config.key.as_ref().ok_or(ChainError::NoKey { call })?;
         // A local key fails at nothing.
         let signature = key.sign_message_sync(message);
         let signature = signature.map_err(|_| ChainError::NoKey { call })?;
@@ -316,8 +392,12 @@ impl Rpc {
         expected: Address,
     ) -> Answer<'_, Sent> {
         Box::pin(async move {
-            let request = TransactionRequest::default().with_deploy_code(code);
-            let receipt = self.transact(contract, request).await?;
+            let order = Order {
+                call: contract.to_owned(),
+                to: None,
+                data: code.into(),
+            };
+            let receipt = self.transact(contract, order, None).await?;
             match receipt.contract_address {
                 Some(found) if found == expected => Ok(Sent::from(&receipt)),
                 Some(found) => Err(ChainError::Misplaced {
@@ -333,105 +413,11 @@ impl Rpc {
         })
     }
 
-    /// The account's next nonce, when nothing of it is pending any more.
-    pub(super) fn nonce(&self, call: &'static str) -> Answer<'_, u64> {
-        Box::pin(async move {
-            let account = self.account.ok_or(ChainError::NoKey { call })?;
-            let _turn = self.turn.lock().await;
-            self.settled_nonce(account).await
-        })
-    }
-
-    /// Simulates, sends and awaits one transaction, after all others of the account.
-    fn transact(
-        &self,
-        call: &'static str,
-        request: TransactionRequest,
-    ) -> Answer<'_, TransactionReceipt> {
-        Box::pin(async move {
-            let account = self.account.ok_or(ChainError::NoKey { call })?;
-            let _turn = self.turn.lock().await;
-            let nonce = self.settled_nonce(account).await?;
-            let request = request.with_from(account);
-            self.provider
-                .call(request.clone())
-                .await
-                .map_err(|error| self.send_error(call, account, error))?;
-            let gas = self
-                .provider
-                .estimate_gas(request.clone())
-                .await
-                .map_err(|error| self.send_error(call, account, error))?;
-            // A fifth more: what the estimate saw may have become dearer by the time it is mined.
-            let request = request.with_nonce(nonce).with_gas_limit(gas + gas / 5);
-            let pending = self
-                .provider
-                .send_transaction(request)
-                .await
-                .map_err(|error| self.send_error(call, account, error))?;
-            let tx = *pending.tx_hash();
-            debug!(call, %tx, nonce, "sent");
-            let receipt = self.mined(call, tx).await?;
-            debug!(call, %tx, gas = receipt.gas_used, "mined");
-            if receipt.status() {
-                Ok(receipt)
-            } else {
-                Err(ChainError::Failed { call, tx })
-            }
-        })
-    }
-
-    /// The account's next nonce, when nothing of it is pending any more.
-    async fn settled_nonce(&self, account: Address) -> Result<u64, ChainError> {
-        const CALL: &str = "eth_getTransactionCount";
-        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
-        loop {
-            let pending = self.provider.get_transaction_count(account).pending().await;
-            let pending = pending.map_err(|error| self.error(CALL, error))?;
-            let latest = self.provider.get_transaction_count(account).latest().await;
-            let latest = latest.map_err(|error| self.error(CALL, error))?;
-            // Asked for later, the latest may be ahead.
-            if latest >= pending {
-                return Ok(latest);
-            }
-            if !pause.take().await {
-                let pending = pending - latest;
-                let after = self.confirm_timeout;
-                return Err(ChainError::StillPending {
-                    account,
-                    pending,
-                    after,
-                });
-            }
-        }
-    }
-
-    async fn mined(&self, call: &'static str, tx: B256) -> Result<TransactionReceipt, ChainError> {
-        let mut pause = Pause::until(Instant::now() + self.confirm_timeout);
-        loop {
-            let receipt = self.provider.get_transaction_receipt(tx).await;
-            match receipt.map_err(|error| self.error("eth_getTransactionReceipt", error)) {
-                Ok(Some(receipt)) => return Ok(receipt),
-                Ok(None) => {}
-                // It is on its way whether this look at it succeeds or not.
-                Err(error) if error.is_retryable() => debug!(%tx, %error, "looking again"),
-                Err(error) => return Err(error),
-            }
-            if !pause.take().await {
-                return Err(ChainError::NotMined {
-                    call,
-                    tx,
-                    after: self.confirm_timeout,
-                });
-            }
-        }
-    }
-
-    fn error(&self, call: &'static str, error: TransportError) -> ChainError {
+    pub(super) fn error(&self, call: &'static str, error: TransportError) -> ChainError {
         ChainError::from_transport(&self.url, call, error)
     }
 
-    fn send_error(
+    pub(super) fn send_error(
         &self,
         call: &'static str,
         account: Address,
@@ -448,14 +434,24 @@ impl Rpc {
     }
 }
 
+/// The URLs in a setting.
+pub(super) fn urls_of(setting: &str) -> Result<Vec<Url>, ChainError> {
+    let each = setting.split(',').map(|url| {
+        let url: Url = url.trim().parse().map_err(|_| ChainError::BadUrl)?;
+        let speaks = matches!(url.scheme(), "http" | "https") && url.has_host();
+        speaks.then_some(url).ok_or(ChainError::BadUrl)
+    });
+    each.collect()
+}
+
 /// Pauses that grow, up to a deadline.
-struct Pause {
+pub(super) struct Pause {
     deadline: Instant,
     next: Duration,
 }
 
 impl Pause {
-    fn until(deadline: Instant) -> Self {
+    pub(super) fn until(deadline: Instant) -> Self {
         Self {
             deadline,
             next: PAUSE_MIN,
@@ -463,7 +459,7 @@ impl Pause {
     }
 
     /// Pauses; `false` if the deadline has passed.
-    async fn take(&mut self) -> bool {
+    pub(super) async fn take(&mut self) -> bool {
         if Instant::now() >= self.deadline {
             return false;
         }

@@ -1,5 +1,7 @@
 //! JSON-RPC over the host's HTTP.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use alloy::primitives::Address;
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
+use futures::future::join_all;
 use host::{Http, HttpError};
 use reqwest::{Method, Url};
 use tower::Service;
@@ -16,25 +19,76 @@ use super::ChainConfig;
 /// Longest answer: the logs of 50,000 blocks of a busy network fit.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
-/// Where an EVM node answers.
+/// What is given to all of them.
+const GIVEN_TO_ALL: &str = "eth_sendRawTransaction";
+
+/// Where EVM nodes answer: one is asked, and the next where that one fails.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     http: Http,
-    url: Url,
+    urls: Arc<[Url]>,
+    /// Place of the one that answered last.
+    asked: Arc<AtomicUsize>,
     timeout: Duration,
 }
 
 impl Transport {
-    pub(super) fn new(config: &ChainConfig, url: Url) -> Self {
+    pub(super) fn new(config: &ChainConfig, urls: Vec<Url>) -> Self {
         Self {
             http: config.http.clone(),
-            url,
+            urls: urls.into(),
+            asked: Arc::default(),
             timeout: config.request_timeout,
         }
     }
 
     async fn ask(self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
-        let request = self.http.request(Method::POST, self.url).json(&packet);
+        let to_all = packet
+            .as_single()
+            .is_some_and(|request| request.method() == GIVEN_TO_ALL);
+        match to_all {
+            true => self.ask_all(packet).await,
+            false => self.ask_one(packet).await,
+        }
+    }
+
+    /// The answer of the first that has one.
+    async fn ask_one(&self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
+        let first = self.asked.load(Ordering::Relaxed);
+        let mut failed = None;
+        for place in 0..self.urls.len() {
+            let place = (first + place) % self.urls.len();
+            match self.ask_at(place, packet.clone()).await {
+                Ok(answer) => {
+                    self.asked.store(place, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        Err(failed.unwrap_or_else(TransportErrorKind::backend_gone))
+    }
+
+    /// Asks all at once: who forgets what it is given, or keeps it back, isn't the only one that has it. The answer of
+    /// the first that takes it.
+    async fn ask_all(&self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
+        let asked = (0..self.urls.len()).map(|place| self.ask_at(place, packet.clone()));
+        let answers = join_all(asked).await;
+        let taken = |answer: &Result<ResponsePacket, _>| {
+            answer.as_ref().is_ok_and(|answer| !answer.is_error())
+        };
+        let place = answers.iter().position(taken).unwrap_or(0);
+        let answer = answers.into_iter().nth(place);
+        answer.unwrap_or_else(|| Err(TransportErrorKind::backend_gone()))
+    }
+
+    async fn ask_at(
+        &self,
+        place: usize,
+        packet: RequestPacket,
+    ) -> Result<ResponsePacket, TransportError> {
+        let url = self.urls[place].clone();
+        let request = self.http.request(Method::POST, url).json(&packet);
         let request = request.timeout(self.timeout);
         let sent = self.http.send(request).await;
         let mut answer = sent.map_err(TransportErrorKind::custom)?;
@@ -64,7 +118,7 @@ impl Transport {
 /// call for.
 pub fn rpc_client(http: &Http, url: Url) -> RpcClient {
     let config = ChainConfig::new(http, "", Address::ZERO);
-    RpcClient::new(Transport::new(&config, url), false)
+    RpcClient::new(Transport::new(&config, vec![url]), false)
 }
 
 impl Service<RequestPacket> for Transport {

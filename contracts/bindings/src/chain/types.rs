@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::ChainError;
 use super::trees::amount;
 use crate::abi::Settlement;
+use crate::outbox::{CAP, Outbox};
 
 /// How to reach a network, and who one is there.
 #[derive(Clone)]
 pub struct ChainConfig {
-    /// URL of an EVM node's JSON-RPC, http or https.
+    /// URLs of EVM nodes' JSON-RPC, http or https, with commas between. The next is asked where one fails; all are given
+    /// what is sent.
     pub rpc: String,
     /// The settlement contract.
     pub settlement: Address,
@@ -28,8 +30,12 @@ pub struct ChainConfig {
     pub http: Http,
     /// How long to wait for one answer.
     pub request_timeout: Duration,
-    /// How long to wait for a transaction to be mined.
+    /// How long to wait for a transaction to be mined. It isn't given up then, but goes on at the next call.
     pub confirm_timeout: Duration,
+    /// The most that is offered for gas, wei for each.
+    pub fee_cap: u128,
+    /// Where what is being sent is kept; `None`: only in memory.
+    pub outbox: Option<Outbox>,
 }
 
 impl ChainConfig {
@@ -43,12 +49,20 @@ impl ChainConfig {
             http: http.clone(),
             request_timeout: Duration::from_secs(15),
             confirm_timeout: Duration::from_secs(120),
+            fee_cap: CAP,
+            outbox: None,
         }
     }
 
     /// With an account to send from.
     pub fn with_key(mut self, key: PrivateKeySigner) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// With a place where what is being sent is kept.
+    pub fn with_outbox(mut self, outbox: Outbox) -> Self {
+        self.outbox = Some(outbox);
         self
     }
 
@@ -68,6 +82,15 @@ impl fmt::Debug for ChainConfig {
             .field("account", &self.key.as_ref().map(PrivateKeySigner::address))
             .finish_non_exhaustive()
     }
+}
+
+/// How far an account's money reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runway {
+    /// What it has, wei.
+    pub balance: U256,
+    /// How many transactions like its last that pays for, rounded down.
+    pub calls: u64,
 }
 
 /// What a network agrees on for some epochs.

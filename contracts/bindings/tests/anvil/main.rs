@@ -2,6 +2,7 @@
 
 mod harness;
 mod manifest;
+mod outbox;
 
 use host::Http;
 use std::time::Duration;
