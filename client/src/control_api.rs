@@ -297,10 +297,10 @@ fn sentence(body: &[u8], status: StatusCode) -> String {
             .to_owned();
     }
     #[derive(serde::Deserialize)]
-    struct Refusal {
+    struct ErrorBody {
         error: String,
     }
-    serde_json::from_slice::<Refusal>(body)
+    serde_json::from_slice::<ErrorBody>(body)
         .map(|refusal| refusal.error)
         .unwrap_or_else(|_| {
             status

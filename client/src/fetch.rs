@@ -11,13 +11,14 @@ use crate::statistics::Statistics;
 use crate::summary::{SessionSummary, Summary};
 use crate::transfer::{Ending, Order, transfer};
 use futures::future::BoxFuture;
+use host::Mutex;
 use host::{Disk, Host};
 use protocol::{CollectionId, ContentHash, Entry, GROUP_BYTES, Manifest, ViewerToken};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -259,10 +260,7 @@ impl Client {
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.inner
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.cache.lock()
     }
 
     fn kept(&self, id_or_name: &str, lifetime: Duration) -> Option<Collection> {

@@ -90,7 +90,7 @@ pub struct Progress {
 }
 
 /// What is there already, open for more.
-struct Part {
+struct PartialFile {
     file: DiskFile,
     /// Bytes to keep: whole groups, or all.
     length: u64,
@@ -101,7 +101,7 @@ struct Part {
     opened: Vec<u8>,
 }
 
-impl Part {
+impl PartialFile {
     /// Opens and locks, and hashes what an earlier run left. Blocking.
     fn open(
         disk: &Disk,
@@ -204,10 +204,10 @@ struct FileSink<'a> {
 
 impl<'a> FileSink<'a> {
     fn begin(
-        part: Part,
+        part: PartialFile,
         size: u64,
         progress: &'a mut (dyn FnMut(Progress) + Send),
-    ) -> (Self, JoinHandle<Result<Part, DiskError>>) {
+    ) -> (Self, JoinHandle<Result<PartialFile, DiskError>>) {
         let (batches, mut coming) = mpsc::channel::<Vec<Bytes>>(BATCHES_MAX);
         let at = Progress {
             bytes: part.length,
@@ -281,7 +281,8 @@ impl Client {
             loop {
                 let (open_path, size, seal) = (part_path.clone(), entry.size, seal.clone());
                 let disk = self.disk().clone();
-                let part = disk::run(move || Part::open(&disk, &open_path, size, seal)).await?;
+                let part =
+                    disk::run(move || PartialFile::open(&disk, &open_path, size, seal)).await?;
                 let began_at = part.length;
                 let (part, fetched) = self
                     .fetch_part(collection.id, entry, part, progress)
@@ -306,9 +307,9 @@ impl Client {
         &self,
         collection: protocol::CollectionId,
         entry: &Entry,
-        part: Part,
+        part: PartialFile,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<(Part, Fetched), FileError> {
+    ) -> Result<(PartialFile, Fetched), FileError> {
         let range = part.length..entry.size;
         let (mut sink, writer) = FileSink::begin(part, entry.size, progress);
         let mut fetched = self
@@ -352,7 +353,7 @@ impl Client {
     }
 }
 
-fn is_right(part: &Part, content: &ContentHash) -> bool {
+fn is_right(part: &PartialFile, content: &ContentHash) -> bool {
     part.hasher
         .as_ref()
         .is_none_or(|hasher| hasher.finalize().as_bytes() == content.as_bytes())
@@ -427,18 +428,18 @@ mod tests {
         let path = dir.path().join("x.part");
         let bytes = vec![5; GROUP_BYTES as usize + 100];
         std::fs::write(&path, &bytes).unwrap();
-        let part = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, None).unwrap();
+        let part = PartialFile::open(&Disk::system(), &path, 10 * GROUP_BYTES, None).unwrap();
         assert_eq!(part.length, GROUP_BYTES);
         let hash = part.hasher.as_ref().unwrap().finalize();
         assert_eq!(hash, blake3::hash(&bytes[..GROUP_BYTES as usize]));
-        let second = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, None);
+        let second = PartialFile::open(&Disk::system(), &path, 10 * GROUP_BYTES, None);
         assert!(matches!(second, Err(FileError::Busy(_))));
         drop(part);
         // Of what is sealed, as it is sealed.
         let seal = FileSeal::new(&SealKey::from_bytes([1; 32]), &SealNonce([2; 16]));
         let mut sealed = bytes.clone();
         seal.apply(0, &mut sealed);
-        let part = Part::open(&Disk::system(), &path, 10 * GROUP_BYTES, Some(seal)).unwrap();
+        let part = PartialFile::open(&Disk::system(), &path, 10 * GROUP_BYTES, Some(seal)).unwrap();
         let hash = part.hasher.as_ref().unwrap().finalize();
         assert_eq!(hash, blake3::hash(&sealed[..GROUP_BYTES as usize]));
     }

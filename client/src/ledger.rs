@@ -6,10 +6,11 @@
 use crate::fault::Fault;
 use crate::summary::SessionSummary;
 use crate::tally::Totals;
+use host::Mutex;
 use protocol::{GROUP_BYTES, Receipt, Ticket};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
 /// What a node may count as sent of a request that is broken off: what its stream holds, on either side.
@@ -127,7 +128,7 @@ impl Ledger {
     }
 
     pub(crate) fn acked(&self, receipt: Receipt) {
-        *self.acked.lock().unwrap_or_else(PoisonError::into_inner) = Some(receipt);
+        *self.acked.lock() = Some(receipt);
     }
 
     pub(crate) fn summary(&self) -> SessionSummary {
@@ -138,7 +139,7 @@ impl Ledger {
             bytes: totals.bytes,
             deliveries: totals.deliveries,
             within: totals.within,
-            acked: *self.acked.lock().unwrap_or_else(PoisonError::into_inner),
+            acked: *self.acked.lock(),
         }
     }
 }

@@ -12,11 +12,12 @@ use crate::fault::{Attempt, Blame, Fault};
 use crate::recent::Recent;
 use crate::session::{Link, Session, SessionLimits};
 use crate::statistics::Statistics;
+use host::Mutex;
 use protocol::api::{MeasuredNode, RouteRequest, RoutedNode};
 use protocol::{ALPN_NODE, ClientKey, CollectionId, NodeId, SealKey, ServiceTargets, ViewerToken};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -110,12 +111,8 @@ pub(crate) struct Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         // Sessions that nobody finished settle by themselves, in a bounded time.
-        locked(&self.signers).detach_all();
+        self.signers.lock().detach_all();
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {
@@ -202,7 +199,7 @@ impl Pool {
         way: &Way,
         trail: &mut Trail,
     ) -> Result<Option<SealKey>, Exhausted> {
-        let known = || locked(&self.keys).get(&collection).cloned();
+        let known = || self.keys.lock().get(&collection).cloned();
         if let Some(key) = known() {
             return Ok(Some(key));
         }
@@ -241,8 +238,8 @@ impl Pool {
         };
         self.statistics.fault(node);
         // The next session there, if there is one, gets a connection of its own.
-        locked(&self.links).remove(&node);
-        let mut excluded = locked(&self.excluded);
+        self.links.lock().remove(&node);
+        let mut excluded = self.excluded.lock();
         if excluded.len() >= EXCLUDED_MAX {
             let soonest = excluded.iter().min_by_key(|(_, e)| e.until);
             if let Some(soonest) = soonest.map(|(node, _)| *node) {
@@ -258,8 +255,8 @@ impl Pool {
 
     /// Lets go of all sessions and waits for their last acknowledgements, for a bounded time.
     pub(crate) async fn settle(&self) {
-        locked(&self.slots).clear();
-        let mut signers = std::mem::take(&mut *locked(&self.signers));
+        self.slots.lock().clear();
+        let mut signers = std::mem::take(&mut *self.signers.lock());
         let all = async { while signers.join_next().await.is_some() {} };
         // A signer bounds itself by the same time once its session is over; the rest is for scheduling.
         let bound = self.config.settle_timeout + Duration::from_secs(1);
@@ -271,7 +268,7 @@ impl Pool {
     }
 
     fn slot(&self, key: SlotKey) -> Arc<tokio::sync::Mutex<Slot>> {
-        let mut slots = locked(&self.slots);
+        let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(&key) {
             return Arc::clone(slot);
         }
@@ -322,7 +319,7 @@ impl Pool {
         };
         trail.route_error = None;
         if let Some(key) = answer.key {
-            locked(&self.keys).insert(collection, key);
+            self.keys.lock().insert(collection, key);
         }
         slot.came = Some(Instant::now());
         slot.targets = Some(answer.targets);
@@ -366,7 +363,7 @@ impl Pool {
         let (session, signer) =
             Session::open(link, candidate.ticket, clock, &self.config.key, limits).await?;
         self.statistics.opened(&session.ledger);
-        let mut signers = locked(&self.signers);
+        let mut signers = self.signers.lock();
         // Those that have ended make room.
         while signers.try_join_next().is_some() {}
         signers.spawn(signer);
@@ -375,7 +372,7 @@ impl Pool {
 
     async fn link(&self, candidate: &RoutedNode) -> Result<Arc<Link>, Fault> {
         let node = candidate.node;
-        let known = locked(&self.links).get(&node).and_then(Weak::upgrade);
+        let known = self.links.lock().get(&node).and_then(Weak::upgrade);
         if let Some(link) = known.filter(|link| link.connection.close_reason().is_none()) {
             return Ok(link);
         }
@@ -388,7 +385,7 @@ impl Pool {
         )
         .await?;
         let link = Arc::new(Link::new(node, connection));
-        let mut links = locked(&self.links);
+        let mut links = self.links.lock();
         links.retain(|_, link| link.strong_count() > 0);
         links.insert(node, Arc::downgrade(&link));
         Ok(link)
@@ -396,14 +393,15 @@ impl Pool {
 
     fn is_excluded(&self, node: &NodeId) -> bool {
         let now = Instant::now();
-        locked(&self.excluded)
+        self.excluded
+            .lock()
             .get(node)
             .is_some_and(|exclusion| exclusion.until > now)
     }
 
     /// Round trips to the nodes that there is a connection to.
     fn measured(&self) -> Vec<MeasuredNode> {
-        let links = locked(&self.links);
+        let links = self.links.lock();
         let open = links.values().filter_map(Weak::upgrade);
         open.take(MEASURED_MAX)
             .map(|link| MeasuredNode {
@@ -415,14 +413,14 @@ impl Pool {
 
     fn excluded_nodes(&self) -> Vec<NodeId> {
         let now = Instant::now();
-        let mut excluded = locked(&self.excluded);
+        let mut excluded = self.excluded.lock();
         excluded.retain(|_, exclusion| exclusion.until > now);
         excluded.keys().copied().collect()
     }
 
     /// Takes back the exclusion of those that failed but didn't lie; whether there were any.
     fn forgive_failed(&self) -> bool {
-        let mut excluded = locked(&self.excluded);
+        let mut excluded = self.excluded.lock();
         let before = excluded.len();
         excluded.retain(|_, exclusion| exclusion.lied);
         excluded.len() < before

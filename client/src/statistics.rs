@@ -2,8 +2,9 @@
 
 use crate::ledger::Ledger;
 use crate::summary::{SessionSummary, Summary};
+use host::Mutex;
 use protocol::NodeId;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Totals of sessions that are over, and the ledgers of those that aren't.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ struct Inner {
 
 impl Statistics {
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
-        work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.inner.lock())
     }
 
     /// Counts from now on what this session comes to.

@@ -119,7 +119,7 @@ impl Outline {
             tree: tree(self.size),
             data: &*self.outboard,
         };
-        let part = Part {
+        let part = Piece {
             at: range.start,
             size: self.size,
             bytes,
@@ -159,13 +159,13 @@ impl Read for Pairs<'_> {
 }
 
 /// Bytes of a content that stand somewhere in it.
-struct Part<'a> {
+struct Piece<'a> {
     at: u64,
     size: u64,
     bytes: &'a [u8],
 }
 
-impl ReadAt for Part<'_> {
+impl ReadAt for Piece<'_> {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let from = position
             .checked_sub(self.at)
@@ -178,7 +178,7 @@ impl ReadAt for Part<'_> {
     }
 }
 
-impl Size for Part<'_> {
+impl Size for Piece<'_> {
     fn size(&self) -> io::Result<Option<u64>> {
         Ok(Some(self.size))
     }

@@ -6,13 +6,14 @@ use bao_tree::io::sync::WriteAt;
 use body::tree;
 use bytes::Bytes;
 use disk::{Disk, DiskError, DiskFile};
+use host::Mutex;
 use protocol::ContentHash;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes read at a time when hashing.
 const READ_BYTES: usize = 1 << 20;
@@ -82,14 +83,14 @@ pub enum OnDamage {
 
 #[derive(Debug, Default)]
 struct Index {
-    blobs: BTreeMap<ContentHash, Kept>,
+    blobs: BTreeMap<ContentHash, BlobEntry>,
     bytes: u64,
     /// Counts uses; the blob with the lowest is the least recently used.
     clock: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct BlobEntry {
     size: u64,
     used: u64,
 }
@@ -140,7 +141,7 @@ impl Store {
                     .is_ok_and(|meta| meta.len() == tree(size).outboard_size());
                 match (fits, on_damage) {
                     (true, _) => {
-                        index.blobs.insert(hash, Kept { size, used: 0 });
+                        index.blobs.insert(hash, BlobEntry { size, used: 0 });
                         index.bytes += size;
                     }
                     (false, OnDamage::Refuse) => return Err(StoreError::Damaged(path)),
@@ -164,10 +165,7 @@ impl Store {
     }
 
     fn index(&self) -> std::sync::MutexGuard<'_, Index> {
-        self.inner
-            .index
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.index.lock()
     }
 
     fn path(&self, hash: &ContentHash) -> PathBuf {
@@ -345,7 +343,7 @@ impl Store {
             let mut index = self.index();
             index.clock += 1;
             let used = index.clock;
-            if index.blobs.insert(hash, Kept { size, used }).is_none() {
+            if index.blobs.insert(hash, BlobEntry { size, used }).is_none() {
                 index.bytes += size;
             }
             index.evict_down_to(capacity)

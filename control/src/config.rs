@@ -1,7 +1,7 @@
 //! What a control plane is told before it starts.
 
 use crate::contents::origin_address::Allowed;
-use crate::requests::dns::{DnsConfig, DnsConfigError, Zone};
+use crate::rules::dns::{DnsConfig, DnsConfigError, Zone};
 use crate::tickets::quota::{NetworkQuota, PayerQuota};
 use contracts::PrivateKeySigner;
 use host::Host;

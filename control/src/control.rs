@@ -32,7 +32,7 @@ use listening::Listening;
 use on_chain::OnChain;
 use opened::{Map, Opened};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tasks::{Tasks, row};
 use tokio::time::Instant;
@@ -117,7 +117,7 @@ impl Control {
             replicas: config.replicas,
             metrics: metrics.clone(),
             clock: config.host.clock.clone(),
-            holders: Mutex::default(),
+            holders: host::Mutex::default(),
         });
         let ordering = OrderDesk {
             orders: opened.orders,

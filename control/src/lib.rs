@@ -53,9 +53,10 @@ pub use control::{Control, Running, run};
 pub use http::admin_tokens::{AdminToken, Role, TokenFile, TokensError};
 pub use nodes::orders::OrdersError;
 pub use nodes::overlay::OverlayError;
-pub use requests::dns::{DnsConfig, DnsConfigError};
+pub use rules::dns::{DnsConfig, DnsConfigError};
+pub use rules::promises::PayerQuota;
 pub use start_error::StartError;
-pub use tickets::quota::{NetworkQuota, PayerQuota};
+pub use tickets::quota::NetworkQuota;
 pub use tickets::ticket_log::LogError;
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::nodes::overlay::Overlay;
 use crate::nodes::sources::FillDesk;
 use crate::requests::route::RouteDesk;
 use crate::rules::issuing::IssuerTerms;
+use crate::rules::promises::Reading;
 use crate::tickets::issuer::{Issuer, IssuerConfig};
-use crate::tickets::promises::Reading;
 use crate::tickets::quota::{NetworkQuota, NetworkQuotas, PayerQuota};
 use crate::tickets::ticket_log::Seal;
 use crate::viewers::access::Access;
@@ -33,7 +33,8 @@ use contracts::{Agreed, ChainError, Parameters, Revert, Version};
 use disk::DiskError;
 use host::{Clock, Host};
 use protocol::{
-    AMOUNT_END, Address, B256, Epoch, IssuerKey, Network, NodeId, SigningKey, Timeline, Windows,
+    AMOUNT_END, Address, B256, ClientKey, CollectionId, Epoch, IssuerKey, NO_VIEWER_TOKEN, Network,
+    NodeId, SigningKey, Ticket, TicketId, Timeline, Windows,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -132,6 +133,27 @@ pub(crate) fn core(dir: &Path, clock: &TestClock) -> Arc<Core> {
     core_with(dir, clock, Overlay::default())
 }
 
+/// A ticket as the issuer of [`issuer_config`] gives it.
+pub(crate) fn unsigned() -> Ticket {
+    let terms = issuer_config().terms;
+    Ticket {
+        network: terms.network,
+        id: TicketId {
+            epoch: 0,
+            issuer: terms.issuer,
+            index: 0,
+        },
+        node: NodeId::from([1; 32]),
+        client: ClientKey::from([2; 32]),
+        collection: CollectionId::from([0xff; 32]),
+        payer: PAYER,
+        viewer_token: NO_VIEWER_TOKEN,
+        bytes_max: 1000,
+        issued_at: 1_001_000,
+        expires_at: 1_009_000,
+    }
+}
+
 /// A core with that map.
 pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<Core> {
     let funds = rich(PAYER);
@@ -193,7 +215,7 @@ pub(crate) fn core_with(dir: &Path, clock: &TestClock, overlay: Overlay) -> Arc<
         replicas: 2,
         metrics: metrics.clone(),
         clock: clock.clock(),
-        holders: Mutex::default(),
+        holders: host::Mutex::default(),
     });
     let ordering = OrderDesk {
         orders,

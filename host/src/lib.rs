@@ -4,11 +4,13 @@
 //! ([`Host::system`]); a simulated world hands in its own and decides what they say. So the code that runs there is
 //! the code that runs here: no type parameter travels through the crates, nothing is compiled in another way.
 //!
-//! What isn't here is tokio's: monotonic time (`tokio::time::Instant`, which a test can pause), tasks and channels.
+//! What isn't here is tokio's: monotonic time (`tokio::time::Instant`, which a test can pause), tasks and channels; but
+//! [`watch`], whose order a seed repeats, and locks without poison ([`Mutex`], [`RwLock`]).
 
 mod clock;
 mod datagrams;
 mod http;
+mod lock;
 mod random;
 mod sockets;
 pub mod watch;
@@ -19,6 +21,7 @@ pub use disk::Disk;
 pub use http::{
     Carried, Carrier, Guard, Http, HttpError, install_crypto_provider, piece, successful,
 };
+pub use lock::{Mutex, RwLock};
 pub use random::Random;
 pub use sockets::{Accept, Listener, Net, Sockets, Stream};
 

@@ -1,9 +1,10 @@
 //! A value that is watched: as `tokio::sync::watch`, but whoever waits is woken in the order in which they began to.
 //! tokio's wakes by a draw that nobody can seed, so what follows can't be told again from a seed.
 
+use crate::lock::RwLock;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::Notify;
 
 #[derive(Debug)]
@@ -17,11 +18,11 @@ struct Shared<T> {
 
 impl<T> Shared<T> {
     fn read(&self) -> RwLockReadGuard<'_, (T, u64)> {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner)
+        self.kept.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, (T, u64)> {
-        self.kept.write().unwrap_or_else(PoisonError::into_inner)
+        self.kept.write()
     }
 }
 

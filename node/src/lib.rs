@@ -11,7 +11,6 @@
 //! Shutdown, in order: accept no more, end sessions, flush receipts, close.
 
 mod config;
-mod lock;
 mod rules;
 mod server;
 mod store;

@@ -5,6 +5,7 @@ use crate::rules::admission::Admission;
 use crate::rules::arrivals::{Arrival, meet};
 use crate::rules::budget::Budget;
 use crate::rules::counts::Tally;
+use crate::rules::settings::{Unfit, check};
 use crate::rules::tickets::Identity;
 use crate::store::cache::Cache;
 use crate::store::open::{self, Stores};
@@ -23,7 +24,7 @@ use crate::wire::tickets::Tickets;
 use client::ControlApi;
 use contracts::Chain;
 use disk::Lock;
-use protocol::{ALPN_NODE, Code, NodeId, SLICE_BYTES, SigningKey};
+use protocol::{ALPN_NODE, Code, NodeId, SigningKey};
 use quinn::{Connection, Endpoint};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -71,14 +72,14 @@ impl Node {
     /// What is in the way. Nothing is left half-written.
     pub fn start(config: Config) -> Running<Result<Self, StartError>> {
         Box::pin(async move {
-            if config.public_address.is_none() && config.listen.ip().is_unspecified() {
-                return Err(StartError::PublicAddress(config.listen));
-            }
+            let (listen, window, interval) =
+                (config.listen, config.window, config.receipt_interval);
+            let has_address = config.public_address.is_some();
+            check(has_address, listen.ip(), window, interval).map_err(|unfit| match unfit {
+                Unfit::Address => StartError::PublicAddress(listen),
+                Unfit::Window => StartError::Window { window, interval },
+            })?;
             let lock = open::lock(&config.host.disk, &config.data_dir)?;
-            let (window, interval) = (config.window, config.receipt_interval);
-            if window < interval || window < SLICE_BYTES {
-                return Err(StartError::Window { window, interval });
-            }
             let id = NodeId::from(config.key.verifying_key().to_bytes());
             let chain = Chain::connect(&config.chain).await?;
             if chain.index_of(id.0).await?.is_none() {

@@ -11,10 +11,11 @@ use axum::routing::get;
 use disk::Pieces;
 use futures::stream;
 use host::Listener;
+use host::RwLock;
 use listener::Bounds;
 use protocol::Epoch;
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -28,14 +29,11 @@ pub(crate) struct SharedStatus(Arc<RwLock<Status>>);
 impl SharedStatus {
     /// Changes it. Each change leaves it whole, so a lock poisoned by a panic elsewhere is still good.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.write());
     }
 
     pub(crate) fn snapshot(&self) -> Status {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.read().clone()
     }
 }
 

@@ -1,9 +1,9 @@
 //! From a request to a response.
 
-use super::conditional::{EntityTag, Verdict};
-use super::refusal::Refusal;
+use super::conditional::{EntityTag, Precondition};
+use super::refusal::HttpRefusal;
 use super::shared::{HEAD_BYTES_MAX, Shared};
-use super::source::{Source, Wanted};
+use super::source::{OpenedBytes, Wanted};
 use super::{cors, page, playlist};
 use crate::pool::Way;
 use axum::body::{Body, Bytes};
@@ -50,13 +50,13 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     response
 }
 
-async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, Refusal> {
+async fn respond(shared: &Arc<Shared>, parts: &Parts) -> Result<Response, HttpRefusal> {
     check(parts)?;
     match parts.method {
         Method::GET | Method::HEAD => {}
         Method::OPTIONS => return Ok(shared.origins.preflight(&parts.headers)),
         _ => {
-            let refusal = Refusal::new(
+            let refusal = HttpRefusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "content can only be read: GET, HEAD or OPTIONS",
             );
@@ -131,13 +131,13 @@ fn moved(token: &ViewerToken, parts: &Parts, via: Option<NodeId>) -> Response {
 }
 
 /// What no request for content has.
-fn check(parts: &Parts) -> Result<(), Refusal> {
+fn check(parts: &Parts) -> Result<(), HttpRefusal> {
     let headers = &parts.headers;
     let fields = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 4);
     if fields.sum::<usize>() > HEAD_BYTES_MAX {
-        return Err(Refusal::new(
+        return Err(HttpRefusal::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "the request's headers are larger than 16 KiB",
         ));
@@ -146,7 +146,7 @@ fn check(parts: &Parts) -> Result<(), Refusal> {
     if length.is_some_and(|length| length != "0") || headers.contains_key(header::TRANSFER_ENCODING)
     {
         // The connection ends with it: what follows isn't read.
-        let refusal = Refusal::new(
+        let refusal = HttpRefusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "a request must not have a body",
         );
@@ -162,11 +162,11 @@ async fn file(
     path: &str,
     way: Way,
     moves: bool,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let by_id = collection.parse::<CollectionId>().is_ok();
     let collection = shared.collection(collection).await?;
     let Some(file) = playlist::place(&collection.manifest, path) else {
-        return Err(Refusal::of_fetch(&crate::FetchError::NoSuchFile {
+        return Err(HttpRefusal::of_fetch(&crate::FetchError::NoSuchFile {
             collection: collection.id,
             path: path.to_owned(),
         }));
@@ -185,14 +185,14 @@ async fn file(
     }
     let tag = EntityTag::of(&wanted.entry().content);
     match tag.judge(&parts.headers) {
-        Verdict::Go => {}
-        Verdict::NotModified => {
+        Precondition::Go => {}
+        Precondition::NotModified => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
             validators(response.headers_mut(), &tag, by_id);
             return Ok(response);
         }
-        Verdict::Failed => {
-            return Err(Refusal::new(
+        Precondition::Failed => {
+            return Err(HttpRefusal::new(
                 StatusCode::PRECONDITION_FAILED,
                 "the file isn't the version that If-Match names",
             ));
@@ -208,7 +208,7 @@ async fn file(
                 status = StatusCode::PARTIAL_CONTENT;
             }
             Asked::Refused(reason) => {
-                let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, reason);
+                let refusal = HttpRefusal::new(StatusCode::RANGE_NOT_SATISFIABLE, reason);
                 let all = format!("bytes */{size}");
                 let all = HeaderValue::try_from(all).expect("ASCII");
                 return Err(refusal.with(header::CONTENT_RANGE, all));
@@ -234,7 +234,7 @@ async fn file(
     shared.look_ahead(&wanted);
     // Until the first bytes are there, the answer may still be another.
     let first = source.next().await.transpose();
-    let first = first.map_err(|error| Refusal::of_fetch(&error))?;
+    let first = first.map_err(|error| HttpRefusal::of_fetch(&error))?;
     headers.insert("cache-status", HeaderValue::from_static(how.cache_status()));
     if let Some(node) = source.from() {
         let node = HeaderValue::try_from(node.to_string()).expect("ASCII");
@@ -283,7 +283,7 @@ fn validators(headers: &mut HeaderMap, tag: &EntityTag, by_id: bool) {
 }
 
 /// A response that can't be completed is broken off, so that nobody takes it for whole.
-fn body(shared: Arc<Shared>, first: Option<Bytes>, source: Source) -> Body {
+fn body(shared: Arc<Shared>, first: Option<Bytes>, source: OpenedBytes) -> Body {
     let state = (shared, first, Some(source));
     Body::from_stream(futures::stream::unfold(
         state,

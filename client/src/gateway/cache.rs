@@ -10,13 +10,14 @@ use crate::fetch::FetchError;
 use crate::sink::Sink;
 use bytes::Bytes;
 use content::Group;
+use host::Mutex;
 use host::watch;
 use protocol::{B256, ContentHash, GROUP_BYTES, NodeId};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// What an entry takes besides its bytes.
@@ -92,10 +93,6 @@ pub(super) enum Opened {
     NoRoom,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Cache {
     /// With room for so many bytes.
     pub(super) fn new(bytes_max: u64) -> Self {
@@ -118,7 +115,7 @@ impl Cache {
 
     /// The bytes in `range` of a file that is wanted whole sooner or later.
     pub(super) fn open(self: &Arc<Self>, content: Key, size: u64, range: Range<u64>) -> Opened {
-        let mut inner = locked(&self.inner);
+        let mut inner = self.inner.lock();
         if let Some(found) = self.join(&mut inner, content, range.clone()) {
             return found;
         }
@@ -133,12 +130,12 @@ impl Cache {
 
     /// The bytes in `range` of a file, if it is there or on its way.
     pub(super) fn find(self: &Arc<Self>, content: Key, range: Range<u64>) -> Option<Opened> {
-        self.join(&mut locked(&self.inner), content, range)
+        self.join(&mut self.inner.lock(), content, range)
     }
 
     /// Begins a file before anybody asks for it, unless it is there or on its way.
     pub(super) fn open_ahead(self: &Arc<Self>, content: Key, size: u64) -> Option<Filling> {
-        let mut inner = locked(&self.inner);
+        let mut inner = self.inner.lock();
         if inner.slots.contains_key(&content) {
             return None;
         }
@@ -148,7 +145,7 @@ impl Cache {
     /// Waits until a file is there, or isn't going to be.
     pub(super) async fn settled(&self, content: Key) {
         let state = {
-            let inner = locked(&self.inner);
+            let inner = self.inner.lock();
             inner
                 .slots
                 .get(&content)
@@ -239,7 +236,7 @@ impl Cache {
 
     /// Lets go of a file, if it is still this one.
     fn forget(&self, content: Key, fill: &Arc<Fill>) {
-        let mut inner = locked(&self.inner);
+        let mut inner = self.inner.lock();
         let slot = inner.slots.get(&content);
         if slot.is_some_and(|slot| Arc::ptr_eq(&slot.fill, fill)) {
             inner.slots.remove(&content);
@@ -247,7 +244,7 @@ impl Cache {
     }
 
     fn left(&self, content: Key, fill: &Arc<Fill>) {
-        let mut inner = locked(&self.inner);
+        let mut inner = self.inner.lock();
         let slot = inner.slots.get_mut(&content);
         let Some(slot) = slot.filter(|slot| Arc::ptr_eq(&slot.fill, fill)) else {
             return;
@@ -286,7 +283,7 @@ impl Reader {
             let State { bytes, end, .. } = self.state.borrow_and_update().clone();
             if self.left.start < bytes {
                 let at = self.left.start;
-                let group = locked(&self.fill.groups)[(at / GROUP_BYTES) as usize].clone();
+                let group = self.fill.groups.lock()[(at / GROUP_BYTES) as usize].clone();
                 let from = at % GROUP_BYTES;
                 let to = (group.len() as u64).min(from + self.left.end - at);
                 self.left.start = at + (to - from);
@@ -351,7 +348,7 @@ impl Drop for Filling {
 impl Sink for Filling {
     async fn write(&mut self, group: Group) -> io::Result<()> {
         let bytes = group.offset + group.data.len() as u64;
-        locked(&self.fill.groups).push(group.data);
+        self.fill.groups.lock().push(group.data);
         self.fill.state.send_modify(|state| state.bytes = bytes);
         Ok(())
     }

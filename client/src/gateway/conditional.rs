@@ -13,7 +13,7 @@ pub(super) struct EntityTag(String);
 
 /// What the conditions of a request say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Precondition {
     /// Answer as if there were none.
     Go,
     /// 304: the client has it.
@@ -34,15 +34,15 @@ impl EntityTag {
     }
 
     /// In the order of section 13.2.2.
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub(super) fn judge(&self, headers: &HeaderMap) -> Precondition {
         if headers.contains_key(header::IF_MATCH) && !self.is_in(headers, header::IF_MATCH, false) {
-            return Verdict::Failed;
+            return Precondition::Failed;
         }
         // "A recipient MUST use the weak comparison function" (13.1.2).
         if self.is_in(headers, header::IF_NONE_MATCH, true) {
-            return Verdict::NotModified;
+            return Precondition::NotModified;
         }
-        Verdict::Go
+        Precondition::Go
     }
 
     /// Whether a `Range` is to be heeded: `If-Range` is absent, or has just this tag by strong comparison
@@ -86,35 +86,38 @@ mod tests {
     fn conditions_are_judged_in_order() {
         use header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
         let date = "Tue, 15 Nov 1994 12:45:26 GMT";
-        let cases: &[(&[(HeaderName, &str)], Verdict)] = &[
-            (&[], Verdict::Go),
-            (&[(IF_NONE_MATCH, "\"OWN\"")], Verdict::NotModified),
-            (&[(IF_NONE_MATCH, "W/\"OWN\"")], Verdict::NotModified),
-            (&[(IF_NONE_MATCH, "*")], Verdict::NotModified),
-            (&[(IF_NONE_MATCH, "\"a,\", \"OWN\"")], Verdict::NotModified),
+        let cases: &[(&[(HeaderName, &str)], Precondition)] = &[
+            (&[], Precondition::Go),
+            (&[(IF_NONE_MATCH, "\"OWN\"")], Precondition::NotModified),
+            (&[(IF_NONE_MATCH, "W/\"OWN\"")], Precondition::NotModified),
+            (&[(IF_NONE_MATCH, "*")], Precondition::NotModified),
+            (
+                &[(IF_NONE_MATCH, "\"a,\", \"OWN\"")],
+                Precondition::NotModified,
+            ),
             (
                 &[(IF_NONE_MATCH, "\"a\""), (IF_NONE_MATCH, "\"OWN\"")],
-                Verdict::NotModified,
+                Precondition::NotModified,
             ),
-            (&[(IF_NONE_MATCH, "\"a\"")], Verdict::Go),
-            (&[(IF_NONE_MATCH, "OWN")], Verdict::Go),
-            (&[(IF_NONE_MATCH, "\"OWN")], Verdict::Go),
-            (&[(IF_MATCH, "\"OWN\"")], Verdict::Go),
-            (&[(IF_MATCH, "*")], Verdict::Go),
-            (&[(IF_MATCH, "W/\"OWN\"")], Verdict::Failed),
-            (&[(IF_MATCH, "\"a\"")], Verdict::Failed),
-            (&[(IF_MATCH, "")], Verdict::Failed),
+            (&[(IF_NONE_MATCH, "\"a\"")], Precondition::Go),
+            (&[(IF_NONE_MATCH, "OWN")], Precondition::Go),
+            (&[(IF_NONE_MATCH, "\"OWN")], Precondition::Go),
+            (&[(IF_MATCH, "\"OWN\"")], Precondition::Go),
+            (&[(IF_MATCH, "*")], Precondition::Go),
+            (&[(IF_MATCH, "W/\"OWN\"")], Precondition::Failed),
+            (&[(IF_MATCH, "\"a\"")], Precondition::Failed),
+            (&[(IF_MATCH, "")], Precondition::Failed),
             (
                 &[(IF_MATCH, "\"a\""), (IF_NONE_MATCH, "\"OWN\"")],
-                Verdict::Failed,
+                Precondition::Failed,
             ),
             (
                 &[(IF_MATCH, "\"OWN\""), (IF_NONE_MATCH, "\"OWN\"")],
-                Verdict::NotModified,
+                Precondition::NotModified,
             ),
             (
                 &[(IF_MODIFIED_SINCE, date), (IF_UNMODIFIED_SINCE, date)],
-                Verdict::Go,
+                Precondition::Go,
             ),
         ];
         for (given, verdict) in cases {

@@ -1,6 +1,6 @@
 //! Two plain pages for people: the collections there are, and a collection's files.
 
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 use super::shared::Shared;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -17,12 +17,12 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;mar
     code{background:#8882;padding:.1rem .3rem;overflow-wrap:anywhere}:root{color-scheme:light dark}\
     @media(max-width:40rem){.type{display:none}}";
 
-pub(super) async fn collections(shared: &Shared) -> Result<Response, Refusal> {
+pub(super) async fn collections(shared: &Shared) -> Result<Response, HttpRefusal> {
     let all = {
         let _turn = shared.lookups.turn("").await;
         shared.client.control().collections().await
     };
-    let all = all.map_err(|error| Refusal::of_control(&error))?;
+    let all = all.map_err(|error| HttpRefusal::of_control(&error))?;
     let mut rows = String::new();
     for one in all.iter().take(LINES_MAX) {
         let name = escaped(&one.name);
@@ -39,7 +39,7 @@ pub(super) async fn collections(shared: &Shared) -> Result<Response, Refusal> {
     Ok(page("Collections", lead, head, &rows, all.len()))
 }
 
-pub(super) async fn files(shared: &Shared, name: &str) -> Result<Response, Refusal> {
+pub(super) async fn files(shared: &Shared, name: &str) -> Result<Response, HttpRefusal> {
     let collection = shared.collection(name).await?;
     let entries = collection.manifest.entries();
     let mut rows = String::new();

@@ -5,9 +5,9 @@
 //! and what is remembered is bounded by the number of files that the collection has.
 
 use formats::{dash, hls};
+use host::Mutex;
 use protocol::{CollectionId, Entry, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 /// Longer playlists are passed on unread.
 const PLAYLIST_BYTES_MAX: u64 = 4 << 20;
@@ -62,7 +62,7 @@ struct Order {
 impl Orders {
     /// Whether this playlist is still to be read.
     pub(super) fn is_new(&self, collection: &CollectionId, playlist: u32) -> bool {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let order = inner.collections.get(collection);
         order.is_none_or(|order| !order.read.contains(&playlist))
     }
@@ -82,7 +82,7 @@ impl Orders {
             Kind::Hls => vec![places(manifest, &hls::segments(base, text))],
             Kind::Dash => dash::runs(base, text, entries),
         };
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         inner.clock += 1;
         let clock = inner.clock;
         if inner.collections.len() >= COLLECTIONS_MAX
@@ -105,7 +105,7 @@ impl Orders {
 
     /// The files that come after this one, `count` at most.
     pub(super) fn after(&self, collection: &CollectionId, file: u32, count: usize) -> Vec<u32> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let Some(order) = inner.collections.get(collection) else {
             return Vec::new();
         };

@@ -11,13 +11,13 @@ use formats::target::Wrong;
 const RETRY_AFTER_SECONDS: u64 = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct HttpRefusal {
     status: StatusCode,
     reason: String,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-impl Refusal {
+impl HttpRefusal {
     pub(super) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
         Self {
             status,
@@ -70,7 +70,7 @@ impl Refusal {
     }
 }
 
-impl From<Wrong> for Refusal {
+impl From<Wrong> for HttpRefusal {
     fn from(wrong: Wrong) -> Self {
         match wrong {
             Wrong::Malformed(reason) => Self::new(StatusCode::BAD_REQUEST, reason),
@@ -83,7 +83,7 @@ impl From<Wrong> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpRefusal {
     fn into_response(self) -> Response {
         let body = Json(serde_json::json!({ "error": self.reason }));
         let mut response = (self.status, body).into_response();
@@ -115,7 +115,7 @@ mod tests {
             (400, 502, false),
             (302, 502, false),
         ] {
-            let response = Refusal::of_control(&refused(told)).into_response();
+            let response = HttpRefusal::of_control(&refused(told)).into_response();
             assert_eq!(response.status().as_u16(), status, "{told}");
             assert_eq!(
                 response.headers().contains_key(header::RETRY_AFTER),
@@ -131,7 +131,7 @@ mod tests {
             route: Some(Box::new(refused(503))),
         };
         assert_eq!(
-            Refusal::of_fetch(&none).status,
+            HttpRefusal::of_fetch(&none).status,
             StatusCode::SERVICE_UNAVAILABLE
         );
     }

@@ -4,11 +4,12 @@ use super::cache::Cache;
 use super::cors::Origins;
 use super::metrics::Metrics;
 use super::playlist::Orders;
-use super::refusal::Refusal;
+use super::refusal::HttpRefusal;
 use crate::fetch::{Client, Collection};
+use host::Mutex;
 use listener::Connections;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,10 +36,10 @@ pub(super) struct Shared {
 
 impl Shared {
     /// A collection by name or id. Of those who ask for the same at once, one asks the control plane.
-    pub(super) async fn collection(&self, id_or_name: &str) -> Result<Collection, Refusal> {
+    pub(super) async fn collection(&self, id_or_name: &str) -> Result<Collection, HttpRefusal> {
         let _turn = self.lookups.turn(id_or_name).await;
         let collection = self.client.collection(id_or_name).await;
-        collection.map_err(|error| Refusal::of_control(&error))
+        collection.map_err(|error| HttpRefusal::of_control(&error))
     }
 
     pub(super) fn metrics_text(&self) -> String {
@@ -55,7 +56,7 @@ pub(super) struct Lookups(Mutex<BTreeMap<String, Weak<tokio::sync::Mutex<()>>>>)
 impl Lookups {
     pub(super) async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
         let turn = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = self.0.lock();
             // As many as there are requests under way, which connections bound.
             all.retain(|_, turn| turn.strong_count() > 0);
             let known = all.get(name).and_then(Weak::upgrade);

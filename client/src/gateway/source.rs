@@ -87,7 +87,7 @@ impl How {
 /// response: memory holds what nodes hold, by its hash, whatever key it is under, and nothing that is open
 /// outlives a response.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct OpenedBytes {
     verified: Verified,
     /// Where the next byte stands in the file.
     at: u64,
@@ -112,7 +112,7 @@ enum Verified {
     },
 }
 
-impl Source {
+impl OpenedBytes {
     /// The next bytes as the player gets them, a group at most; `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Result<Bytes, Arc<FetchError>>> {
         if let Seal::Unknown(client, wanted) = &self.seal {
@@ -183,17 +183,17 @@ impl Sink for Passing {
 
 impl Shared {
     /// Begins to get what is wanted, or joins in.
-    pub(super) fn begin(self: &Arc<Self>, wanted: &Wanted) -> (How, Source) {
+    pub(super) fn begin(self: &Arc<Self>, wanted: &Wanted) -> (How, OpenedBytes) {
         let (how, verified) = self.verified(wanted);
         (how, self.opening(wanted, verified))
     }
 
-    fn opening(&self, wanted: &Wanted, verified: Verified) -> Source {
+    fn opening(&self, wanted: &Wanted, verified: Verified) -> OpenedBytes {
         let seal = match wanted.collection.manifest.seal_key() {
             None => Seal::Known(None),
             Some(_) => Seal::Unknown(self.client.clone(), wanted.clone()),
         };
-        Source {
+        OpenedBytes {
             verified,
             at: wanted.range.start,
             seal,

@@ -4,7 +4,9 @@
 //! was published in which order and each name's policy, replaced as a whole. A publication counts when the second is durable;
 //! a manifest without one does no harm.
 
+use crate::rules::dns::Named;
 use disk::{Disk, DiskError, failed};
+use host::{Mutex, RwLock};
 use protocol::api::{CollectionSummary, Package, Version};
 use protocol::{
     Address, CollectionId, ContentHash, Manifest, ManifestError, Policy, SealKeyId, UnixMillis,
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// Most publications, old versions included.
 pub(crate) const PUBLICATIONS_MAX: usize = 65_536;
@@ -182,17 +184,6 @@ struct Index {
     by_domain: BTreeMap<String, String>,
 }
 
-/// What a domain name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Named {
-    /// A collection.
-    Collection(CollectionId),
-    /// Nothing itself, but there are names below it.
-    Between,
-    /// Nothing.
-    Nothing,
-}
-
 impl Index {
     /// What a list says; what a collection holds comes from elsewhere.
     fn of<E>(
@@ -303,7 +294,7 @@ impl Catalogue {
             return Err(PublishError::Name);
         }
         let bytes = manifest.to_bytes();
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock();
         let kept = file.policies.get(name).cloned().unwrap_or_default();
         let publication = Publication {
             name: name.to_owned(),
@@ -340,7 +331,7 @@ impl Catalogue {
         name: &str,
         policy: Policy,
     ) -> Result<Option<Arc<Collection>>, DiskError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock();
         if self.find_name(name).is_none() {
             return Ok(None);
         }
@@ -361,7 +352,7 @@ impl Catalogue {
         let bytes = serde_json::to_vec(&next).expect("names, hashes, keys and numbers are JSON");
         self.disk
             .replace(&self.dir.join(PUBLICATIONS_FILE), &bytes)?;
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.index.write();
         let known = Index::of(&next, |id| {
             let old = index.by_id.get(id).map(|known| &**known);
             let known = old.or(new.filter(|new| new.id == *id));
@@ -376,7 +367,7 @@ impl Catalogue {
 
     /// What was published under a name, oldest first; the last is what it stands for.
     pub(crate) fn versions(&self, name: &str) -> Vec<Version> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file.lock();
         let of_name = |one: &&Publication| one.name == name;
         let published: Vec<_> = file.publications.iter().filter(of_name).cloned().collect();
         let policy = file.policies.get(name).cloned().unwrap_or_default();
@@ -402,7 +393,7 @@ impl Catalogue {
     /// What stands under a domain name below the DNS zone: its labels in lower case, the last one first, with
     /// dots between them.
     pub(crate) fn find_domain(&self, labels: &str) -> Named {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         let name = index.by_domain.get(labels);
         if let Some(collection) = name.and_then(|name| index.by_name.get(name)) {
             return Named::Collection(collection.id);
@@ -418,7 +409,7 @@ impl Catalogue {
     /// Takes a name, with all its versions, out; durable when it returns. Gives the collections that no
     /// other name has. Manifests stay on disk: what was delivered of them can still be audited. Blocking.
     pub(crate) fn unpublish(&self, name: &str) -> Result<Vec<CollectionId>, DiskError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock();
         let mut next = file.clone();
         let gone = next
             .publications
@@ -429,7 +420,7 @@ impl Catalogue {
         }
         next.policies.remove(name);
         self.replace(&mut file, next, None)?;
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         ids.retain(|id| !index.by_id.contains_key(id));
         ids.sort_unstable();
         ids.dedup();
@@ -437,13 +428,13 @@ impl Catalogue {
     }
 
     fn find_name(&self, name: &str) -> Option<Arc<Collection>> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         index.by_name.get(name).cloned()
     }
 
     /// The collection with this id.
     pub(crate) fn find_id(&self, id: &CollectionId) -> Option<Arc<Collection>> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         index.by_id.get(id).cloned()
     }
 
@@ -457,7 +448,7 @@ impl Catalogue {
 
     /// The latest version under each name, in order of names.
     pub(crate) fn list(&self) -> Vec<Arc<Collection>> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         let mut all: Vec<_> = index.by_name.values().cloned().collect();
         drop(index);
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -467,7 +458,7 @@ impl Catalogue {
     /// The collections of the fewest bytes, smallest first, none of them of nothing.
     pub(crate) fn smallest(&self, most: usize) -> Vec<Arc<Collection>> {
         let key = |one: &&Arc<Collection>| (one.bytes, one.id);
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         let mut all: Vec<_> = index.by_name.values().filter(|one| one.bytes > 0).collect();
         if all.len() > most {
             all.select_nth_unstable_by_key(most, key);
@@ -479,13 +470,13 @@ impl Catalogue {
 
     /// Every collection, old versions too, in no order.
     pub(crate) fn ids(&self) -> Vec<CollectionId> {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         index.by_id.keys().copied().collect()
     }
 
     /// Whether anything is published, old versions too, that this key opens.
     pub(crate) fn is_sealed_by(&self, key: &SealKeyId) -> bool {
-        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.read();
         let mut all = index.by_id.values();
         all.any(|one| one.seal_key.as_ref() == Some(key))
     }
@@ -494,7 +485,7 @@ impl Catalogue {
     pub(crate) fn contents(
         &self,
     ) -> Result<BTreeSet<(ContentHash, Option<Address>)>, CatalogueError> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file.lock();
         let all = file.publications.iter();
         let all: BTreeSet<_> = all.map(|one| (one.collection, one.payer)).collect();
         drop(file);
@@ -515,7 +506,7 @@ impl Catalogue {
 
     /// The manifest, checked; those asked for last are remembered. Blocking.
     pub(crate) fn manifest(&self, id: &CollectionId) -> Result<Arc<Manifest>, CatalogueError> {
-        let read = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || self.read.lock();
         if let Some((_, known)) = read().iter().find(|(known, _)| known == id) {
             return Ok(known.clone());
         }

@@ -42,7 +42,7 @@ fn the_latest_version_under_a_name_wins_and_stays() {
         let names: Vec<_> = catalogue.list().iter().map(|c| c.name.clone()).collect();
         assert_eq!(names, ["copy", "film"]);
         assert!(catalogue.find("nothing").is_none());
-        assert_eq!(catalogue.file.lock().unwrap().publications.len(), 3);
+        assert_eq!(catalogue.file.lock().publications.len(), 3);
     }
 }
 

@@ -6,12 +6,12 @@
 //! hashed. So what a crash tore is left out at the next start, together with contents that are gone.
 
 use disk::{Disk, DiskError, DiskFile, failed};
+use host::{Mutex, RwLock};
 use protocol::{Address, ContentHash};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
 
 /// Most entries: about 200 bytes of memory each.
 const ENTRIES_MAX: usize = 1 << 22;
@@ -93,13 +93,13 @@ impl HandedIn {
 
     /// Whether that account, or with none an operator, handed it in.
     fn by(&self, account: Option<Address>, content: ContentHash) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         known.contains(&(content, account))
     }
 
     /// Whether anybody else did.
     pub(crate) fn by_others(&self, account: Option<Address>, content: ContentHash) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         let of_content = known.range((content, None)..);
         of_content
             .take_while(|entry| entry.0 == content)
@@ -115,9 +115,9 @@ impl HandedIn {
         account: Option<Address>,
         contents: impl IntoIterator<Item = ContentHash>,
     ) -> Result<(), HandedInError> {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         let (new, count) = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let known = self.known.read();
             let all = contents.into_iter().map(|content| (content, account));
             let new: BTreeSet<_> = all.filter(|entry| !known.contains(entry)).collect();
             (new, known.len())
@@ -133,7 +133,7 @@ impl HandedIn {
             .write_all_at(&bytes, log.bytes)
             .and_then(|()| log.file.sync_data())?;
         log.bytes += bytes.len() as u64;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         known.extend(new);
         Ok(())
     }

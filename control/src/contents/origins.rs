@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use content::{Outline, OutlineError, outboard_bytes, slices};
 use disk::{Disk, DiskError, DiskFile, failed};
 use host::{Host, Http, HttpError, piece};
+use host::{Mutex, RwLock};
 use protocol::ContentHash;
 use protocol::api::{OriginSource, OriginValidator};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
@@ -22,8 +23,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -98,8 +99,7 @@ impl Origin {
 
     /// Why the last fill failed, if it did.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let trouble = self.trouble.lock();
-        trouble.unwrap_or_else(PoisonError::into_inner).clone()
+        self.trouble.lock().clone()
     }
 
     fn ended<T>(&self, outcome: Result<T, OriginError>) -> Result<T, OriginError> {
@@ -107,7 +107,7 @@ impl Origin {
         if let Some(trouble) = &trouble {
             tracing::warn!(host = self.host, trouble, "an origin doesn't fill");
         }
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        *self.trouble.lock() = trouble;
         outcome
     }
 }
@@ -197,13 +197,13 @@ impl Origins {
 
     /// Whether nothing is at any.
     pub(crate) fn is_empty(&self) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         known.is_empty()
     }
 
     /// The content, if it is at an origin.
     pub(crate) fn find(&self, hash: &ContentHash) -> Option<Arc<Origin>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         known.get(hash).cloned()
     }
 
@@ -238,7 +238,7 @@ impl Origins {
                 expected,
             });
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read();
         match known.len() < ORIGINS_MAX {
             true => Ok(()),
             false => Err(OriginError::Full),
@@ -275,7 +275,7 @@ impl Origins {
         }
         let (from, disk, dir) = (outboard.to_owned(), self.disk.clone(), self.dir.clone());
         let added = disk::run(move || keep(&disk, &dir, hash, source, &from)).await?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         known.insert(hash, Arc::new(added));
         Ok(())
     }

@@ -10,9 +10,10 @@ use crate::rules::publication::{
 use content::Store;
 use disk::DiskError;
 use host::Clock;
+use host::Mutex;
 use protocol::api::{Package, PublishRequest, SealKeyRequest};
 use protocol::{Address, CollectionId, Entry, Manifest, Policy, SealKey};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// What is published, and what for.
 pub(crate) struct PublicationDesk {
@@ -33,7 +34,7 @@ pub(crate) struct Naming(Mutex<()>);
 
 impl Naming {
     fn turn(&self) -> MutexGuard<'_, ()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::contents::catalogue::name_is_allowed;
 use disk::{Disk, DiskError, failed};
+use host::Mutex;
 use host::{Host, Random};
 use protocol::{Address, SealKey, SealKeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use zeroize::Zeroizing;
 
 /// Most keys.
@@ -62,7 +63,7 @@ pub enum SealKeysError {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct SealKeyEntry {
     name: String,
     /// For whom it was made; an operator's if nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +72,7 @@ struct Kept {
     key: SealKey,
 }
 
-impl Kept {
+impl SealKeyEntry {
     fn may_use(&self, account: Option<Address>) -> bool {
         account.is_none() || account == self.account
     }
@@ -80,14 +81,14 @@ impl Kept {
 #[derive(Serialize)]
 struct Written<'a> {
     version: u32,
-    keys: &'a [Kept],
+    keys: &'a [SealKeyEntry],
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Read {
     version: u32,
-    keys: Vec<Kept>,
+    keys: Vec<SealKeyEntry>,
 }
 
 /// All keys; what it gives is on disk first.
@@ -104,12 +105,12 @@ pub(crate) struct SealKeys {
 
 struct State {
     /// In the order in which they were made.
-    all: Vec<Kept>,
+    all: Vec<SealKeyEntry>,
     by_id: BTreeMap<SealKeyId, SealKey>,
 }
 
 impl State {
-    fn of(all: Vec<Kept>) -> Self {
+    fn of(all: Vec<SealKeyEntry>) -> Self {
         let by_id = all.iter().map(|one| (one.key.id(), one.key.clone()));
         Self {
             by_id: by_id.collect(),
@@ -155,16 +156,16 @@ impl SealKeys {
     }
 
     fn kept(&self) -> MutexGuard<'_, State> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 
     fn writer(&self) -> MutexGuard<'_, ()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock()
     }
 
     /// Held by who publishes and by who unpublishes, so that no key goes between a look at it and its use.
     pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock()
     }
 
     /// The key of that id.
@@ -230,7 +231,7 @@ impl SealKeys {
         };
         let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(self.random.bytes());
         let key = SealKey::from_bytes(*bytes);
-        all.push(Kept {
+        all.push(SealKeyEntry {
             name: name.to_owned(),
             account,
             made_at_ms: now,
@@ -258,7 +259,7 @@ impl SealKeys {
         Ok(())
     }
 
-    fn write(&self, keys: &[Kept]) -> Result<(), DiskError> {
+    fn write(&self, keys: &[SealKeyEntry]) -> Result<(), DiskError> {
         let written = Written {
             version: FILE_VERSION,
             keys,

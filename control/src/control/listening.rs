@@ -1,7 +1,8 @@
 //! The sockets, bound before anything is served.
 
 use crate::config::{Config, ConfigError};
-use crate::requests::dns::{Sockets, Zone};
+use crate::requests::dns::Sockets;
+use crate::rules::dns::Zone;
 use crate::start_error::StartError;
 use host::{Host, Listener};
 use protocol::ALPN_CONTROL;

@@ -93,10 +93,10 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(5);
 
-    type Told = Arc<Mutex<Vec<&'static str>>>;
+    type Steps = Arc<Mutex<Vec<&'static str>>>;
 
     /// Tells when it begins and when it was stopped.
-    fn patient(name: &'static str, told: &Told) -> Row {
+    fn patient(name: &'static str, told: &Steps) -> Row {
         let told = told.clone();
         row(name, GRACE, |stop| async move {
             told.lock().unwrap().push(name);
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn tasks_begin_from_the_last_and_end_from_the_first() {
-        let told = Told::default();
+        let told = Steps::default();
         let names = ["dns", "http", "chain"];
         let mut tasks = Tasks::begin(names.map(|name| patient(name, &told)).into());
         tokio::task::yield_now().await;
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_ends_by_itself_is_named_and_the_others_still_end_in_order() {
-        let told = Told::default();
+        let told = Steps::default();
         let panics = row("http", GRACE, |_| async { panic!("on purpose") });
         let table = vec![patient("dns", &told), panics, patient("chain", &told)];
         let mut tasks = Tasks::begin(table);
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_takes_longer_than_its_grace_is_cut_off_and_the_next_still_ends() {
-        let told = Told::default();
+        let told = Steps::default();
         let (held, cut) = oneshot::channel::<()>();
         let deaf = row("deaf", Duration::ZERO, |_| async move {
             let _held = held;

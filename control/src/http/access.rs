@@ -1,6 +1,6 @@
 //! Routes, each with who may ask for it, and the one place where that is checked.
 
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use crate::http::admin_tokens::{Caller, Gate, Role};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Request, State};
@@ -89,9 +89,9 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(
         router = router.route(route.path, handler);
     }
     router
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .fallback(async || HttpRefusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
-            Refusal::new(
+            HttpRefusal::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "this path takes other methods",
             )
@@ -103,9 +103,8 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
-        }
+        Err(_) => HttpRefusal::new(StatusCode::REQUEST_TIMEOUT, "the request took too long")
+            .into_response(),
     }
 }
 
@@ -132,7 +131,7 @@ async fn check(
     let Some(caller) = caller else {
         tracing::debug!(peer = %peer.ip(), %method, path, "refused: no token, or a wrong one");
         let error = "this needs an admin token of this control plane, as a bearer token";
-        return Refusal::new(StatusCode::UNAUTHORIZED, error).into_response();
+        return HttpRefusal::new(StatusCode::UNAUTHORIZED, error).into_response();
     };
     let name = caller.name.clone();
     let response = if roles.contains(&caller.role) {
@@ -144,7 +143,7 @@ async fn check(
             caller.role,
             named(roles)
         );
-        Refusal::new(StatusCode::FORBIDDEN, error).into_response()
+        HttpRefusal::new(StatusCode::FORBIDDEN, error).into_response()
     };
     let status = response.status().as_u16();
     if method.is_safe() {
@@ -161,14 +160,14 @@ fn named(roles: &[Role]) -> String {
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Refusal;
+    type Rejection = HttpRefusal;
 
     /// Whom [`check`] let through.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, HttpRefusal> {
         parts
             .extensions
             .get()
             .cloned()
-            .ok_or_else(Refusal::internal)
+            .ok_or_else(HttpRefusal::internal)
     }
 }

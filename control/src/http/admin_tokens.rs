@@ -7,6 +7,7 @@
 
 use crate::rules::publication::Asker;
 use disk::{Disk, DiskError, failed};
+use host::Mutex;
 use host::{Host, Random};
 use protocol::{Address, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The file in the data directory.
 const FILE: &str = "admin-tokens.json";
@@ -361,7 +362,7 @@ impl Gate {
             renamed: (meta.ctime(), meta.ctime_nsec()),
         });
         {
-            let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let read = self.read.lock();
             if read.0 == stamp {
                 return read.1.clone();
             }
@@ -381,7 +382,7 @@ impl Gate {
             })
         });
         let known: Arc<[Caller]> = known.collect();
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock();
         *read = (stamp, known.clone());
         known
     }

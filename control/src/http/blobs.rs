@@ -1,7 +1,7 @@
 //! Contents that owners and operators upload.
 
 use super::bodies::{length_of, no_room, parse_hash, piece};
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::owners::keep;
 use super::state::Admin;
 use crate::core::Core;
@@ -23,11 +23,11 @@ pub(super) async fn blob_head(
     State(web): State<Admin>,
     caller: Caller,
     Path(hash): Path<String>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let hash = parse_hash(&hash)?;
     match known_size(&web.core, &caller, hash).await {
         Some(size) => Ok(([(CONTENT_LENGTH, size)], Body::empty()).into_response()),
-        None => Err(Refusal::not_found(format!(
+        None => Err(HttpRefusal::not_found(format!(
             "there is no content {hash} here"
         ))),
     }
@@ -54,7 +54,7 @@ pub(super) async fn blob_put(
     caller: Caller,
     Path(hash): Path<String>,
     request: Request,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, HttpRefusal> {
     let (parts, body) = request.into_parts();
     let publishing = &web.publishing;
     let hash = parse_hash(&hash)?;
@@ -64,7 +64,7 @@ pub(super) async fn blob_put(
             "{length} bytes are above the limit of {} bytes for one content",
             publishing.blob_bytes_max
         );
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+        return Err(HttpRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
     }
     let _slot = publishing.slot()?;
     let body = body.into_data_stream();
@@ -83,7 +83,7 @@ pub(super) async fn blob_put(
 }
 
 /// The next pieces together; nothing at the end.
-async fn part(body: &mut BodyDataStream) -> Result<Bytes, Refusal> {
+async fn part(body: &mut BodyDataStream) -> Result<Bytes, HttpRefusal> {
     let mut gathered = BytesMut::new();
     while gathered.len() < PART_BYTES
         && let Some(bytes) = piece(body).await?
@@ -97,7 +97,7 @@ async fn part(body: &mut BodyDataStream) -> Result<Bytes, Refusal> {
 }
 
 /// Hashes what is here already, so that nobody is taken at its word for having it.
-async fn verify(expected: ContentHash, mut body: BodyDataStream) -> Result<(), Refusal> {
+async fn verify(expected: ContentHash, mut body: BodyDataStream) -> Result<(), HttpRefusal> {
     let mut hasher = blake3::Hasher::new();
     loop {
         let part = part(&mut body).await?;
@@ -117,7 +117,11 @@ async fn verify(expected: ContentHash, mut body: BodyDataStream) -> Result<(), R
     }
 }
 
-async fn receive(core: &Core, hash: ContentHash, mut body: BodyDataStream) -> Result<(), Refusal> {
+async fn receive(
+    core: &Core,
+    hash: ContentHash,
+    mut body: BodyDataStream,
+) -> Result<(), HttpRefusal> {
     let mut incoming = core.contents.store.incoming().map_err(stored)?;
     loop {
         let part = part(&mut body).await?;
@@ -130,10 +134,10 @@ async fn receive(core: &Core, hash: ContentHash, mut body: BodyDataStream) -> Re
     Ok(())
 }
 
-fn stored(error: StoreError) -> Refusal {
+fn stored(error: StoreError) -> HttpRefusal {
     match &error {
         StoreError::Mismatch { .. } => {
-            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
         }
         StoreError::Io { source, .. }
             if matches!(
@@ -147,7 +151,7 @@ fn stored(error: StoreError) -> Refusal {
         StoreError::TooLarge { .. } => no_room(),
         _ => {
             tracing::error!(%error, "cannot store an upload");
-            Refusal::internal()
+            HttpRefusal::internal()
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::chain::registry::PayerError;
 use crate::requests::route::RouteError;
+use crate::rules::access::ViewerRefused;
 use crate::rules::issuing::NotIssued;
+use crate::rules::promises::PromiseError;
+use crate::rules::tokens::UsageError;
 use crate::tickets::issuer::IssueError;
-use crate::tickets::promises::PromiseError;
-use crate::tickets::token_usage::UsageError;
-use crate::viewers::access::ViewerRefused;
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -14,13 +14,13 @@ use axum::response::{IntoResponse, Response};
 
 /// An answer other than the one that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct HttpRefusal {
     status: StatusCode,
     error: String,
     retry_after_s: Option<u64>,
 }
 
-impl Refusal {
+impl HttpRefusal {
     pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
         Self {
             status,
@@ -116,7 +116,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HttpRefusal {
     fn into_response(self) -> Response {
         let body = Json(serde_json::json!({ "error": self.error }));
         let mut response = (self.status, body).into_response();

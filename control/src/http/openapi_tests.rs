@@ -213,7 +213,7 @@ async fn what_is_described_is_what_there_is() {
     let ticket = routed["nodes"][0]["ticket"]["ticket"].as_str();
     assert!(ticket.is_some(), "{routed}");
     let node = NodeId::from([1; 32]);
-    let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
+    let purge = crate::rules::orders::purge_all(manifest(b"a").id());
     for order in [purge, protocol::Order::Drain] {
         server
             .core

@@ -1,7 +1,7 @@
 //! What owners and operators have nodes do.
 
 use super::bodies::no_room;
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::owners::check_ticket;
 use super::state::Admin;
 use crate::http::admin_tokens::{Caller, Role};
@@ -23,24 +23,24 @@ const WAIT: Duration = Duration::from_secs(20);
 /// Most nodes and zones that one order may name.
 const NAMED_MAX: usize = 512;
 
-pub(super) fn refusal(error: &OrderError) -> Refusal {
+pub(super) fn refusal(error: &OrderError) -> HttpRefusal {
     let text = error.to_string();
     match error {
         OrderError::Refused(refused) => refused_by(refused),
-        OrderError::Orders(OrdersError::Full | OrdersError::RevokedFull) => {
-            Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text)
+        OrderError::Orders(OrdersError::NoRoom(_)) => {
+            HttpRefusal::new(StatusCode::INSUFFICIENT_STORAGE, text)
         }
         OrderError::Orders(error) => {
             tracing::error!(%error, "cannot keep an order");
             match error {
                 OrdersError::File(file) if file.is_full() => no_room(),
-                _ => Refusal::internal(),
+                _ => HttpRefusal::internal(),
             }
         }
     }
 }
 
-fn refused_by(refused: &OrderRefused) -> Refusal {
+fn refused_by(refused: &OrderRefused) -> HttpRefusal {
     let status = match refused {
         OrderRefused::UnknownCollection(_)
         | OrderRefused::UnknownNode(_)
@@ -52,7 +52,7 @@ fn refused_by(refused: &OrderRefused) -> Refusal {
         | OrderRefused::Pattern => StatusCode::BAD_REQUEST,
         OrderRefused::Another(_) | OrderRefused::Operators => StatusCode::FORBIDDEN,
     };
-    Refusal::new(status, refused.to_string())
+    HttpRefusal::new(status, refused.to_string())
 }
 
 /// `POST /v1/orders`.
@@ -60,12 +60,12 @@ pub(super) async fn give(
     State(web): State<Admin>,
     caller: Caller,
     request: Result<Json<OrderRequest>, JsonRejection>,
-) -> Result<(StatusCode, Json<OrderStatus>), Refusal> {
-    let asked = request.map_err(|error| Refusal::new(error.status(), error.body_text()));
+) -> Result<(StatusCode, Json<OrderStatus>), HttpRefusal> {
+    let asked = request.map_err(|error| HttpRefusal::new(error.status(), error.body_text()));
     let Json(mut request) = asked?;
     if request.nodes.len() + request.zones.len() > NAMED_MAX {
         let error = format!("an order names at most {NAMED_MAX} nodes and zones");
-        return Err(Refusal::bad_request(error));
+        return Err(HttpRefusal::bad_request(error));
     }
     if caller.role != Role::Operator {
         check_order(&web, &caller, &mut request).await?;
@@ -81,7 +81,7 @@ async fn check_order(
     web: &Admin,
     caller: &Caller,
     request: &mut OrderRequest,
-) -> Result<(), Refusal> {
+) -> Result<(), HttpRefusal> {
     let concerns = concerns(&mut request.order);
     match concerns.map_err(|refused| refused_by(&refused))? {
         Concerns::Collection(collection) => {
@@ -101,7 +101,7 @@ async fn check_order(
 pub(super) async fn list(
     State(web): State<Admin>,
     caller: Caller,
-) -> Result<Json<Vec<OrderSummary>>, Refusal> {
+) -> Result<Json<Vec<OrderSummary>>, HttpRefusal> {
     Ok(Json(web.core.nodes.ordering.orders.list(caller.account)))
 }
 
@@ -119,13 +119,13 @@ pub(super) async fn status(
     caller: Caller,
     id: Result<Path<OrderId>, PathRejection>,
     waiting: Result<Query<Waiting>, QueryRejection>,
-) -> Result<Json<OrderStatus>, Refusal> {
-    let Path(id) = id.map_err(|_| Refusal::bad_request("an order is a number: 1, 2, 3, …"))?;
-    let Query(waiting) = waiting.map_err(|error| Refusal::bad_request(error.body_text()))?;
+) -> Result<Json<OrderStatus>, HttpRefusal> {
+    let Path(id) = id.map_err(|_| HttpRefusal::bad_request("an order is a number: 1, 2, 3, …"))?;
+    let Query(waiting) = waiting.map_err(|error| HttpRefusal::bad_request(error.body_text()))?;
     let orders = &web.core.nodes.ordering.orders;
     let mut changes = orders.changes();
     let look = || {
-        let none = || Refusal::not_found(format!("there is no order {id} here, or no longer"));
+        let none = || HttpRefusal::not_found(format!("there is no order {id} here, or no longer"));
         orders.status(id, caller.account).ok_or_else(none)
     };
     let got_on = async {

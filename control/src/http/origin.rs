@@ -1,7 +1,7 @@
 //! Content that stays at an HTTP(S) origin: publishers hand in its outboard.
 
 use super::bodies::{length_of, no_room, parse_hash, piece};
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::owners::keep;
 use super::state::Admin;
 use crate::contents::origins::OriginError;
@@ -14,18 +14,18 @@ use protocol::api::OriginSource;
 /// In which header an origin is described, as JSON: the body is the outboard.
 const ORIGIN: &str = "quittance-origin";
 
-fn refusal(error: &OriginError) -> Refusal {
+fn refusal(error: &OriginError) -> HttpRefusal {
     let text = error.to_string();
     match error {
-        OriginError::Refused(_) => Refusal::new(StatusCode::FORBIDDEN, text),
-        OriginError::Outboard { .. } => Refusal::bad_request(text),
-        OriginError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, text),
+        OriginError::Refused(_) => HttpRefusal::new(StatusCode::FORBIDDEN, text),
+        OriginError::Outboard { .. } => HttpRefusal::bad_request(text),
+        OriginError::Full => HttpRefusal::new(StatusCode::INSUFFICIENT_STORAGE, text),
         OriginError::File(file) if file.is_full() => no_room(),
         OriginError::Io(_) | OriginError::File(_) => {
             tracing::error!(%error, "cannot keep an outboard");
-            Refusal::internal()
+            HttpRefusal::internal()
         }
-        _ => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+        _ => HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
     }
 }
 
@@ -36,12 +36,12 @@ pub(super) async fn put(
     caller: Caller,
     Path(hash): Path<String>,
     request: Request,
-) -> Result<StatusCode, Refusal> {
+) -> Result<StatusCode, HttpRefusal> {
     let (parts, body) = request.into_parts();
     let hash = parse_hash(&hash)?;
     let source = parts.headers.get(ORIGIN).map(|value| value.as_bytes());
     let source: OriginSource = serde_json::from_slice(source.unwrap_or_default())
-        .map_err(|_| Refusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
+        .map_err(|_| HttpRefusal::bad_request(format!("{ORIGIN} must describe the origin")))?;
     let length = length_of(&parts.headers)?;
     let origins = &web.core.contents.origins;
     origins

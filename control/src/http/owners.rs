@@ -1,7 +1,7 @@
 //! What is whose: owners may touch only what they pay for or handed in.
 
 use super::bodies::no_room;
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::state::Admin;
 use crate::contents::handed_in::HandedInError;
 use crate::core::Core;
@@ -11,9 +11,9 @@ use protocol::{Address, ContentHash, TicketId};
 use std::sync::Arc;
 
 /// What an owner may not touch.
-fn not_yours(what: &str) -> Refusal {
+fn not_owner(what: &str) -> HttpRefusal {
     let error = format!("{what} is another owner's");
-    Refusal::new(StatusCode::FORBIDDEN, error)
+    HttpRefusal::new(StatusCode::FORBIDDEN, error)
 }
 
 /// Whether a caller may touch a ticket: an owner, what its account pays for.
@@ -21,7 +21,7 @@ pub(super) async fn check_ticket(
     web: &Admin,
     caller: &Caller,
     ticket: TicketId,
-) -> Result<(), Refusal> {
+) -> Result<(), HttpRefusal> {
     if caller.account.is_none() {
         return Ok(());
     }
@@ -29,12 +29,12 @@ pub(super) async fn check_ticket(
     let found = disk::run(move || issuer.ticket(ticket)).await;
     let found = found.map_err(|error| {
         tracing::error!(%error, "cannot read a ticket");
-        Refusal::internal()
+        HttpRefusal::internal()
     })?;
     match found {
         Some(found) if caller.may_touch(found.payer) => Ok(()),
         // Whether there is such a ticket of another's is nobody's business.
-        _ => Err(not_yours(&format!("ticket {ticket}"))),
+        _ => Err(not_owner(&format!("ticket {ticket}"))),
     }
 }
 
@@ -43,17 +43,19 @@ pub(super) async fn keep(
     core: &Arc<Core>,
     account: Option<Address>,
     hash: ContentHash,
-) -> Result<(), Refusal> {
+) -> Result<(), HttpRefusal> {
     let core = core.clone();
     let kept = disk::run(move || core.contents.handed_in.keep(account, [hash])).await;
-    kept.map_err(|error| unkept(&error))
+    kept.map_err(|error| not_kept(&error))
 }
 
-pub(super) fn unkept(error: &HandedInError) -> Refusal {
+pub(super) fn not_kept(error: &HandedInError) -> HttpRefusal {
     tracing::error!(%error, "cannot keep who handed contents in");
     match error {
-        HandedInError::Full => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+        HandedInError::Full => {
+            HttpRefusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+        }
         HandedInError::File(file) if file.is_full() => no_room(),
-        HandedInError::File(_) => Refusal::internal(),
+        HandedInError::File(_) => HttpRefusal::internal(),
     }
 }

@@ -1,7 +1,7 @@
 //! The page that shows the status: files that are part of the binary. What they show they ask of
 //! `/v1/status/events`, with the token that their user enters; they themselves are no secret.
 
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use axum::extract::Path;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -52,9 +52,9 @@ pub(super) async fn index() -> Response {
 }
 
 /// `GET /page/{file}`.
-pub(super) async fn file(Path(name): Path<String>) -> Result<Response, Refusal> {
+pub(super) async fn file(Path(name): Path<String>) -> Result<Response, HttpRefusal> {
     let found = FILES.iter().find(|(known, ..)| *known == name);
-    let none = || Refusal::not_found("there is no such file");
+    let none = || HttpRefusal::not_found("there is no such file");
     let (_, media_type, text) = found.ok_or_else(none)?;
     Ok(answer(media_type, text))
 }

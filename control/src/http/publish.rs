@@ -1,9 +1,9 @@
 //! What owners and operators publish: contents that they uploaded, under a name.
 
 use super::bodies::{no_room, piece};
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::orders;
-use super::owners::{check_ticket, unkept};
+use super::owners::{check_ticket, not_kept};
 use super::state::Admin;
 use crate::contents::catalogue::PublishError;
 use crate::contents::publication::{PublicationError, Wanted};
@@ -31,21 +31,21 @@ pub(super) async fn ticket_reason(
     State(web): State<Admin>,
     caller: Caller,
     Path(ticket): Path<String>,
-) -> Result<Json<Box<RawValue>>, Refusal> {
+) -> Result<Json<Box<RawValue>>, HttpRefusal> {
     let ticket: TicketId = ticket
         .parse()
-        .map_err(|error: protocol::TicketIdError| Refusal::bad_request(error.to_string()))?;
+        .map_err(|error: protocol::TicketIdError| HttpRefusal::bad_request(error.to_string()))?;
     check_ticket(&web, &caller, ticket).await?;
     let issuer = web.core.issuer.clone();
     match disk::run(move || issuer.reason(ticket)).await {
         Ok(Some(reason)) => Ok(Json(reason)),
         Ok(None) => {
             let error = format!("no reason of ticket {ticket} is kept here");
-            Err(Refusal::not_found(error))
+            Err(HttpRefusal::not_found(error))
         }
         Err(error) => {
             tracing::error!(%error, "cannot read the reasons of tickets");
-            Err(Refusal::internal())
+            Err(HttpRefusal::internal())
         }
     }
 }
@@ -65,8 +65,9 @@ pub(super) async fn seal_key(
     State(web): State<Admin>,
     caller: Caller,
     request: Result<Json<SealKeyRequest>, JsonRejection>,
-) -> Result<([(HeaderName, &'static str); 1], Json<SealKey>), Refusal> {
-    let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+) -> Result<([(HeaderName, &'static str); 1], Json<SealKey>), HttpRefusal> {
+    let Json(request) =
+        request.map_err(|error| HttpRefusal::new(error.status(), error.body_text()))?;
     let core = web.core;
     let made = disk::run(move || core.contents.seal_key(caller.asker(), &request));
     let key = made.await.map_err(|error| refusal(&error))?;
@@ -78,18 +79,18 @@ pub(super) async fn collection(
     State(web): State<Admin>,
     caller: Caller,
     request: Request,
-) -> Result<(StatusCode, Json<CollectionSummary>), Refusal> {
+) -> Result<(StatusCode, Json<CollectionSummary>), HttpRefusal> {
     let slot = web.publishing.publications.try_acquire();
     let _slot = slot.map_err(|_| {
         let error = "too many publications at once";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
+        HttpRefusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
     })?;
     let mut pieces = request.into_body().into_data_stream();
     let mut body = BytesMut::new();
     while let Some(bytes) = piece(&mut pieces).await? {
         if bytes.len() > PUBLISH_BYTES_MAX - body.len() {
             let error = format!("a publish request has at most {PUBLISH_BYTES_MAX} bytes");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+            return Err(HttpRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
         }
         body.extend_from_slice(&bytes);
     }
@@ -97,7 +98,7 @@ pub(super) async fn collection(
     let wanted = disk::run(move || check(&core, &caller, &body)).await?;
     // Nobody could be served before it has: the publisher is the one to know.
     let has = web.core.payers.check_payer(wanted.payer).await;
-    has.map_err(|error| Refusal::payer(&error))?;
+    has.map_err(|error| HttpRefusal::payer(&error))?;
     let core = web.core.clone();
     let published = disk::run(move || core.contents.publish(asker, wanted)).await;
     let collection = published.map_err(|error| refusal(&error))?;
@@ -107,11 +108,11 @@ pub(super) async fn collection(
 }
 
 /// Whether a caller may ask for what it asks for. Blocking.
-fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
+fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, HttpRefusal> {
     let request: PublishRequest = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad_request(format!("not a publish request: {error}")))?;
+        .map_err(|error| HttpRefusal::bad_request(format!("not a publish request: {error}")))?;
     let manifest = Manifest::from_bytes(&request.manifest)
-        .map_err(|error| Refusal::bad_request(error.to_string()))?;
+        .map_err(|error| HttpRefusal::bad_request(error.to_string()))?;
     let (desk, asker) = (&core.contents, caller.asker());
     let checked = desk.check(asker, &manifest, &request.kind);
     checked.map_err(|refused| refused_by(&refused))?;
@@ -127,9 +128,9 @@ fn check(core: &Core, caller: &Caller, body: &[u8]) -> Result<Wanted, Refusal> {
     })
 }
 
-fn check_policy(core: &Core, policy: &Policy) -> Result<(), Refusal> {
+fn check_policy(core: &Core, policy: &Policy) -> Result<(), HttpRefusal> {
     let refused = access::check_policy(&core.nodes.members.overlay(), policy);
-    refused.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    refused.map_err(|error| HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
 }
 
 /// `PUT /v1/collections/{name}/policy`: who may have what is under a name from now on.
@@ -138,8 +139,9 @@ pub(super) async fn policy(
     caller: Caller,
     Path(name): Path<String>,
     policy: Result<Json<Policy>, JsonRejection>,
-) -> Result<Json<CollectionSummary>, Refusal> {
-    let Json(policy) = policy.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+) -> Result<Json<CollectionSummary>, HttpRefusal> {
+    let Json(policy) =
+        policy.map_err(|error| HttpRefusal::new(error.status(), error.body_text()))?;
     check_policy(&web.core, &policy)?;
     let core = web.core;
     let set = disk::run(move || {
@@ -155,7 +157,7 @@ pub(super) async fn unpublish(
     State(web): State<Admin>,
     caller: Caller,
     Path(name): Path<String>,
-) -> Result<Json<Vec<OrderSummary>>, Refusal> {
+) -> Result<Json<Vec<OrderSummary>>, HttpRefusal> {
     let core = web.core;
     let done = disk::run(move || {
         let gone = core.contents.unpublish(caller.asker(), &name);
@@ -169,7 +171,7 @@ pub(super) async fn unpublish(
     done.await.map(Json)
 }
 
-fn refused_by(refused: &PublicationRefused) -> Refusal {
+fn refused_by(refused: &PublicationRefused) -> HttpRefusal {
     let status = match refused {
         PublicationRefused::Kind => StatusCode::BAD_REQUEST,
         PublicationRefused::Size { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -177,15 +179,17 @@ fn refused_by(refused: &PublicationRefused) -> Refusal {
         PublicationRefused::Payer { .. } | PublicationRefused::Another(_) => StatusCode::FORBIDDEN,
         PublicationRefused::Nothing(_) => StatusCode::NOT_FOUND,
     };
-    Refusal::new(status, refused.to_string())
+    HttpRefusal::new(status, refused.to_string())
 }
 
-fn refusal(error: &PublicationError) -> Refusal {
-    let full = || Refusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string());
+fn refusal(error: &PublicationError) -> HttpRefusal {
+    let full = || HttpRefusal::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string());
     match error {
         PublicationError::Refused(refused) => refused_by(refused),
-        PublicationError::HandedIn(error) => unkept(error),
-        PublicationError::Catalogue(PublishError::Name) => Refusal::bad_request(error.to_string()),
+        PublicationError::HandedIn(error) => not_kept(error),
+        PublicationError::Catalogue(PublishError::Name) => {
+            HttpRefusal::bad_request(error.to_string())
+        }
         PublicationError::Catalogue(PublishError::Full)
         | PublicationError::SealKeys(SealKeysError::Full) => full(),
         PublicationError::Catalogue(PublishError::File(file))
@@ -193,15 +197,15 @@ fn refusal(error: &PublicationError) -> Refusal {
         | PublicationError::File(file) => unwritten(file),
         PublicationError::SealKeys(error) => {
             tracing::error!(%error, "cannot make or destroy a key");
-            Refusal::internal()
+            HttpRefusal::internal()
         }
     }
 }
 
-fn unwritten(error: &DiskError) -> Refusal {
+fn unwritten(error: &DiskError) -> HttpRefusal {
     tracing::error!(%error, "catalogue or seal keys cannot be written");
     match error.is_full() {
         true => no_room(),
-        false => Refusal::internal(),
+        false => HttpRefusal::internal(),
     }
 }

@@ -1,7 +1,7 @@
 //! What everybody may ask.
 
 use super::client_address::client_address;
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::state::{Admin, Web};
 use crate::core::Core;
 use crate::requests::route::RouteError;
@@ -54,11 +54,11 @@ fn seconds_until(at: u64, now: UnixMillis) -> u64 {
     at.saturating_mul(1000).saturating_sub(now).div_ceil(1000)
 }
 
-fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> Refusal {
+fn refusal(error: &RouteError, timeline: &Timeline, now: UnixMillis) -> HttpRefusal {
     let next = timeline
         .epoch_at_ms(now)
         .map_or(timeline.genesis(), |epoch| timeline.end(epoch));
-    Refusal::route(
+    HttpRefusal::route(
         error,
         seconds_until(timeline.genesis(), now),
         seconds_until(next, now),
@@ -70,16 +70,17 @@ pub(super) async fn route(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     request: Result<Json<RouteRequest>, JsonRejection>,
-) -> Result<Json<RouteAnswer>, Refusal> {
+) -> Result<Json<RouteAnswer>, HttpRefusal> {
     let core = &web.core;
-    let Json(request) = request.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
+    let Json(request) =
+        request.map_err(|error| HttpRefusal::new(error.status(), error.body_text()))?;
     if request.exclude.len() > EXCLUDE_MAX {
         let error = format!("at most {EXCLUDE_MAX} nodes can be excluded");
-        return Err(Refusal::bad_request(error));
+        return Err(HttpRefusal::bad_request(error));
     }
     if request.measured.len() > MEASURED_MAX {
         let error = format!("at most {MEASURED_MAX} round trips can be told");
-        return Err(Refusal::bad_request(error));
+        return Err(HttpRefusal::bad_request(error));
     }
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     match core.routes.route(&request, from).await {
@@ -113,8 +114,8 @@ pub(super) async fn explain(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     asked: Result<Query<Explain>, QueryRejection>,
-) -> Result<Json<RouteExplanation>, Refusal> {
-    let Query(asked) = asked.map_err(|error| Refusal::bad_request(error.body_text()))?;
+) -> Result<Json<RouteExplanation>, HttpRefusal> {
+    let Query(asked) = asked.map_err(|error| HttpRefusal::bad_request(error.body_text()))?;
     let own = || client_address(peer.ip(), &headers, &web.trusted_proxies);
     let from = asked.from.unwrap_or_else(own);
     let core = &web.core;
@@ -132,16 +133,16 @@ pub(super) async fn collections(State(web): State<Web>) -> Json<Vec<CollectionSu
 pub(super) async fn manifest(
     State(web): State<Web>,
     Path(wanted): Path<String>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let catalogue = web.core.contents.catalogue.clone();
     let Some(collection) = catalogue.find(&wanted) else {
         let error = RouteError::UnknownCollection(wanted.chars().take(80).collect());
-        return Err(Refusal::not_found(error.to_string()));
+        return Err(HttpRefusal::not_found(error.to_string()));
     };
     let read = disk::run(move || catalogue.manifest_bytes(&collection.id)).await;
     let bytes = read.map_err(|error| {
         tracing::error!(%error, "cannot read a manifest");
-        Refusal::internal()
+        HttpRefusal::internal()
     })?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
@@ -150,7 +151,7 @@ pub(super) async fn manifest(
 pub(super) async fn versions(
     State(web): State<Web>,
     Path(wanted): Path<String>,
-) -> Result<Json<Vec<Version>>, Refusal> {
+) -> Result<Json<Vec<Version>>, HttpRefusal> {
     let core = web.core;
     let shown: String = wanted.chars().take(80).collect();
     let found = disk::run(move || {
@@ -160,7 +161,7 @@ pub(super) async fn versions(
         current.origin = origin_of(&core, &current.summary);
         Some(versions)
     });
-    let unknown = || Refusal::not_found(RouteError::UnknownCollection(shown).to_string());
+    let unknown = || HttpRefusal::not_found(RouteError::UnknownCollection(shown).to_string());
     found.await.map(Json).ok_or_else(unknown)
 }
 
@@ -188,17 +189,17 @@ pub(super) async fn nodes(State(web): State<Web>) -> Json<Vec<NodeInfo>> {
 pub(super) async fn tickets(
     State(web): State<Web>,
     epoch: Result<Path<Epoch>, PathRejection>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let core = web.core;
     let Path(epoch) =
-        epoch.map_err(|_| Refusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
+        epoch.map_err(|_| HttpRefusal::bad_request("an epoch is a number: 0, 1, 2, …"))?;
     let Some(seal) = core.issuer.seal(epoch) else {
         let left = seconds_until(core.agreed.timeline().end(epoch), core.host.clock.now_ms());
         let error = match left {
             0 => format!("epoch {epoch} is over, and its log is about to be closed"),
             _ => format!("epoch {epoch} is not over; its log can still grow"),
         };
-        return Err(Refusal::new(StatusCode::TOO_EARLY, error).retry_after(left));
+        return Err(HttpRefusal::new(StatusCode::TOO_EARLY, error).retry_after(left));
     };
     let length = LOG_HEADER_BYTES as u64 + u64::from(seal.count) * TICKET_BYTES as u64;
     let header = core.issuer.head(epoch).public_header(seal.count);
@@ -206,7 +207,7 @@ pub(super) async fn tickets(
     let log = disk::run(move || issuer.read(epoch)).await;
     let log = log.map_err(|error| {
         tracing::error!(%error, "cannot read a ticket log");
-        Refusal::internal()
+        HttpRefusal::internal()
     })?;
     let (chunks, mut queue) = mpsc::channel(LOG_CHUNKS_AHEAD);
     // Ends when nobody reads on.

@@ -1,7 +1,7 @@
 //! Ordinary players: redirects to gateways, playlists that name them, and steering while they play.
 
 use super::client_address::client_address;
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::state::Web;
 use crate::contents::catalogue::Collection;
 use crate::core::Core;
@@ -43,8 +43,8 @@ fn kind(entry: &Entry) -> Kind {
     }
 }
 
-fn refusal(error: &RouteError) -> Refusal {
-    Refusal::route(error, 1, 1)
+fn refusal(error: &RouteError) -> HttpRefusal {
+    HttpRefusal::route(error, 1, 1)
 }
 
 /// `GET /r/{collection}/{path}`: 302 to a gateway; a playlist is answered at once, rewritten.
@@ -54,14 +54,14 @@ pub(super) async fn redirect(
     Path((wanted, path)): Path<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let core = &web.core;
     let collection = core.routes.find(&wanted).map_err(|error| refusal(&error))?;
     let (catalogue, id) = (core.contents.catalogue.clone(), collection.id);
     let manifest = blocking(move || catalogue.manifest(&id)).await?;
     let entry = manifest.entry(&path).ok_or_else(|| {
         let shown: String = path.chars().take(80).collect();
-        Refusal::not_found(format!("{wanted} holds no file {shown:?}"))
+        HttpRefusal::not_found(format!("{wanted} holds no file {shown:?}"))
     })?;
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);
     let token = viewer_token(&query, &headers)?;
@@ -72,11 +72,11 @@ pub(super) async fn redirect(
         .map_err(|error| refusal(&error))?;
     let kind = kind(entry);
     if kind == Kind::Other {
-        let mut url = url::Url::parse(&pathways[0].base).map_err(|_| Refusal::internal())?;
+        let mut url = url::Url::parse(&pathways[0].base).map_err(|_| HttpRefusal::internal())?;
         let base = url.path().to_owned();
         // Escapes what has to be.
         url.set_path(&format!("{base}{path}"));
-        let location = HeaderValue::from_str(url.as_str()).map_err(|_| Refusal::internal())?;
+        let location = HeaderValue::from_str(url.as_str()).map_err(|_| HttpRefusal::internal())?;
         let headers = [
             (LOCATION, location),
             (CACHE_CONTROL, no_store()),
@@ -104,7 +104,7 @@ pub(super) async fn redirect(
         _ => (rewriting::dash(&text, &to), "application/dash+xml"),
     };
     let rewritten = rewritten.map_err(|error: PlaylistError| {
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+        HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
     })?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(media_type)),
@@ -128,7 +128,7 @@ fn steering_url(
 }
 
 /// The token that came with a request, in its query (RFC 9246) or as a bearer token.
-fn viewer_token(query: &RawQuery, headers: &HeaderMap) -> Result<Option<ViewerToken>, Refusal> {
+fn viewer_token(query: &RawQuery, headers: &HeaderMap) -> Result<Option<ViewerToken>, HttpRefusal> {
     let mut pairs = query.0.as_deref().unwrap_or_default().split('&');
     // A token has no character that a query would escape.
     let in_query = pairs.find_map(|pair| {
@@ -142,7 +142,7 @@ fn viewer_token(query: &RawQuery, headers: &HeaderMap) -> Result<Option<ViewerTo
             .then(|| token.to_owned())
     });
     let token = in_query.or(bearer).map(ViewerToken::try_from).transpose();
-    token.map_err(|error| Refusal::new(StatusCode::UNAUTHORIZED, error.to_string()))
+    token.map_err(|error| HttpRefusal::new(StatusCode::UNAUTHORIZED, error.to_string()))
 }
 
 fn no_store() -> HeaderValue {
@@ -164,10 +164,10 @@ fn public_url(core: &Core, headers: &HeaderMap) -> String {
 
 async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Refusal> {
+) -> Result<T, HttpRefusal> {
     disk::run(work).await.map_err(|error| {
         tracing::error!(%error, "cannot read what a player asks for");
-        Refusal::internal()
+        HttpRefusal::internal()
     })
 }
 
@@ -176,11 +176,11 @@ async fn read(
     core: &Arc<Core>,
     content: ContentHash,
     seal: Option<FileSeal>,
-) -> Result<String, Refusal> {
+) -> Result<String, HttpRefusal> {
     let store = core.contents.store.clone();
     let blob = blocking(move || Ok::<_, std::io::Error>(store.get(&content))).await?;
     let Some(blob) = blob else {
-        return Err(Refusal::not_found(format!(
+        return Err(HttpRefusal::not_found(format!(
             "content {content} isn't here any more"
         )));
     };
@@ -189,14 +189,14 @@ async fn read(
             "a playlist of {} bytes; at most {PLAYLIST_BYTES_MAX} are rewritten",
             blob.size()
         );
-        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
+        return Err(HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, error));
     }
     let mut bytes = blocking(move || blob.read_whole(PLAYLIST_BYTES_MAX)).await?;
     if let Some(seal) = seal {
         seal.apply(0, &mut bytes);
     }
     String::from_utf8(bytes)
-        .map_err(|_| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "the playlist isn't UTF-8"))
+        .map_err(|_| HttpRefusal::new(StatusCode::UNPROCESSABLE_ENTITY, "the playlist isn't UTF-8"))
 }
 
 /// A steering manifest (HLS, second edition, section 7.2; the same for DASH).
@@ -216,7 +216,7 @@ pub(super) async fn steering(
     Path(wanted): Path<String>,
     query: RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, HttpRefusal> {
     let core = &web.core;
     let collection = core.routes.find(&wanted).map_err(|error| refusal(&error))?;
     let from = client_address(peer.ip(), &headers, &web.trusted_proxies);

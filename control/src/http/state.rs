@@ -1,6 +1,6 @@
 //! What the handlers of each API are given.
 
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use crate::core::Core;
 use crate::http::admin_tokens::Gate;
 use crate::status::Board;
@@ -48,10 +48,10 @@ impl Publishing {
     }
 
     /// A turn to upload.
-    pub(super) fn slot(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+    pub(super) fn slot(&self) -> Result<SemaphorePermit<'_>, HttpRefusal> {
         self.uploads.try_acquire().map_err(|_| {
             let error = "too many uploads at once";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
+            HttpRefusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(5)
         })
     }
 }

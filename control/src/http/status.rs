@@ -1,6 +1,6 @@
 //! How the network is: once, or every second.
 
-use super::error::Refusal;
+use super::error::HttpRefusal;
 use super::state::Admin;
 use crate::http::admin_tokens::Caller;
 use axum::body::Body;
@@ -22,10 +22,13 @@ pub(super) async fn status(State(web): State<Admin>) -> Response {
 }
 
 /// `GET /v1/status/events`: server-sent events, until the token is removed or the control plane ends.
-pub(super) async fn events(State(web): State<Admin>, caller: Caller) -> Result<Response, Refusal> {
+pub(super) async fn events(
+    State(web): State<Admin>,
+    caller: Caller,
+) -> Result<Response, HttpRefusal> {
     let listener = web.board.listen().ok_or_else(|| {
         let error = "as many watch the status as may: ask for /v1/status now and then";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(10)
+        HttpRefusal::new(StatusCode::SERVICE_UNAVAILABLE, error).retry_after(10)
     })?;
     let gate = web.gate;
     let events = stream::unfold(

@@ -67,7 +67,7 @@ async fn the_status_is_what_there_is() {
     let route = json!({"collection": "film", "client": client_key()});
     assert_eq!(server.route(route).await.status(), StatusCode::OK);
     let orders = &server.core.nodes.ordering.orders;
-    let purge = crate::nodes::orders::purge_all(manifest(b"a").id());
+    let purge = crate::rules::orders::purge_all(manifest(b"a").id());
     orders.give(&purge, &[node], None).unwrap();
 
     let status = server.admin(Method::GET, "/v1/status").bearer_auth(TOKEN);

@@ -77,7 +77,7 @@ async fn look_task(desk: Arc<NodeDesk>, endpoint: Endpoint, look: Look) {
             tracing::warn!(node = %look.node, address = look.address, reason, "dialling back failed");
         }
     }
-    desk.members.saw(&look, outcome, Instant::now());
+    desk.members.record_look(&look, outcome, Instant::now());
 }
 
 /// The first bytes of the smallest file, as a client would fetch them. The error is for the node's operator.

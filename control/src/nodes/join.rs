@@ -294,14 +294,14 @@ async fn member(
     // Neither half is cancel safe; whichever ends, the stream is over, so nothing is lost.
     tokio::select! {
         biased;
-        end = told(desk, node, membership, recv) => end,
+        end = hear(desk, node, membership, recv) => end,
         end = orders(desk, node, queue, send) => end,
         end = connection.closed() => Err(end.into()),
     }
 }
 
 /// What the member says, until it says no more.
-async fn told(
+async fn hear(
     desk: &Arc<NodeDesk>,
     node: NodeId,
     membership: Membership,

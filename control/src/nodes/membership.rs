@@ -10,11 +10,13 @@ mod route;
 mod status;
 mod traffic;
 
-use crate::nodes::orders::Hold;
 use crate::nodes::overlay::Overlay;
 use crate::rules::health::{Health, Proof, Unfit};
+use crate::rules::looks;
 use crate::rules::measured::Measured;
+use crate::rules::order_list::Hold;
 use crate::rules::standing::BLOCKED;
+use host::{Mutex, RwLock};
 use member::{Beats, Member, Stated};
 use protocol::api::NodeInfo;
 use protocol::{CollectionId, Heartbeat, NodeId, OrderFrame};
@@ -22,7 +24,7 @@ pub(crate) use route::{Ask, Chosen};
 use routing::{NodeSpec, Standing, Table, WEIGHT_MAX, ZoneIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -82,6 +84,17 @@ pub(crate) struct Look {
     pub(crate) address: String,
 }
 
+/// Where a node stands among others, by one map.
+#[derive(Debug)]
+pub(crate) struct Neighbours {
+    /// The node's own zone, if it is listed.
+    pub(crate) home: Option<ZoneIndex>,
+    /// Zones that take its place, the nearest first.
+    pub(crate) fallbacks: Vec<ZoneIndex>,
+    /// The others, each with its zone and address.
+    pub(crate) nodes: Vec<(NodeId, ZoneIndex, String)>,
+}
+
 /// All members, and for a while those that left.
 pub(crate) struct Members {
     state: RwLock<State>,
@@ -114,19 +127,19 @@ impl Members {
     // Nothing panics while one of these is held.
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+        self.state.read()
     }
 
     fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write()
     }
 
     fn measured(&self) -> MutexGuard<'_, Measured> {
-        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
+        self.measured.lock()
     }
 
     fn traffic(&self) -> MutexGuard<'_, Traffic> {
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+        self.traffic.lock()
     }
 
     /// How long after the beginning a moment is.
@@ -298,34 +311,37 @@ impl Members {
         }
     }
 
-    /// Nodes of a zone that are members, or were within the hour; none if there is no such zone.
-    pub(crate) fn of_zone(&self, name: &str) -> Vec<NodeId> {
+    /// Nodes of a zone that are members, or were within the hour; `None` if there is no such zone.
+    pub(crate) fn of_zone(&self, name: &str) -> Option<Vec<NodeId>> {
         let state = self.state();
-        let here = |member: &Member| state.overlay.zones.name(member.zone) == name;
-        let members = state.members.iter().filter(|(_, member)| here(member));
-        members.map(|(node, _)| *node).collect()
+        let zone = state.overlay.zones.find(name)?;
+        let here = state.members.iter().filter(|(_, one)| one.zone == zone);
+        Some(here.map(|(node, _)| *node).collect())
     }
 
-    /// The zone of a node that is listed.
-    pub(crate) fn zone_of(&self, node: &NodeId) -> Option<ZoneIndex> {
-        self.state().members.get(node).map(|member| member.zone)
-    }
-
-    /// Zone and address of those of some nodes that stand so.
-    pub(crate) fn places(
+    /// Where a node is that fills, and where those of some nodes are that stand so.
+    pub(crate) fn neighbours(
         &self,
+        filler: &NodeId,
         nodes: impl Iterator<Item = NodeId>,
         standing: Standing,
         now: Instant,
-    ) -> Vec<(NodeId, ZoneIndex, String)> {
+    ) -> Neighbours {
         let now = self.since(now);
+        // The map may be read anew at any time: all of it is of one moment.
         let state = self.state();
+        let home = state.members.get(filler).map(|member| member.zone);
+        let fallbacks = home.map(|zone| state.overlay.zones.fallbacks(zone).to_vec());
         let stands = |member: &&Member| member.standing(now, self.config.timeout).0 == standing;
         let found = nodes.filter_map(|node| {
             let member = state.members.get(&node).filter(stands)?;
             Some((node, member.zone, member.address.clone()))
         });
-        found.collect()
+        Neighbours {
+            home,
+            fallbacks: fallbacks.unwrap_or_default(),
+            nodes: found.collect(),
+        }
     }
 
     /// The connection is gone.
@@ -333,7 +349,7 @@ impl Members {
         self.with(membership, self.since(now), |member| member.orders = None);
     }
 
-    /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::saw).
+    /// Nodes that are to be looked at now, at most so many; whoever gets them says what it [saw](Self::record_look).
     pub(crate) fn looks_due(&self, most: usize, now: Instant) -> Vec<Look> {
         let now = self.since(now);
         // A node that drains refuses looks like other sessions.
@@ -341,29 +357,33 @@ impl Members {
             let here = member.orders.is_some() && member.beats.at().is_some();
             here && !member.stated.draining && !member.hold.draining
         };
-        let is_due = |member: &Member| looked_at(member) && member.health.is_due(now);
-        if !self.state().members.values().any(is_due) {
+        let due = |(node, member): (&NodeId, &Member)| {
+            let since = member.health.due_since(now);
+            Some((since.filter(|_| looked_at(member))?, *node))
+        };
+        let due: Vec<_> = self.state().members.iter().filter_map(due).collect();
+        let next = looks::next(due, most);
+        if next.is_empty() {
             return Vec::new();
         }
         let mut state = self.state_mut();
-        let due = state.members.iter_mut().filter_map(|(node, member)| {
+        let look = |node| {
+            let member = state.members.get_mut(&node)?;
+            let generation = member.generation;
             (looked_at(member) && member.health.take_due(now)).then(|| Look {
-                membership: Membership {
-                    node: *node,
-                    generation: member.generation,
-                },
-                node: *node,
+                membership: Membership { node, generation },
+                node,
                 address: member.address.clone(),
             })
-        });
-        due.take(most).collect()
+        };
+        next.into_iter().filter_map(look).collect()
     }
 
     /// What was seen of a node that was looked at. The node is told if it gets no traffic.
-    pub(crate) fn saw(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
+    pub(crate) fn record_look(&self, look: &Look, outcome: Result<Proof, String>, now: Instant) {
         let now = self.since(now);
         self.with(look.membership, now, |member| {
-            member.health.saw(outcome, now);
+            member.health.record_look(outcome, now);
             if let (Some(Unfit::Unproven(reason)), Some(orders)) =
                 (member.health.unfit(now), &member.orders)
             {

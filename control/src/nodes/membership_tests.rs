@@ -100,7 +100,7 @@ fn another_map_places_members_anew_and_they_stay_members() {
         node: node(1),
         rtt_us: 7000,
     }];
-    members.told(FROM, &[], &measured, now);
+    members.record_reports(FROM, &[], &measured, now);
     let zones = || {
         let nodes = members.list(now).into_iter();
         nodes.map(|node| node.zone).collect::<Vec<_>>()
@@ -213,14 +213,14 @@ fn a_node_gets_traffic_only_after_it_was_seen_to_deliver() {
     assert_eq!(looks.len(), 1);
     assert!(members.looks_due(9, now).is_empty(), "somebody looks");
     assert_eq!(members.list(now)[0].standing, "unproven");
-    members.saw(&looks[0], Err("no answer".into()), now);
+    members.record_look(&looks[0], Err("no answer".into()), now);
     assert_eq!(members.list(now)[0].reason.as_deref(), Some("no answer"));
     assert_eq!(queue.try_recv(), Ok(OrderFrame::Seen));
     let told = OrderFrame::NoTraffic {
         reason: "no answer".into(),
     };
     assert_eq!(queue.try_recv(), Ok(told));
-    members.saw(&looks[0], Ok(Proof::Delivered), now);
+    members.record_look(&looks[0], Ok(Proof::Delivered), now);
     assert_eq!(members.decide(&ask(collection(1), &[]), now).nodes.len(), 1);
 }
 
@@ -236,7 +236,7 @@ fn who_had_nothing_to_deliver_is_looked_at_once_it_has_filled() {
     let (before, _queue) = join(now);
     let (member, _queue) = join(now);
     let look = members.looks_due(1, now).remove(0);
-    members.saw(&look, Ok(Proof::Key), now);
+    members.record_look(&look, Ok(Proof::Key), now);
     assert_eq!(members.list(now)[0].standing, "available");
     let later = now + Duration::from_secs(20);
     members.heartbeat(member, BEAT, later);
@@ -247,7 +247,7 @@ fn who_had_nothing_to_deliver_is_looked_at_once_it_has_filled() {
     );
     members.filled(member, later);
     let look = members.looks_due(1, later).remove(0);
-    members.saw(&look, Ok(Proof::Delivered), later);
+    members.record_look(&look, Ok(Proof::Delivered), later);
     members.filled(member, later + Duration::from_secs(20));
     let then = later + Duration::from_secs(20);
     assert!(members.looks_due(1, then).is_empty());
@@ -279,7 +279,7 @@ fn clients_words_make_the_control_plane_look_and_measure() {
     let (member, _queue) = members.join(node(1), "a:1".into(), "v".into(), None, now);
     members.heartbeat(member, BEAT, now);
     let look = members.looks_due(1, now).remove(0);
-    members.saw(&look, Ok(Proof::Delivered), now);
+    members.record_look(&look, Ok(Proof::Delivered), now);
     let later = now + Duration::from_secs(20);
     members.heartbeat(member, BEAT, later);
     assert!(members.looks_due(1, later).is_empty());
@@ -287,7 +287,7 @@ fn clients_words_make_the_control_plane_look_and_measure() {
         node: node(1),
         rtt_us: 900,
     };
-    members.told(FROM, &[node(1), node(7)], &[rtt], later);
+    members.record_reports(FROM, &[node(1), node(7)], &[rtt], later);
     assert_eq!(members.looks_due(1, later).len(), 1);
     assert_eq!(members.list(later)[0].standing, "available");
     let known = members.measured().of(FROM.into());
@@ -314,7 +314,7 @@ fn heartbeats_and_routes_wait_for_nobody_who_only_reads() {
         node: node(1),
         rtt_us: 5,
     }];
-    members.told(FROM, &[], &measured, now);
+    members.record_reports(FROM, &[], &measured, now);
     assert!(members.order_fill(&node(1), collection(1)));
     let view = state.table.view(&node(1)).unwrap();
     assert_eq!((chosen.nodes.len(), view.load), (1, 8));

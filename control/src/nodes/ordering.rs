@@ -3,9 +3,9 @@
 use crate::chain::registry::Registry;
 use crate::contents::publication::PublicationDesk;
 use crate::nodes::membership::Members;
-use crate::nodes::orders::{Orders, OrdersError, purge_all};
+use crate::nodes::orders::{Orders, OrdersError};
 use crate::nodes::sources::FillDesk;
-use crate::rules::orders::{OrderRefused, Roster, order, targets, trouble};
+use crate::rules::orders::{OrderRefused, Roster, order, purge_all, targets, trouble};
 use host::Clock;
 use protocol::api::{OrderRequest, OrderStatus, OrderSummary};
 use protocol::{Address, CollectionId, NodeId, Order, OrderId};
@@ -44,9 +44,7 @@ impl Roster for OrderDesk {
     }
 
     fn of_zone(&self, zone: &str) -> Option<Vec<NodeId>> {
-        let overlay = self.members.overlay();
-        overlay.zones.find(zone)?;
-        Some(self.members.of_zone(zone))
+        self.members.of_zone(zone)
     }
 }
 

@@ -1,6 +1,10 @@
 use super::*;
+use crate::rules::orders::purge_all;
 use crate::testing::TestClock;
 use futures::FutureExt;
+use protocol::{CollectionId, Revoked};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 fn node(fill: u8) -> NodeId {
     NodeId::from([fill; 32])
@@ -113,6 +117,63 @@ fn later_orders_undo_earlier_ones() {
 }
 
 #[test]
+fn a_revocation_means_every_ticket_that_left_before_it_was_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = Revoked::Client(ClientKey::from([7; 32]));
+    let token = Revoked::Token(B256::repeat_byte(8));
+    for what in [client, token, Revoked::Node(node(9))] {
+        // After each look at the clock a ticket leaves, unless the revocation is in force.
+        let orders = Arc::new(OnceLock::<Orders>::new());
+        let is_in_force = move |orders: &Orders| match what {
+            Revoked::Client(client) => orders.is_revoked(&client),
+            Revoked::Token(hash) => orders.is_token_revoked(&hash),
+            Revoked::Node(node) => orders.is_blocked(&node),
+            Revoked::Ticket(_) => unreachable!("of one ticket nothing more leaves"),
+        };
+        let known = orders.clone();
+        let left_last = Arc::new(AtomicU64::new(1000));
+        let left = left_last.clone();
+        let clock = host::Clock::new(move || match known.get() {
+            Some(orders) if !is_in_force(orders) => left.fetch_add(1, Ordering::SeqCst),
+            _ => left.load(Ordering::SeqCst),
+        });
+        let open = Orders::open(&disk::Disk::system(), dir.path(), clock).unwrap();
+        let orders = orders.get_or_init(|| open);
+        let asked = Order::Revoke {
+            what,
+            issued_until: orders.clock.now_ms(),
+            until: 2000,
+        };
+        let id = orders.give(&asked, &[node(1)], None).unwrap();
+        let Some(Order::Revoke { issued_until, .. }) = orders.order(id) else {
+            panic!("it is kept");
+        };
+        assert!(is_in_force(orders));
+        assert!(
+            issued_until >= left_last.load(Ordering::SeqCst),
+            "{what:?} {issued_until}"
+        );
+    }
+}
+
+#[test]
+fn a_revocation_that_can_t_be_kept_is_in_force_no_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = disk::faults::Recorder::new(dir.path()).unwrap();
+    let clock = TestClock::at(1000).clock();
+    let orders = Orders::open(&disk::Disk::recorded(&recorder), dir.path(), clock).unwrap();
+    recorder.fail_from(recorder.operations(), disk::faults::Fault::Io);
+    let client = ClientKey::from([7; 32]);
+    let revoke = Order::Revoke {
+        what: Revoked::Client(client),
+        issued_until: 1000,
+        until: 2000,
+    };
+    assert!(orders.give(&revoke, &[node(1)], None).is_err());
+    assert!(!orders.is_revoked(&client));
+}
+
+#[test]
 fn owners_see_their_own_orders() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::at(1000);
@@ -130,19 +191,6 @@ fn owners_see_their_own_orders() {
     assert_eq!((seen(us), seen(them)), (vec![ours], vec![]));
     assert!(orders.status(ours, us).is_some() && orders.status(ours, None).is_some());
     assert!(orders.status(ours, them).is_none() && orders.status(operators, us).is_none());
-}
-
-#[test]
-fn what_is_done_makes_room_and_what_is_not_does_not() {
-    let mut state = State::default();
-    for n in 0..ORDERS_MAX as u64 {
-        assert_eq!(state.give(&push(1), &[node(1)], None, 0).unwrap(), n + 1);
-    }
-    let full = state.give(&push(1), &[node(1)], None, 0);
-    assert!(matches!(full, Err(OrdersError::Full)));
-    assert!(state.settle(&node(1), 5, OrderState::Confirmed, 0));
-    state.give(&push(1), &[node(1)], None, 0).unwrap();
-    assert!(state.find(5).is_none() && state.find(4).is_some());
 }
 
 #[test]

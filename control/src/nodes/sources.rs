@@ -9,10 +9,11 @@ use crate::rules::filling::{self, Candidate};
 use crate::rules::holders::Holders;
 use crate::tickets::issuer::Issuer;
 use host::Clock;
+use host::Mutex;
 use protocol::{CollectionId, FillGrant, FillSource, Network, NodeId};
 use routing::Standing;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use tokio::time::Instant;
 
 /// How long a grant lasts; a node asks anew for its next file.
@@ -34,7 +35,7 @@ pub(crate) struct FillDesk {
 
 impl FillDesk {
     fn holders(&self) -> MutexGuard<'_, Holders> {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+        self.holders.lock()
     }
 
     /// Nodes that one may fill a collection from, the best first; `None` if there is no such collection. Whoever asks
@@ -47,20 +48,19 @@ impl FillDesk {
         self.contents.catalogue.find_id(&collection)?;
         let before = self.holders().begin(collection, filler);
         let before: BTreeMap<_, _> = before.iter().map(|one| (one.node, one.whole)).collect();
-        let overlay = self.members.overlay();
         let nodes = before.keys().copied();
-        let places = self
-            .members
-            .places(nodes, Standing::Available, Instant::now());
-        let candidates = places.into_iter().map(|(node, zone, address)| Candidate {
-            node,
-            zone,
-            address,
-            whole: before[&node],
-        });
-        let home = self.members.zone_of(&filler);
-        let fallbacks = home.map_or(&[][..], |zone| overlay.zones.fallbacks(zone));
-        let found = filling::sources(filler, home, fallbacks, candidates.collect());
+        let (standing, now) = (Standing::Available, Instant::now());
+        let near = self.members.neighbours(&filler, nodes, standing, now);
+        let candidates = near
+            .nodes
+            .into_iter()
+            .map(|(node, zone, address)| Candidate {
+                node,
+                zone,
+                address,
+                whole: before[&node],
+            });
+        let found = filling::sources(filler, near.home, &near.fallbacks, candidates.collect());
         let now = self.clock.now_ms();
         let sources = found.into_iter().map(|source| {
             let grant = FillGrant {

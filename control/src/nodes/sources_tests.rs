@@ -9,6 +9,16 @@ fn node(n: u8) -> NodeId {
     NodeId::from([n; 32])
 }
 
+fn manifest() -> Manifest {
+    let entry = Entry {
+        path: "a".into(),
+        content: protocol::ContentHash::from([1; 32]),
+        size: 1,
+        media_type: "text/plain".into(),
+    };
+    Manifest::new(vec![entry]).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_nearest_of_those_that_began_before() {
     let dir = tempfile::tempdir().unwrap();
@@ -46,13 +56,7 @@ async fn the_nearest_of_those_that_began_before() {
         members.heartbeat(membership, beat, now);
         joined.push((membership, queue));
     }
-    let entry = Entry {
-        path: "a".into(),
-        content: protocol::ContentHash::from([1; 32]),
-        size: 1,
-        media_type: "text/plain".into(),
-    };
-    let manifest = Manifest::new(vec![entry]).unwrap();
+    let manifest = manifest();
     let film = manifest.id();
     assert_eq!(
         core.nodes.fills.sources(node(1), film),
@@ -96,5 +100,46 @@ async fn the_nearest_of_those_that_began_before() {
     );
     core.nodes.fills.unheld(&film);
     assert_eq!(sources(5), []);
+    core.issuer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_and_routes_are_found_by_one_map_while_it_is_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let core = core(dir.path(), &TestClock::at(1_001_000));
+    let published = core.contents.catalogue.publish(
+        "film",
+        &manifest(),
+        core.contents.payer,
+        None,
+        Vec::new(),
+        0,
+    );
+    let film = published.unwrap().id;
+    let members = &core.nodes.members;
+    let now = Instant::now();
+    let address = "192.0.2.1:1".to_owned();
+    let _joined = members.join(node(1), address, String::new(), None, now);
+    let place = |index: u8| format!(r#""zone-{index}":{{"network":["192.0.2.{index}/32"]}}"#);
+    // One node is in the last zone of a long map, and in the default of one without any.
+    let many: Vec<_> = (1..=30).rev().map(place).collect();
+    let many = format!(r#"{{"coverageZones":{{{}}}}}"#, many.join(","));
+    let map = |text: &str| Overlay {
+        zones: routing::Zones::parse(text.as_bytes()).unwrap(),
+        ..Overlay::default()
+    };
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for _ in 0..500 {
+                members.remap(map(&many), now);
+                members.remap(map("{}"), now);
+            }
+            done.store(true, std::sync::atomic::Ordering::SeqCst);
+        });
+        while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            core.nodes.fills.sources(node(1), film).unwrap();
+        }
+    });
     core.issuer.stop().await;
 }

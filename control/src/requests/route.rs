@@ -10,13 +10,14 @@ use crate::nodes::NodeDesk;
 use crate::nodes::membership::{Ask, Chosen};
 use crate::requests::explain::{explain, reasons};
 use crate::requests::gateways::Gateways;
+use crate::rules::access::ViewerRefused;
 use crate::rules::issuing::NotIssued;
+use crate::rules::promises::Promised;
 use crate::rules::routing::{self as rules, NoNode, no_node, ticket_bytes, turn, turn_of_address};
+use crate::rules::tokens::Viewer;
 use crate::tickets::issuer::{Grant, IssueError, Issuer};
-use crate::tickets::promises::Promised;
 use crate::tickets::quota::{NetworkExceeded, NetworkQuotas};
-use crate::tickets::token_usage::Viewer;
-use crate::viewers::access::{Access, AccessRefused, ViewerRefused, check_country};
+use crate::viewers::access::{Access, AccessRefused, check_country};
 use contracts::Agreed;
 use formats::rewriting::Pathway;
 use host::Clock;
@@ -91,14 +92,14 @@ impl RouteDesk {
     }
 
     /// Whether a viewer may have a collection, and what is to be counted of its token. Cancel safe.
-    async fn admit(
+    async fn let_in(
         &self,
         collection: &Arc<Collection>,
         token: Option<&ViewerToken>,
         from: IpAddr,
     ) -> Result<Option<Viewer>, AccessRefused> {
         let overlay = self.nodes.members.overlay();
-        self.access.admit(&overlay, collection, token, from).await
+        self.access.let_in(&overlay, collection, token, from).await
     }
 
     /// The decision, whichever way a client comes in.
@@ -139,7 +140,7 @@ impl RouteDesk {
         token: Option<&ViewerToken>,
         from: IpAddr,
     ) -> Result<Vec<Pathway>, RouteError> {
-        let viewer = self.admit(collection, token, from).await?;
+        let viewer = self.let_in(collection, token, from).await?;
         let turn = turn_of_address(from);
         let chosen = self.decide(collection, from, turn, self.tickets_per_route, &[]);
         if chosen.nodes.is_empty() {
@@ -209,7 +210,7 @@ impl RouteDesk {
         let collection = self.find(&request.collection)?;
         self.check_client(&request.client)?;
         let token = request.viewer_token.as_ref();
-        let viewer = self.admit(&collection, token, from).await?;
+        let viewer = self.let_in(&collection, token, from).await?;
         let epoch = self
             .epoch_now()
             .ok_or(IssueError::from(NotIssued::BeforeGenesis))?;
@@ -230,20 +231,27 @@ impl RouteDesk {
             .await?;
         let members = &self.nodes.members;
         members.note(collection.id, &chosen.decision);
-        for (node, _) in &chosen.nodes {
-            self.nodes.fills.order(node, collection.id);
-        }
         let nodes = chosen.nodes.into_iter().zip(tickets);
+        // A node may have been revoked meanwhile, as the client may.
+        let orders = &self.nodes.ordering.orders;
+        let nodes = nodes.filter(|((node, _), _)| !orders.is_blocked(node));
+        let nodes: Vec<_> = nodes
+            .map(|((node, address), ticket)| RoutedNode {
+                node,
+                address,
+                ticket,
+            })
+            .collect();
+        if nodes.is_empty() {
+            return Err(NoNode::None.into());
+        }
+        for routed in &nodes {
+            self.nodes.fills.order(&routed.node, collection.id);
+        }
         Ok(RouteAnswer {
             collection: collection.id,
             targets: self.targets(),
-            nodes: nodes
-                .map(|((node, address), ticket)| RoutedNode {
-                    node,
-                    address,
-                    ticket,
-                })
-                .collect(),
+            nodes,
             key,
         })
     }
@@ -258,7 +266,7 @@ impl RouteDesk {
     ) -> Result<Chosen, RouteError> {
         let (failed, measured) = (&request.exclude, &request.measured);
         let members = &self.nodes.members;
-        members.told(from, failed, measured, Instant::now());
+        members.record_reports(from, failed, measured, Instant::now());
         let turn = turn(&request.client);
         let chosen = self.decide(collection, from, turn, count, failed);
         match chosen.nodes.is_empty() {

@@ -55,5 +55,10 @@ mod tests {
         assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
         assert_eq!(network("2001:db8:1:2::3"), network("2001:db8:1:ffff::"));
         assert_ne!(network("2001:db8:1::"), network("2001:db8:2::"));
+        let prefixes = (
+            network("192.0.2.1").prefix(),
+            network("2001:db8::").prefix(),
+        );
+        assert_eq!(prefixes, (PREFIX_V4 as u8, PREFIX_V6 as u8));
     }
 }

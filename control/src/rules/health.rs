@@ -14,8 +14,10 @@ use std::time::Duration;
 
 /// Between two looks at a node that is well.
 const LOOK_INTERVAL: Duration = Duration::from_secs(300);
-/// Until the next look at one that isn't.
+/// Until the next look at one that isn't; twice as long after each further look that fails.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Longest until then.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(40);
 /// Looks that must fail before a node that was proven is no more.
 const FAILED_LOOKS: u32 = 2;
 /// Reports older than this say nothing.
@@ -75,14 +77,14 @@ impl Health {
         }
     }
 
-    /// Whether somebody is to look now.
-    pub(crate) fn is_due(&self, now: Duration) -> bool {
-        self.due.is_some_and(|due| due <= now)
+    /// Since when somebody is to look; `None` if nobody is now.
+    pub(crate) fn due_since(&self, now: Duration) -> Option<Duration> {
+        self.due.filter(|due| *due <= now)
     }
 
-    /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::saw).
+    /// Whether somebody is to look now; whoever is told so has to say what it [saw](Self::record_look).
     pub(crate) fn take_due(&mut self, now: Duration) -> bool {
-        let due = self.is_due(now);
+        let due = self.due_since(now).is_some();
         if due {
             self.due = None;
             self.looked = Some(now);
@@ -92,7 +94,7 @@ impl Health {
     }
 
     /// What a look met.
-    pub(crate) fn saw(&mut self, outcome: Result<Proof, String>, now: Duration) {
+    pub(crate) fn record_look(&mut self, outcome: Result<Proof, String>, now: Duration) {
         match outcome {
             Ok(proof) => {
                 self.proven = true;
@@ -105,12 +107,14 @@ impl Health {
                 }
             }
             Err(met) => {
-                self.failed_looks += 1;
+                self.failed_looks = self.failed_looks.saturating_add(1);
                 self.met = Some(met);
                 if self.failed_looks >= FAILED_LOOKS {
                     self.proven = false;
                 }
-                self.due = Some(now + LOOK_AGAIN);
+                // The second decides, and is near.
+                let doublings = self.failed_looks.saturating_sub(FAILED_LOOKS).min(16);
+                self.due = Some(now + (LOOK_AGAIN * (1 << doublings)).min(LOOK_AGAIN_MAX));
             }
         }
     }
@@ -170,7 +174,7 @@ mod tests {
     fn proven(now: Duration) -> Health {
         let mut health = Health::new(true, now);
         assert!(health.take_due(now));
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         health
     }
 
@@ -183,10 +187,10 @@ mod tests {
             health.take_due(now) && !health.take_due(now),
             "one looks at a time"
         );
-        health.saw(Err("no route".into()), now);
+        health.record_look(Err("no route".into()), now);
         assert_eq!(health.unfit(now), Some(Unfit::Unproven("no route".into())));
         assert!(!health.take_due(now) && health.take_due(now + LOOK_AGAIN));
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
         assert_eq!(Health::new(false, now).unfit(now), None);
     }
@@ -195,12 +199,30 @@ mod tests {
     fn one_look_that_fails_takes_nobody_out_and_two_do() {
         let now = Duration::from_secs(1000);
         let mut health = proven(now);
-        health.saw(Err("timed out".into()), now);
+        health.record_look(Err("timed out".into()), now);
         assert_eq!(health.unfit(now), None);
-        health.saw(Err("timed out".into()), now);
+        health.record_look(Err("timed out".into()), now);
         assert!(health.unfit(now).is_some());
-        health.saw(Ok(Proof::Delivered), now);
+        health.record_look(Ok(Proof::Delivered), now);
         assert_eq!(health.unfit(now), None);
+    }
+
+    #[test]
+    fn one_that_fails_on_is_looked_at_less_and_less_often() {
+        let mut now = Duration::from_secs(1000);
+        let mut health = proven(now);
+        let mut pauses = Vec::new();
+        for _ in 0..100 {
+            health.record_look(Err("timed out".into()), now);
+            let due = health.due.expect("it is looked at again");
+            pauses.push((due - now).as_secs());
+            now = due;
+        }
+        assert_eq!(pauses[..6], [5, 5, 10, 20, 40, 40]);
+        assert!(pauses[6..].iter().all(|pause| *pause == 40));
+        health.record_look(Ok(Proof::Delivered), now);
+        health.record_look(Err("timed out".into()), now);
+        assert_eq!(health.due, Some(now + LOOK_AGAIN), "it was well meanwhile");
     }
 
     #[test]
@@ -209,7 +231,7 @@ mod tests {
         let by_key = |now| {
             let mut health = Health::new(true, now);
             assert!(health.take_due(now));
-            health.saw(Ok(Proof::Key), now);
+            health.record_look(Ok(Proof::Key), now);
             assert_eq!(health.unfit(now), None);
             health
         };
@@ -220,14 +242,14 @@ mod tests {
         assert!(health.take_due(later), "at once");
         // It fills on while that look has nothing to fetch yet; then it is looked at again, and not sooner than others.
         health.filled(later);
-        health.saw(Ok(Proof::Key), later);
+        health.record_look(Ok(Proof::Key), later);
         assert!(!health.take_due(later) && health.take_due(later + LOOK_AGAIN));
         // No word of it, no look.
-        health.saw(Ok(Proof::Key), later);
+        health.record_look(Ok(Proof::Key), later);
         assert!(!health.take_due(later + LOOK_INTERVAL / 2));
         health.filled(later + LOOK_INTERVAL / 2);
         assert!(health.take_due(later + LOOK_INTERVAL / 2));
-        health.saw(Ok(Proof::Delivered), later);
+        health.record_look(Ok(Proof::Delivered), later);
         // From now on fills are nothing to look at.
         for second in 0..200 {
             let now = later + Duration::from_secs(second);
@@ -242,7 +264,7 @@ mod tests {
             health.filled(now);
             if health.take_due(now) {
                 looks += 1;
-                health.saw(Ok(Proof::Key), now);
+                health.record_look(Ok(Proof::Key), now);
             }
         }
         assert_eq!(looks, 11);
@@ -256,7 +278,7 @@ mod tests {
             let now = now + Duration::from_secs(second);
             health.reported(network(1), now);
             if health.take_due(now) {
-                health.saw(Ok(Proof::Delivered), now);
+                health.record_look(Ok(Proof::Delivered), now);
             }
             assert_eq!(health.unfit(now), None);
         }

@@ -1,8 +1,9 @@
 //! In which epoch tickets are issued, what they say, and when an epoch can take no more.
 
+use crate::rules::tokens::Viewer;
 use protocol::{
-    Address, B256, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, Network, NodeId, Ticket,
-    TicketId, Timeline, UnixMillis,
+    Address, ClientKey, CollectionId, DeliveryMass, Epoch, Mass, NO_VIEWER_TOKEN, Network, NodeId,
+    Ticket, TicketId, Timeline, UnixMillis,
 };
 
 /// What all tickets of an issuer say, and how many there are at most.
@@ -25,8 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) collection: CollectionId,
     pub(crate) payer: Address,
     pub(crate) bytes_max: u64,
-    /// [`protocol::NO_VIEWER_TOKEN`] where there is none.
-    pub(crate) viewer_token: B256,
+    /// On whose token, and what that allows.
+    pub(crate) viewer: Option<Viewer>,
 }
 
 /// Why there is no ticket.
@@ -73,49 +74,56 @@ pub(crate) fn is_over(timeline: &Timeline, epoch: Epoch, now: UnixMillis) -> boo
     now / 1000 >= timeline.end(epoch)
 }
 
-/// The tickets of one request, and how far they are numbered with them: all or none.
+/// Whose tickets are issued, in which epoch, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Issuing<'a> {
+    pub(crate) terms: &'a IssuerTerms,
+    pub(crate) timeline: &'a Timeline,
+    pub(crate) epoch: Epoch,
+    pub(crate) now: UnixMillis,
+}
+
+/// The next ticket, and how far they are numbered with it.
 pub(crate) fn number(
-    terms: &IssuerTerms,
-    timeline: &Timeline,
-    epoch: Epoch,
-    now: UnixMillis,
-    wanted: &[Wanted],
+    issuing: &Issuing<'_>,
+    wanted: &Wanted,
     before: Numbered,
-) -> Result<(Vec<Ticket>, Numbered), NotIssued> {
-    let Numbered { next, mut mass } = before;
-    let expires_at = now
-        .saturating_add(terms.ttl_ms)
-        .min(timeline.tickets_end_ms(epoch));
-    if wanted.len() > terms.tickets_max.saturating_sub(next) as usize {
+) -> Result<(Ticket, Numbered), NotIssued> {
+    let Issuing {
+        terms,
+        timeline,
+        epoch,
+        now,
+    } = *issuing;
+    if before.next >= terms.tickets_max {
         return Err(NotIssued::Full(epoch));
     }
-    let mut tickets = Vec::with_capacity(wanted.len());
-    for (index, wanted) in (next..).zip(wanted) {
-        let ticket = Ticket {
-            network: terms.network,
-            id: TicketId {
-                epoch,
-                issuer: terms.issuer,
-                index,
-            },
-            node: wanted.node,
-            client: wanted.client,
-            collection: wanted.collection,
-            payer: wanted.payer,
-            viewer_token: wanted.viewer_token,
-            bytes_max: wanted.bytes_max,
-            issued_at: now,
-            expires_at,
-        };
-        ticket.check_form(timeline).map_err(|_| NotIssued::Form)?;
-        let leaf = ticket.leaf().map_err(|_| NotIssued::Form)?;
-        mass = mass
-            .checked_add(leaf.mass)
-            .map_err(|_| NotIssued::Full(epoch))?;
-        tickets.push(ticket);
-    }
-    let next = next + tickets.len() as u32;
-    Ok((tickets, Numbered { next, mass }))
+    let ticket = Ticket {
+        network: terms.network,
+        id: TicketId {
+            epoch,
+            issuer: terms.issuer,
+            index: before.next,
+        },
+        node: wanted.node,
+        client: wanted.client,
+        collection: wanted.collection,
+        payer: wanted.payer,
+        viewer_token: wanted.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
+        bytes_max: wanted.bytes_max,
+        issued_at: now,
+        expires_at: now
+            .saturating_add(terms.ttl_ms)
+            .min(timeline.tickets_end_ms(epoch)),
+    };
+    ticket.check_form(timeline).map_err(|_| NotIssued::Form)?;
+    let leaf = ticket.leaf().map_err(|_| NotIssued::Form)?;
+    let mass = before.mass.checked_add(leaf.mass);
+    let after = Numbered {
+        next: before.next + 1,
+        mass: mass.map_err(|_| NotIssued::Full(epoch))?,
+    };
+    Ok((ticket, after))
 }
 
 #[cfg(test)]
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
     use crate::testing::{PAYER, TIMELINE, issuer_config};
     use proptest::prelude::*;
-    use protocol::NO_VIEWER_TOKEN;
+    use protocol::B256;
 
     /// In epoch 0, which lasts from 1,000 s to 1,010 s.
     const NOW: UnixMillis = 1_001_000;
@@ -139,12 +147,32 @@ mod tests {
             collection: CollectionId::new(bytes_max, &[3; 32]).unwrap(),
             payer: PAYER,
             bytes_max,
-            viewer_token: NO_VIEWER_TOKEN,
+            viewer: None,
         }
     }
 
     fn numbered(all: &[Wanted], before: Numbered) -> Result<(Vec<Ticket>, Numbered), NotIssued> {
-        number(&issuer_config().terms, &TIMELINE, 0, NOW, all, before)
+        numbered_by(&issuer_config().terms, all, before)
+    }
+
+    fn numbered_by(
+        terms: &IssuerTerms,
+        all: &[Wanted],
+        mut numbered: Numbered,
+    ) -> Result<(Vec<Ticket>, Numbered), NotIssued> {
+        let issuing = Issuing {
+            terms,
+            timeline: &TIMELINE,
+            epoch: 0,
+            now: NOW,
+        };
+        let mut tickets = Vec::new();
+        for wanted in all {
+            let (ticket, after) = number(&issuing, wanted, numbered)?;
+            tickets.push(ticket);
+            numbered = after;
+        }
+        Ok((tickets, numbered))
     }
 
     #[test]
@@ -171,14 +199,19 @@ mod tests {
     #[test]
     fn tickets_say_what_they_were_granted_for_and_last_no_longer_than_their_epoch_s() {
         let with_token = Wanted {
-            viewer_token: B256::repeat_byte(7),
+            viewer: Some(Viewer {
+                hash: B256::repeat_byte(7),
+                expires_at: NOW,
+                bytes: None,
+                sessions: None,
+            }),
             ..wanted(20)
         };
         let (tickets, after) = numbered(&[wanted(10), with_token], NONE).unwrap();
         let indices: Vec<_> = tickets.iter().map(|ticket| ticket.id.index).collect();
         assert_eq!((indices, after.next), (vec![0, 1], 2));
         assert_eq!(tickets[0].viewer_token, NO_VIEWER_TOKEN);
-        assert_eq!(tickets[1].viewer_token, with_token.viewer_token);
+        assert_eq!(tickets[1].viewer_token, B256::repeat_byte(7));
         assert_eq!(tickets[0].bytes_max, 10);
         assert_eq!(tickets[0].issued_at, NOW);
         assert_eq!(tickets[0].expires_at, TIMELINE.tickets_end_ms(0));
@@ -186,12 +219,12 @@ mod tests {
             ttl_ms: 500,
             ..issuer_config().terms
         };
-        let (tickets, _) = number(&brief, &TIMELINE, 0, NOW, &[wanted(10)], NONE).unwrap();
+        let (tickets, _) = numbered_by(&brief, &[wanted(10)], NONE).unwrap();
         assert_eq!(tickets[0].expires_at, NOW + 500);
     }
 
     #[test]
-    fn what_can_t_be_a_ticket_and_what_has_no_room_is_refused_as_a_whole() {
+    fn what_can_t_be_a_ticket_and_what_has_no_room_is_refused() {
         let most = issuer_config().terms.tickets_max;
         let before = |next| Numbered { next, ..NONE };
         let huge = Wanted {

@@ -82,4 +82,35 @@ mod tests {
         let last = network(2 * NETWORKS_MAX as u32 - 1);
         assert_eq!(measured.of(last), [(ZoneIndex::DEFAULT, RTT_US_MAX)]);
     }
+
+    fn zones() -> Vec<ZoneIndex> {
+        let of = |n: usize| format!(r#""zone-{n}":{{"network":[]}}"#);
+        let all: Vec<_> = (0..ZONES_MAX).map(of).collect();
+        let text = format!(r#"{{"coverageZones":{{{}}}}}"#, all.join(","));
+        let zones = routing::Zones::parse(text.as_bytes()).expect("a zone file");
+        zones.all().collect()
+    }
+
+    #[test]
+    fn of_too_many_zones_the_one_that_was_measured_first_is_forgotten() {
+        let from = ClientNetwork::from(IpAddr::from([192, 0, 2, 1]));
+        let zones = zones();
+        let mut measured = Measured::default();
+        for zone in &zones {
+            measured.note(from, *zone, 1000);
+        }
+        let known: Vec<_> = measured.of(from).iter().map(|(zone, _)| *zone).collect();
+        assert_eq!(known, zones[1..]);
+    }
+
+    #[test]
+    fn zones_that_are_called_otherwise_keep_what_was_measured_of_them() {
+        let from = ClientNetwork::from(IpAddr::from([192, 0, 2, 1]));
+        let zones = zones();
+        let mut measured = Measured::default();
+        measured.note(from, zones[1], 1000);
+        measured.note(from, zones[2], 2000);
+        measured.rename(|zone| (zone == zones[2]).then_some(zones[1]));
+        assert_eq!(measured.of(from), [(zones[1], 2000)]);
+    }
 }

@@ -3,8 +3,8 @@
 use crate::rules::publication::Asker;
 use protocol::api::OrderAsk;
 use protocol::{
-    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, PATTERN_BYTES_MAX, Revoked, TicketId,
-    UnixMillis,
+    Address, CollectionId, NO_VIEWER_TOKEN, NodeId, Order, PATTERN_BYTES_MAX, Paths, Revoked,
+    TicketId, UnixMillis,
 };
 
 /// What a refusal repeats of a name, characters.
@@ -125,6 +125,26 @@ pub(crate) fn order(
     })
 }
 
+/// An order as it is given at a later moment than it was asked for: a revocation means all that was issued until then,
+/// and is in force as long as it would have been. A clock that went back makes it mean no less.
+pub(crate) fn as_of(order: &Order, now: UnixMillis) -> Order {
+    match order {
+        Order::Revoke {
+            what,
+            issued_until,
+            until,
+        } => {
+            let later = now.saturating_sub(*issued_until);
+            Order::Revoke {
+                what: *what,
+                issued_until: issued_until.saturating_add(later),
+                until: until.saturating_add(later),
+            }
+        }
+        other => other.clone(),
+    }
+}
+
 /// The nodes that an order goes to, where these nodes and zones are named.
 pub(crate) fn targets(
     order: &Order,
@@ -164,6 +184,14 @@ pub(crate) fn targets(
     }
 }
 
+/// Drops a whole collection.
+pub(crate) fn purge_all(collection: CollectionId) -> Order {
+    Order::Purge {
+        collection,
+        paths: Paths::All,
+    }
+}
+
 /// Why an order isn't done, for people: what an origin says comes before what a node makes of it.
 pub(crate) fn trouble(detail: &str, of_origin: Option<String>) -> String {
     match of_origin {
@@ -176,7 +204,7 @@ pub(crate) fn trouble(detail: &str, of_origin: Option<String>) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::{B256, ClientKey, Paths};
+    use protocol::{B256, ClientKey};
 
     const STUDIO: Address = Address::repeat_byte(1);
     const TICKET: TicketId = TicketId {
@@ -368,7 +396,30 @@ mod tests {
         assert_eq!(trouble("no bytes", None), "no bytes");
     }
 
+    #[test]
+    fn what_isn_t_a_revocation_stays_as_it_was_asked_for() {
+        for order in [Order::Drain, Order::Block, purge()] {
+            assert_eq!(as_of(&order, 77), order);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_revocation_means_all_until_it_is_given_and_lasts_as_long(
+            asked: u32, ttl in 0u64..1 << 40, given: u32,
+        ) {
+            let (asked, given) = (u64::from(asked), u64::from(given));
+            let find = |_: &str| None;
+            let ask = OrderAsk::Revoke(Revoked::Ticket(TICKET));
+            let order = order(&ask, find, asked, ttl).unwrap();
+            let Order::Revoke { what, issued_until, until } = as_of(&order, given) else {
+                panic!("it was a revocation");
+            };
+            prop_assert_eq!(what, Revoked::Ticket(TICKET));
+            prop_assert_eq!(issued_until, asked.max(given));
+            prop_assert_eq!(until, issued_until + ttl);
+        }
+
         #[test]
         fn an_order_never_goes_to_a_node_that_isn_t_registered(
             nodes in prop::collection::vec(0u8..7, 0..4),

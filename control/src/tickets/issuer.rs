@@ -5,30 +5,41 @@
 //! hence one epoch, appended with one `sync_data`, and only then answered; the asker signs. Closing an
 //! epoch is a command in the same queue, so a ticket is either in the log that is committed or refused.
 //!
+//! | module | |
+//! |---|---|
+//! | `commands` | what is asked of the task, and what it answers |
+//! | `task` | takes what has gathered |
+//! | `desk` | owns the logs: issues and closes by the rules |
+//! | `recovery` | what is found in the folder, and made good, at the start |
+//!
 //! In the folder: `epoch-N.log` (see [`crate::tickets::ticket_log`]), `epoch-N.seal` with count and sum when it is closed,
 //! `epoch-N.why` with the reasons, and `closed.json` with the last closed epoch, so that closed stays closed after a
 //! restart and when the clock steps back.
 
-mod asked;
+mod commands;
+mod desk;
 mod folder;
-mod worker;
+mod recovery;
+mod task;
 
-pub(crate) use asked::{CloseError, Cover, Grant, IssueError, IssuerConfig};
+pub(crate) use commands::{CloseError, Cover, Grant, IssueError, IssuerConfig};
 
+use crate::rules::closed_logs::{ClosedLogs, Seal};
 use crate::tickets::reasons;
-use crate::tickets::ticket_log::{self, ClosedLog, Head, LogError, Seal};
-use asked::Command;
+use crate::tickets::ticket_log::{self, ClosedLog, Head, LogError};
+use commands::Command;
+use desk::IssuingDesk;
 use disk::Disk;
-use folder::{CLOSED_FILE, Closed, ClosedFile, head, lock, log_name, parse_name, read_json};
+use folder::{head, log_name};
 use host::Clock;
+use host::Mutex;
 use protocol::{Epoch, FillGrant, SignedFillGrant, SignedTicket, SigningKey, Ticket, TicketId};
 use serde_json::value::RawValue;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use worker::{Found, Worker};
 
 /// Requests that may wait; above it the control plane is overloaded.
 const QUEUE_REQUESTS_MAX: usize = 4096;
@@ -36,7 +47,7 @@ const QUEUE_REQUESTS_MAX: usize = 4096;
 /// Asks the log's task.
 pub(crate) struct Issuer {
     commands: mpsc::Sender<Command>,
-    closed: Arc<Mutex<Closed>>,
+    closed: Arc<Mutex<ClosedLogs>>,
     config: IssuerConfig,
     dir: PathBuf,
     key: SigningKey,
@@ -56,37 +67,10 @@ impl Issuer {
         clock: Clock,
         cover: Arc<dyn Cover>,
     ) -> Result<Self, LogError> {
-        disk.create_dir(dir)?;
-        let mut closed = Closed::default();
-        let mut logs = Vec::new();
-        for path in disk.list(dir)? {
-            let name = path.file_name().and_then(|name| name.to_str());
-            match name.and_then(parse_name) {
-                Some((epoch, "log")) => logs.push(epoch),
-                Some((epoch, "seal")) => {
-                    closed.seals.insert(epoch, read_json(&path)?);
-                }
-                _ if name == Some(CLOSED_FILE) => {
-                    let ClosedFile { through } = read_json(&path)?;
-                    closed.through = Some(through);
-                }
-                _ => {}
-            }
-        }
-        // A seal without the mark: the process ended between the two.
-        let sealed = closed.seals.last_key_value().map(|(epoch, _)| *epoch);
-        closed.through = closed.through.max(sealed);
-        for (epoch, seal) in &closed.seals {
-            ClosedLog::open(&dir.join(log_name(*epoch)), head(&config, *epoch), seal)?;
-        }
-        let closed = Arc::new(Mutex::new(closed));
-        let found = Found {
-            closed: closed.clone(),
-            logs,
-        };
-        let worker = Worker::open(disk, dir, config.clone(), clock, cover, found)?;
+        let desk = IssuingDesk::open(disk, dir, config.clone(), clock, cover)?;
+        let closed = desk.closed.clone();
         let (commands, queue) = mpsc::channel(QUEUE_REQUESTS_MAX);
-        let task = tokio::spawn(worker.run(queue));
+        let task = tokio::spawn(task::run(desk, queue));
         Ok(Self {
             commands,
             closed,
@@ -95,6 +79,10 @@ impl Issuer {
             key,
             task: Mutex::new(Some(task)),
         })
+    }
+
+    fn closed(&self) -> MutexGuard<'_, ClosedLogs> {
+        self.closed.lock()
     }
 
     /// Issues one ticket per grant, all or none; they are durable and signed. Cancel safe: a dropped call
@@ -131,25 +119,18 @@ impl Issuer {
 
     /// What is committed of a closed epoch; `None` if it isn't closed.
     pub(crate) fn seal(&self, epoch: Epoch) -> Option<Seal> {
-        let closed = lock(&self.closed);
-        (closed.through >= Some(epoch))
-            .then(|| closed.seals.get(&epoch).copied().unwrap_or(Seal::EMPTY))
+        self.closed().seal(epoch)
     }
 
     /// The closed epochs from this one on that have tickets.
     pub(crate) fn closed_from(&self, first: Epoch) -> Vec<Epoch> {
-        let closed = lock(&self.closed);
-        let seals = closed.seals.range(first..);
-        let some = seals.filter(|(_, seal)| seal.count > 0);
-        some.map(|(epoch, _)| *epoch).collect()
+        self.closed().from(first)
     }
 
     /// How many tickets of an epoch were issued, and whether its log is closed.
     pub(crate) fn issued(&self, epoch: Epoch) -> (u32, bool) {
-        let closed = lock(&self.closed);
-        let seal = closed.seals.get(&epoch).map(|seal| seal.count);
-        let count = seal.or_else(|| closed.open.get(&epoch).copied());
-        (count.unwrap_or_default(), closed.through >= Some(epoch))
+        let closed = self.closed();
+        (closed.issued(epoch), closed.is_closed(epoch))
     }
 
     /// A closed epoch's tickets, to read in order; `None` if there are none. Blocking.
@@ -183,7 +164,7 @@ impl Issuer {
     /// Answers what is queued, then ends the task. Later calls are refused. **Not** cancel safe: another call then
     /// doesn't wait.
     pub(crate) async fn stop(&self) {
-        let task = lock(&self.task).take();
+        let task = self.task.lock().take();
         if let Some(task) = task {
             // If the queue is closed already, the task is gone already.
             let _ = self.commands.send(Command::Stop).await;

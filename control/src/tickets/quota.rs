@@ -2,10 +2,11 @@
 //! that sign for deliveries that never were is that tickets are few; here is how few.
 
 use crate::rules::client_network::{PREFIX_V4, PREFIX_V6, first_address};
+pub(crate) use crate::rules::promises::PayerQuota;
 use crate::rules::rate::{Rate, Rates};
+use host::Mutex;
 use ipnet::IpNet;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Networks that are told apart, about 4 MB of them.
@@ -43,16 +44,6 @@ impl Default for NetworkQuota {
             unlimited: Vec::new(),
         }
     }
-}
-
-/// What may be issued on one payer's account in an epoch, each payer's counted for itself. Default no limit but its
-/// funds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PayerQuota {
-    /// Tickets.
-    pub tickets_per_epoch: Option<u32>,
-    /// Sum of what they allow, bytes.
-    pub bytes_per_epoch: Option<u64>,
 }
 
 /// A network has asked for too much.
@@ -107,7 +98,7 @@ impl NetworkQuotas {
         }
         let network = first_address(from, self.quota.prefix_v4, self.quota.prefix_v6);
         let taken = {
-            let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rates = self.rates.lock();
             rates.take(network, [tickets as u64, bytes], now)
         };
         taken.map_err(|exceeded| NetworkExceeded {

@@ -34,15 +34,12 @@ pub(crate) mod fixture;
 mod form;
 mod open;
 
+pub(crate) use crate::rules::closed_logs::Seal;
 pub(crate) use closed::{ClosedLog, read_one};
 pub(crate) use open::OpenLog;
 
 use disk::DiskError;
-use protocol::{
-    B256, DeliveryMass, Element, Epoch, LOG_HEADER_BYTES, MassOverflow, Network, Root, TicketLog,
-    TicketLogError,
-};
-use serde::{Deserialize, Serialize};
+use protocol::{Epoch, LOG_HEADER_BYTES, MassOverflow, Network, TicketLog, TicketLogError};
 use std::path::{Path, PathBuf};
 
 /// Whose log it is.
@@ -119,38 +116,6 @@ pub enum LogError {
         /// The file.
         path: PathBuf,
     },
-}
-
-/// What is committed of a closed log: enough for its root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Seal {
-    /// Hash of the tree's uppermost element.
-    pub(crate) top: B256,
-    /// Tickets.
-    pub(crate) count: u32,
-    /// Sum of their byte limits.
-    pub(crate) bytes_max: u64,
-}
-
-impl Seal {
-    /// Of a log without tickets.
-    pub(crate) const EMPTY: Self = Self {
-        top: B256::ZERO,
-        count: 0,
-        bytes_max: 0,
-    };
-
-    /// The root that the chain computes from it.
-    pub(crate) fn root(&self) -> Result<Root<DeliveryMass>, MassOverflow> {
-        Ok(Root {
-            top: Element {
-                hash: self.top,
-                mass: DeliveryMass::new(self.bytes_max, self.count, 0)?,
-            },
-            count: self.count.into(),
-        })
-    }
 }
 
 impl Head {

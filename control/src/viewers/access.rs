@@ -3,27 +3,22 @@
 use crate::contents::catalogue::{Catalogue, Collection};
 use crate::nodes::orders::Orders;
 use crate::nodes::overlay::Overlay;
+use crate::rules::access::{self, ViewerRefused, WholeTokens};
+use crate::rules::tokens::Viewer;
 use crate::rules::viewers::{self, PolicyRefused};
-use crate::tickets::token_usage::Viewer;
-use formats::viewer_tokens::{TokenRefused, UnverifiedToken, VerifiedToken};
+use formats::viewer_tokens::VerifiedToken;
 use host::Clock;
-use protocol::{B256, CollectionId, CountryRefused, Policy, ViewerToken};
-use std::collections::BTreeSet;
+use host::Mutex;
+use protocol::{B256, CountryRefused, Policy, ViewerToken};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Tokens remembered that are for all of a collection.
-const WHOLE_MAX: usize = 65_536;
-/// Tokens that are for all of a collection, under one of its names: that isn't looked at file by file again.
-#[derive(Debug, Default)]
-struct WholeTokens(Mutex<BTreeSet<(B256, CollectionId, String)>>);
+use std::sync::{Arc, MutexGuard};
 
 /// Keeps to owners' policies.
 pub(crate) struct Access {
     clock: Clock,
     catalogue: Arc<Catalogue>,
     orders: Arc<Orders>,
-    whole: WholeTokens,
+    whole: Mutex<WholeTokens>,
 }
 
 /// Why a viewer may not have a collection.
@@ -35,34 +30,19 @@ pub(crate) enum AccessRefused {
     Viewer(#[from] ViewerRefused),
 }
 
-/// Why a viewer's token gets no ticket.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ViewerRefused {
-    #[error(
-        "the collection's owner asks for a viewer's token: give one with `--token FILE`, `?URISigningPackage=TOKEN`, or as a bearer token"
-    )]
-    Missing,
-    #[error(transparent)]
-    Token(#[from] TokenRefused),
-    #[error("the viewer's token was revoked")]
-    Revoked,
-    #[error("the collection's manifest cannot be read at the moment")]
-    Manifest,
-}
-
 impl Access {
     pub(crate) fn new(clock: Clock, catalogue: Arc<Catalogue>, orders: Arc<Orders>) -> Self {
         Self {
             clock,
             catalogue,
             orders,
-            whole: WholeTokens::default(),
+            whole: Mutex::default(),
         }
     }
 
     /// Whether a viewer at an address may have a collection, by everything but what its token was used for;
     /// gives what is to be counted of the token, if there must be one. Cancel safe.
-    pub(crate) async fn admit(
+    pub(crate) async fn let_in(
         &self,
         overlay: &Overlay,
         collection: &Arc<Collection>,
@@ -70,38 +50,23 @@ impl Access {
         from: IpAddr,
     ) -> Result<Option<Viewer>, AccessRefused> {
         check_country(overlay, collection, from)?;
-        if !collection.policy.needs_token() {
-            // One for something else does no harm, and isn't looked at.
-            return Ok(None);
-        }
-        let token = token.ok_or(ViewerRefused::Missing)?;
+        let is_revoked = |hash: &B256| self.orders.is_token_revoked(hash);
         let now = self.clock.now_ms();
-        let keys = &collection.policy.viewer_keys;
-        let verified = UnverifiedToken::read(token.clone())
-            .and_then(|token| token.verify(keys, now / 1000, Some(from)))
-            .map_err(ViewerRefused::from)?;
-        self.check_token(&verified.hash())?;
-        let claims = verified.claims();
-        let viewer = Viewer {
-            hash: verified.hash(),
-            expires_at: claims.expires_at.saturating_mul(1000),
-            bytes: claims.bytes,
-            sessions: claims.sessions,
+        let found = access::viewer(&collection.policy, token, from, now, is_revoked)?;
+        let Some((viewer, verified)) = found else {
+            return Ok(None);
         };
-        let key = (viewer.hash, collection.id, collection.name.clone());
-        let known = || self.whole.0.lock();
-        let is_known = known()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&key);
+        let (id, name) = (collection.id, &collection.name);
+        let is_known = self.whole().has(viewer.hash, id, name);
         if !is_known {
             self.check_whole(collection, verified).await?;
-            let mut whole = known().unwrap_or_else(PoisonError::into_inner);
-            if whole.len() >= WHOLE_MAX {
-                whole.clear();
-            }
-            whole.insert(key);
+            self.whole().keep(viewer.hash, id, name);
         }
         Ok(Some(viewer))
+    }
+
+    fn whole(&self) -> MutexGuard<'_, WholeTokens> {
+        self.whole.lock()
     }
 
     /// Whether a token was revoked, by its hash.

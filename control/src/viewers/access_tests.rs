@@ -3,9 +3,9 @@ use crate::core::Core;
 use crate::nodes::overlay::Overlay;
 use crate::requests::route::RouteError;
 use crate::rules::routing::NoNode;
+use crate::rules::tokens::UsageError;
 use crate::testing::{PAYER, TestClock, core, core_with};
-use crate::tickets::token_usage::UsageError;
-use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, whole_collection};
+use formats::viewer_tokens::{Claims, OwnerKey, OwnerKeyKind, TokenRefused, whole_collection};
 use protocol::api::{OrderAsk, OrderRequest, RouteAnswer, RouteRequest};
 use protocol::{
     ClientKey, ContentHash, Entry, Heartbeat, Manifest, NO_VIEWER_TOKEN, NodeId, Revoked,

@@ -1,6 +1,6 @@
 //! Whether a fill grant lets another node fill from here.
 
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::tickets::Identity;
 use protocol::{
     Code, FillGrant, IssuerKey, Signature, SignedFillGrant, Tag, UnixMillis, VerifiedFillGrant,
@@ -11,14 +11,14 @@ use protocol::{
 const SKEW_MS: u64 = 30_000;
 
 /// What is seen without any key: whether the grant is for this node.
-pub(crate) fn is_for(me: &Identity, grant: &FillGrant) -> Result<(), Refusal> {
+pub(crate) fn is_for(me: &Identity, grant: &FillGrant) -> Result<(), CloseRefusal> {
     if grant.network != me.network {
         let why = "the fill grant is of another network";
-        return Err(Refusal::new(Code::WrongNetwork, why));
+        return Err(CloseRefusal::new(Code::WrongNetwork, why));
     }
     if grant.source != me.node {
         let why = "the fill grant names another node";
-        return Err(Refusal::new(Code::WrongNode, why));
+        return Err(CloseRefusal::new(Code::WrongNode, why));
     }
     Ok(())
 }
@@ -32,19 +32,19 @@ pub(crate) fn check(
     now: UnixMillis,
     exporter: &[u8; 32],
     binding: &Signature,
-) -> Result<VerifiedFillGrant, Refusal> {
+) -> Result<VerifiedFillGrant, CloseRefusal> {
     let Some(issuer) = issuer else {
         let why = format!("issuer {} is not on the chain", signed.peek().issuer);
-        return Err(Refusal::new(Code::UnknownIssuer, why));
+        return Err(CloseRefusal::new(Code::UnknownIssuer, why));
     };
     let grant = signed
         .verify(&issuer, now, SKEW_MS)
-        .map_err(|error| Refusal::new(Code::BadGrant, error.to_string()))?;
+        .map_err(|error| CloseRefusal::new(Code::BadGrant, error.to_string()))?;
     let body = exporter_binding(&grant.digest(), exporter);
     let filler = grant.grant().filler;
     verify(filler.as_bytes(), Tag::Binding, &body, binding).map_err(|_| {
         let why = "the binding is not that of the node that the grant names";
-        Refusal::new(Code::BadBinding, why)
+        CloseRefusal::new(Code::BadBinding, why)
     })?;
     Ok(grant)
 }

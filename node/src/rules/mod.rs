@@ -9,6 +9,7 @@ pub(crate) mod counts;
 pub(crate) mod grants;
 pub(crate) mod idle;
 pub(crate) mod issuers;
+pub(crate) mod kept_orders;
 pub(crate) mod memory;
 pub(crate) mod orders;
 pub(crate) mod pause;
@@ -16,8 +17,8 @@ pub(crate) mod purge;
 pub(crate) mod receipts;
 pub(crate) mod refusal;
 pub(crate) mod sealing;
+pub(crate) mod settings;
 pub(crate) mod sources;
-pub(crate) mod standing;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tickets;

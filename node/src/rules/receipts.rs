@@ -1,6 +1,7 @@
 //! Whether a receipt is taken.
 
-use protocol::{Receipt, Rejection, UnverifiedReceipt, VerifiedReceipt, VerifiedTicket};
+use crate::rules::refusal::CloseRefusal;
+use protocol::{Code, Receipt, Rejection, UnverifiedReceipt, VerifiedReceipt, VerifiedTicket};
 
 /// What is known of a ticket before the receipt.
 #[derive(Debug, Clone, Copy)]
@@ -49,12 +50,55 @@ pub(crate) fn take(
     }
 }
 
+/// Why a good receipt isn't kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotKept {
+    /// A newer one of the ticket is on disk.
+    NotMonotonic,
+    /// The epoch's segment has as many tickets as it can.
+    Full,
+    /// The epoch's segment is closed.
+    Sealed,
+    /// The node can't write.
+    Failed,
+}
+
+/// What its client is told. Of [`NotKept::NotMonotonic`] the client is at fault, of the rest it isn't.
+pub(crate) fn not_kept(why: NotKept) -> CloseRefusal {
+    match why {
+        NotKept::NotMonotonic => {
+            CloseRefusal::new(Code::ReceiptRefused, Rejection::NotMonotonic.to_string())
+        }
+        NotKept::Full => CloseRefusal::new(Code::SegmentFull, "this epoch's segment is full"),
+        NotKept::Sealed => CloseRefusal::new(Code::TicketExpired, "the ticket's epoch is sealed"),
+        NotKept::Failed => CloseRefusal::new(Code::Internal, "the receipt can't be made durable"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{client, ticket};
     use proptest::prelude::*;
     use protocol::B256;
+
+    #[test]
+    fn who_sent_a_good_receipt_is_told_what_of_it_is_its_own_affair() {
+        let told = |why| {
+            let CloseRefusal { code, detail } = not_kept(why);
+            (code, detail)
+        };
+        for (why, code, says) in [
+            (NotKept::NotMonotonic, Code::ReceiptRefused, "not_monotonic"),
+            (NotKept::Full, Code::SegmentFull, "full"),
+            (NotKept::Sealed, Code::TicketExpired, "sealed"),
+            (NotKept::Failed, Code::Internal, "durable"),
+        ] {
+            let (found, detail) = told(why);
+            assert_eq!(found, code);
+            assert!(detail.contains(says), "{detail}");
+        }
+    }
 
     fn receipt(sequence: u32, bytes: u64, deliveries: u32) -> Receipt {
         Receipt {

@@ -4,12 +4,12 @@ use protocol::Code;
 
 /// The code of SPEC section 9, and why, in words for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct CloseRefusal {
     pub(crate) code: Code,
     pub(crate) detail: String,
 }
 
-impl Refusal {
+impl CloseRefusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { code, detail }

@@ -1,6 +1,6 @@
 //! Whether a ticket lets its bearer in.
 
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use protocol::{
     Code, IssuerKey, Network, NodeId, Signature, SignedTicket, Tag, Ticket, TicketInvalid,
     Timeline, UnixMillis, VerifiedTicket, exporter_binding, verify,
@@ -21,7 +21,7 @@ pub(crate) fn is_for(
     ticket: &Ticket,
     now: UnixMillis,
     is_sealed: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), CloseRefusal> {
     if ticket.network != me.network {
         return refuse(Code::WrongNetwork, "the ticket is of another network");
     }
@@ -36,7 +36,7 @@ pub(crate) fn is_for(
 }
 
 /// Whether the ticket hasn't expired. Its last millisecond is its own.
-pub(crate) fn is_on(ticket: &Ticket, now: UnixMillis) -> Result<(), Refusal> {
+pub(crate) fn is_on(ticket: &Ticket, now: UnixMillis) -> Result<(), CloseRefusal> {
     if now > ticket.expires_at {
         return refuse(Code::TicketExpired, "the ticket has expired");
     }
@@ -46,13 +46,13 @@ pub(crate) fn is_on(ticket: &Ticket, now: UnixMillis) -> Result<(), Refusal> {
 /// A ticket that isn't honoured.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Dishonoured {
-    pub(crate) refusal: Refusal,
+    pub(crate) refusal: CloseRefusal,
     /// Its issuer signed what it may not: the ticket is evidence, and is kept.
     pub(crate) is_evidence: bool,
 }
 
-impl From<Refusal> for Dishonoured {
-    fn from(refusal: Refusal) -> Self {
+impl From<CloseRefusal> for Dishonoured {
+    fn from(refusal: CloseRefusal) -> Self {
         Self {
             refusal,
             is_evidence: false,
@@ -72,12 +72,12 @@ pub(crate) fn check(
 ) -> Result<VerifiedTicket, Dishonoured> {
     let Some(issuer) = issuer else {
         let why = "the chain doesn't know the ticket's issuer";
-        return Err(Refusal::new(Code::UnknownIssuer, why).into());
+        return Err(CloseRefusal::new(Code::UnknownIssuer, why).into());
     };
     let ticket = signed
         .verify(&issuer, timeline)
         .map_err(|invalid| Dishonoured {
-            refusal: Refusal::new(code(invalid), invalid.to_string()),
+            refusal: CloseRefusal::new(code(invalid), invalid.to_string()),
             // A well-signed ticket of a bad form; who only made the signature up accuses nobody.
             is_evidence: invalid != TicketInvalid::Signature && signed.is_signed_by(&issuer),
         })?;
@@ -85,7 +85,7 @@ pub(crate) fn check(
     let client = ticket.ticket().client;
     verify(client.as_bytes(), Tag::Binding, &bound, binding).map_err(|_| {
         let why = "not signed by the ticket's client for this connection";
-        Refusal::new(Code::BadBinding, why)
+        CloseRefusal::new(Code::BadBinding, why)
     })?;
     Ok(ticket)
 }
@@ -99,7 +99,7 @@ fn code(invalid: TicketInvalid) -> Code {
 }
 
 /// Whether a session may begin: a draining node takes none but of tickets in use.
-pub(crate) fn may_begin(is_draining: bool, is_in_use: bool) -> Result<(), Refusal> {
+pub(crate) fn may_begin(is_draining: bool, is_in_use: bool) -> Result<(), CloseRefusal> {
     if is_draining && !is_in_use {
         let why = "the node is draining: it takes no new sessions";
         return refuse(Code::ShuttingDown, why);
@@ -117,19 +117,19 @@ pub(crate) fn is_the_one(
     }
     let why = "its issuer granted another ticket under the same id";
     Err(Dishonoured {
-        refusal: Refusal::new(Code::BadTicketSignature, why),
+        refusal: CloseRefusal::new(Code::BadTicketSignature, why),
         is_evidence: true,
     })
 }
 
 /// What the client of a revoked ticket hears.
-pub(crate) fn revoked() -> Refusal {
+pub(crate) fn revoked() -> CloseRefusal {
     let why = "the control plane took the ticket back";
-    Refusal::new(Code::TicketRevoked, why)
+    CloseRefusal::new(Code::TicketRevoked, why)
 }
 
-fn refuse<T>(code: Code, why: &str) -> Result<T, Refusal> {
-    Err(Refusal::new(code, why))
+fn refuse<T>(code: Code, why: &str) -> Result<T, CloseRefusal> {
+    Err(CloseRefusal::new(code, why))
 }
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
 
     const EXPORTER: [u8; 32] = [7; 32];
 
-    fn code_of<T>(outcome: Result<T, Refusal>) -> Option<Code> {
+    fn code_of<T>(outcome: Result<T, CloseRefusal>) -> Option<Code> {
         outcome.err().map(|refusal| refusal.code)
     }
 

@@ -3,17 +3,17 @@
 //! Requests for the same content collapse into one fill, and are served from it as far as it has come
 //! (RFC 9211: `collapsed`). How it is filled is `wire/fills.rs`' affair.
 
-use crate::lock::lock;
 use crate::rules::purge::dropped;
 use content::{Blob, Fill, Store, StoreError};
 use disk::Disk;
+use host::Mutex;
 use host::watch;
 use protocol::{CollectionId, ContentHash, Manifest, Paths};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Fills under way or waiting; more are refused, and the client goes to another node.
 const FILLS_WAITING: usize = 128;
@@ -35,12 +35,12 @@ pub(crate) enum CacheError {
 
 /// Content to serve from: whole, or on its way in.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub(crate) struct Servable {
     blob: Blob,
     progress: Option<watch::Receiver<u64>>,
 }
 
-impl Source {
+impl Servable {
     pub(crate) fn size(&self) -> u64 {
         self.blob.size()
     }
@@ -74,9 +74,9 @@ impl Source {
 /// Content that is asked for.
 pub(crate) enum Found {
     /// It is here, or on its way in.
-    Here(Source),
+    Here(Servable),
     /// It is to be filled, by whoever is told so, who ends it with [`Cache::filled`].
-    Begun(Box<Fill>, Source),
+    Begun(Box<Fill>, Servable),
 }
 
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(crate) struct Cache {
     disk: Disk,
     manifests_dir: PathBuf,
     manifests: Mutex<BTreeMap<CollectionId, Arc<Manifest>>>,
-    fills: Mutex<BTreeMap<ContentHash, Source>>,
+    fills: Mutex<BTreeMap<ContentHash, Servable>>,
     /// Contents that were purged while they were filled; locked only with `fills`.
     purged: Mutex<BTreeSet<ContentHash>>,
 }
@@ -109,7 +109,7 @@ impl Cache {
 
     /// Contents on their way in, or waiting for their turn.
     pub(crate) fn filling(&self) -> u32 {
-        lock(&self.fills).len() as u32
+        self.fills.lock().len() as u32
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -122,7 +122,7 @@ impl Cache {
 
     /// A collection's manifest, if it is here.
     pub(crate) fn manifest(&self, id: CollectionId) -> Option<Arc<Manifest>> {
-        if let Some(manifest) = lock(&self.manifests).get(&id) {
+        if let Some(manifest) = self.manifests.lock().get(&id) {
             return Some(manifest.clone());
         }
         let manifest = read_manifest(&self.manifest_path(&id))?;
@@ -142,7 +142,9 @@ impl Cache {
 
     fn remember(&self, manifest: Manifest) -> Arc<Manifest> {
         let manifest = Arc::new(manifest);
-        lock(&self.manifests).insert(manifest.id(), manifest.clone());
+        self.manifests
+            .lock()
+            .insert(manifest.id(), manifest.clone());
         manifest
     }
 
@@ -157,7 +159,7 @@ impl Cache {
         let path = self.manifest_path(&id);
         // A collection whose manifest never came here has no content here.
         let Some(manifest) = read_manifest(&path).filter(|manifest| manifest.id() == id) else {
-            lock(&self.manifests).remove(&id);
+            self.manifests.lock().remove(&id);
             return Ok(0);
         };
         let beside = fs::read_dir(&self.manifests_dir).map_err(CacheError::Manifests)?;
@@ -171,15 +173,15 @@ impl Cache {
         let mut gone = 0;
         for content in dropped(&manifest, paths, &others) {
             // Under the lock of `source`, so that a fill that ends meanwhile isn't missed.
-            let fills = lock(&self.fills);
+            let fills = self.fills.lock();
             if fills.contains_key(&content) {
-                lock(&self.purged).insert(content);
+                self.purged.lock().insert(content);
             }
             gone += usize::from(self.store.remove(&content)?);
         }
         if *paths == Paths::All {
             // Last: a purge that was cut short finds by it what is left.
-            lock(&self.manifests).remove(&id);
+            self.manifests.lock().remove(&id);
             let removed = self.disk.remove(&path);
             removed.map_err(|error| CacheError::Manifests(error.into_io()))?;
         }
@@ -188,18 +190,18 @@ impl Cache {
 
     /// Content to serve from: what is here, the fill that is under way, or one that begins.
     pub(crate) fn find(&self, content: ContentHash, size: u64) -> Result<Found, CacheError> {
-        let of_size = |source: Source| match source.size() == size {
+        let of_size = |source: Servable| match source.size() == size {
             true => Ok(Found::Here(source)),
             false => Err(CacheError::Size(content)),
         };
-        let mut fills = lock(&self.fills);
+        let mut fills = self.fills.lock();
         if let Some(source) = fills.get(&content) {
             // Whoever asks after a purge wants it again.
-            lock(&self.purged).remove(&content);
+            self.purged.lock().remove(&content);
             return of_size(source.clone());
         }
         if let Some(blob) = self.store.get(&content) {
-            return of_size(Source {
+            return of_size(Servable {
                 blob,
                 progress: None,
             });
@@ -209,7 +211,7 @@ impl Cache {
             return Err(CacheError::Busy);
         }
         let fill = self.store.fill(content, size)?;
-        let source = Source {
+        let source = Servable {
             blob: fill.blob(),
             progress: Some(fill.progress()),
         };
@@ -220,9 +222,9 @@ impl Cache {
     /// A fill that began has ended, however.
     pub(crate) fn filled(&self, content: ContentHash) {
         // Under the lock of `find`, so that nobody finds it neither here nor in the store.
-        let mut fills = lock(&self.fills);
+        let mut fills = self.fills.lock();
         fills.remove(&content);
-        if lock(&self.purged).remove(&content)
+        if self.purged.lock().remove(&content)
             && let Err(error) = self.store.remove(&content)
         {
             tracing::error!(%content, %error, "purged content can't be removed");

@@ -1,10 +1,10 @@
 //! All that a node keeps, opened at its start: one order, whatever an earlier process or a power cut left.
 
 use crate::config::StartError;
+use crate::store::orders_file::OrdersFile;
 use crate::store::receipt_log::ReceiptLog;
 use crate::store::refused::RefusedTickets;
 use crate::store::segments::Segments;
-use crate::store::standing::Standing;
 use content::{OnDamage, Store};
 use contracts::Agreed;
 use disk::{Disk, DiskError, Lock, LockError};
@@ -31,7 +31,7 @@ pub(crate) struct Stores {
     pub(crate) segments: Segments,
     pub(crate) log: ReceiptLog,
     pub(crate) refused: RefusedTickets,
-    pub(crate) standing: Standing,
+    pub(crate) standing: OrdersFile,
 }
 
 impl Stores {
@@ -56,7 +56,7 @@ impl Stores {
         let segments = Segments::open(host, segments, network, node, agreed)
             .map_err(|error| StartError::Segments(error.to_string()))?;
         let refused = RefusedTickets::open(disk, data_dir)?;
-        let standing = Standing::open(disk, data_dir)?;
+        let standing = OrdersFile::open(disk, data_dir)?;
         // Last: once it is open, a task has it, which a start that fails would have to wait for.
         let log = ReceiptLog::open(disk, &data_dir.join("receipts"), |epoch| {
             segments.is_sealed(epoch)

@@ -199,12 +199,12 @@ fn cuts(recorder: &Recorder, after: &[usize], mut check: impl FnMut(&Path, u8)) 
 fn what_a_node_was_told_and_what_it_refused_outlast_power_cuts() {
     let dir = tempfile::tempdir().unwrap();
     let recorder = Recorder::new(dir.path()).unwrap();
-    let standing = Standing::open(&disk::Disk::recorded(&recorder), dir.path()).unwrap();
+    let standing = OrdersFile::open(&disk::Disk::recorded(&recorder), dir.path()).unwrap();
     let after = acknowledged(&recorder, 20, |number| {
         standing.drain(number % 2 == 1).unwrap();
     });
     cuts(&recorder, &after, |image, least| {
-        let standing = Standing::open(&Disk::system(), image).unwrap();
+        let standing = OrdersFile::open(&Disk::system(), image).unwrap();
         let next = (least + 1) % 2 == 1;
         assert!([least % 2 == 1, next].contains(&standing.draining()));
     });

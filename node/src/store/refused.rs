@@ -8,12 +8,12 @@
 //! what is before it. `refused-tickets` is the same without checks, of earlier versions; it is taken over.
 
 use disk::{Disk, DiskError, DiskFile, failed};
+use host::Mutex;
 use protocol::{B256, Epoch, SignedTicket, TICKET_BYTES, keccak256};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// Most that are kept: one is enough to show, and 2.8 MB are nothing.
 const KEPT_MAX: usize = 10_000;
@@ -29,10 +29,10 @@ const OLD_FILE: &str = "refused-tickets";
 
 /// Keeps them on disk, each once.
 #[derive(Debug)]
-pub(crate) struct RefusedTickets(Mutex<Kept>);
+pub(crate) struct RefusedTickets(Mutex<RefusedFile>);
 
 #[derive(Debug)]
-struct Kept {
+struct RefusedFile {
     file: DiskFile,
     /// Of whole entries. What is behind them, if a write failed, is written over.
     bytes: u64,
@@ -69,7 +69,7 @@ impl RefusedTickets {
         file.sync_all()?;
         // Its name must outlast a power cut like its first ticket.
         disk.sync_dir(data_dir)?;
-        Ok(Self(Mutex::new(Kept {
+        Ok(Self(Mutex::new(RefusedFile {
             file,
             bytes,
             digests,
@@ -79,7 +79,7 @@ impl RefusedTickets {
     /// Keeps a ticket durably. It happens when an issuer lies, and at most [`KEPT_MAX`] times; so it may hold up
     /// the others for a moment.
     pub(crate) fn keep(&self, signed: &SignedTicket) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         let digest = signed.peek().digest();
         if kept.digests.len() >= KEPT_MAX || !kept.digests.insert(digest) {
             return;

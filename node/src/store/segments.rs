@@ -4,6 +4,7 @@ use crate::rules::sealing::Clocks;
 use crate::store::receipt_log::{LogError, ReceiptLog};
 use contracts::Agreed;
 use disk::{Disk, DiskError};
+use host::Mutex;
 use host::{Clock, Host};
 use protocol::{Epoch, Network, NodeId, Record};
 use prover::{OpenEpoch, SealError, SealedEpoch};
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why an epoch isn't sealed.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +85,7 @@ impl Segments {
     }
 
     fn sealed(&self) -> MutexGuard<'_, BTreeSet<Epoch>> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sealed.lock()
     }
 
     pub(crate) fn is_sealed(&self, epoch: Epoch) -> bool {

@@ -1,17 +1,19 @@
 //! What goes on on one connection: sessions, fetches, other nodes' fills, verifiers' segments.
 
+use crate::rules::admission::Admission;
 use crate::rules::idle::Idle;
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::tickets;
 use crate::store::segments::Segments;
 use crate::wire::give::{Asked, Giver};
 use crate::wire::serve::{self, Delivery};
 use crate::wire::session::Door;
 use crate::wire::tickets::TicketState;
+use host::Mutex;
 use protocol::{Code, Epoch, FetchReply, Request, SessionReply, TicketId};
 use quinn::{Connection, RecvStream, SendStream};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -106,18 +108,12 @@ async fn serve_request(
     send: &mut SendStream,
     recv: &mut RecvStream,
 ) -> Result<(), StreamError> {
-    let open = |ticket: TicketId| {
-        sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&ticket)
-            .cloned()
-    };
+    let open = |ticket: TicketId| sessions.lock().get(&ticket).cloned();
     match request {
         Request::Session { ticket, binding } => {
             let state = match desk.door.open(connection, *ticket, &binding).await {
                 Ok(state) => state,
-                Err(Refusal { code, detail }) => {
+                Err(CloseRefusal { code, detail }) => {
                     tracing::info!(%code, %detail, "session refused");
                     write_frame(send, &SessionReply::refused(code, detail)).await?;
                     let _ = send.finish();
@@ -126,7 +122,7 @@ async fn serve_request(
             };
             let id = state.ticket().ticket().id;
             let taken = {
-                let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut sessions = sessions.lock();
                 let taken = sessions.contains_key(&id);
                 if !taken {
                     sessions.insert(id, state.clone());
@@ -139,17 +135,14 @@ async fn serve_request(
                 let _ = send.finish();
                 return Ok(());
             }
-            let ended = match desk.door.admission.enter() {
+            let ended = match Admission::enter(&*desk.door.admission) {
                 Some(_place) => serve_session(&desk.door, &state, send, recv).await,
                 None => {
                     let why = format!("the node has its {} sessions", desk.door.admission.max());
                     write_frame(send, &SessionReply::refused(Code::TooMany, why)).await
                 }
             };
-            sessions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&id);
+            sessions.lock().remove(&id);
             ended
         }
         Request::Fetch {
@@ -202,7 +195,7 @@ async fn serve_session(
     match ended {
         Some(ended) => ended,
         None => {
-            let Refusal { code, detail } = tickets::revoked();
+            let CloseRefusal { code, detail } = tickets::revoked();
             let told = write_frame(send, &SessionReply::refused(code, detail)).await;
             let _ = send.finish();
             told

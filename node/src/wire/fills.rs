@@ -5,7 +5,7 @@ use crate::rules::counts::Filled;
 use crate::rules::idle::Crawl;
 use crate::rules::pause::FillTries;
 use crate::rules::sources::Fault;
-use crate::store::cache::{Cache, CacheError, Found, Source};
+use crate::store::cache::{Cache, CacheError, Found, Servable};
 use crate::wire::link::{ControlLink, LinkError};
 use crate::wire::peers::{PeerError, Peers};
 use content::{Body, Fill, FillError, RangeError};
@@ -129,7 +129,7 @@ impl Fills {
         collection: CollectionId,
         content: ContentHash,
         size: u64,
-    ) -> Result<Source, CacheError> {
+    ) -> Result<Servable, CacheError> {
         match self.cache.find(content, size)? {
             Found::Here(source) => Ok(source),
             Found::Begun(fill, source) => {

@@ -6,17 +6,18 @@
 use crate::rules::admission::Admission;
 use crate::rules::budget::Budget;
 use crate::rules::grants;
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::tickets::Identity;
-use crate::store::cache::Source;
+use crate::store::cache::Servable;
 use crate::wire::fills::{Fills, NotFilled};
 use crate::wire::issuers::Issuers;
 use content::{check_range, encode_slice, slices};
 use host::Clock;
+use host::Mutex;
 use protocol::{Code, ContentHash, FetchReply, Signature, SignedFillGrant};
 use quinn::{Connection, SendStream};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use transport::{StreamError, exporter, write_frame};
@@ -70,7 +71,7 @@ impl Giver {
     /// Waits until so many bytes more may go.
     async fn wait(&self, bytes: u64) {
         let at = {
-            let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut budget = self.budget.lock();
             budget.take_beside(self.admission.open(), bytes, self.began.elapsed())
         };
         sleep_until(self.began + at).await;
@@ -89,7 +90,7 @@ impl Giver {
         };
         let (source, range) = match self.find(connection, asked).await {
             Ok(found) => found,
-            Err(Refusal { code, detail }) => return refuse(send, code, &detail).await,
+            Err(CloseRefusal { code, detail }) => return refuse(send, code, &detail).await,
         };
         let size = source.size();
         write_frame(send, &FetchReply::Ok { size }).await?;
@@ -118,7 +119,7 @@ impl Giver {
         &self,
         connection: &Connection,
         asked: Asked,
-    ) -> Result<(Source, Range<u64>), Refusal> {
+    ) -> Result<(Servable, Range<u64>), CloseRefusal> {
         let said = asked.grant.peek();
         grants::is_for(&self.me, &said)?;
         let epoch = self.issuers.timeline().epoch_at_ms(said.issued_at);
@@ -128,16 +129,16 @@ impl Giver {
             .await;
         let (exporter, now) = (exporter(connection), self.clock.now_ms());
         let grant = grants::check(&asked.grant, issuer, now, &exporter, &asked.binding)?;
-        let unavailable = |error: NotFilled| Refusal::new(Code::NotFound, error.to_string());
+        let unavailable = |error: NotFilled| CloseRefusal::new(Code::NotFound, error.to_string());
         let collection = grant.grant().collection;
         let manifest = self.fills.manifest(collection).await;
         let manifest = manifest.map_err(unavailable)?;
         let Some(entry) = manifest.content(&asked.content) else {
             let why = "the fill grant is for another collection";
-            return Err(Refusal::new(Code::NotInCollection, why));
+            return Err(CloseRefusal::new(Code::NotInCollection, why));
         };
         let range = check_range(entry.size, asked.offset, asked.length)
-            .map_err(|error| Refusal::new(Code::BadRange, error.to_string()))?;
+            .map_err(|error| CloseRefusal::new(Code::BadRange, error.to_string()))?;
         // What isn't here yet is filled now, and given on as it comes.
         let source = self.fills.source(collection, asked.content, entry.size);
         let source = source.map_err(|error| unavailable(error.into()))?;

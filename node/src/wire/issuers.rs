@@ -3,8 +3,9 @@
 use crate::rules::issuers::{IssuerKeys, Keys, Known};
 use contracts::{Chain, ChainError};
 use host::Clock;
+use host::Mutex;
 use protocol::{Epoch, IssuerKey, Timeline};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use tokio::time::Instant;
 
 /// The keys that issuers' tickets are signed with, as the chain states them.
@@ -43,7 +44,7 @@ impl Issuers {
     }
 
     fn keys(&self) -> MutexGuard<'_, IssuerKeys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keys.lock()
     }
 
     /// The key that an issuer's tickets of an epoch are signed with. Cancel safe.

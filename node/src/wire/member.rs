@@ -16,7 +16,6 @@ use protocol::{
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use transport::{ConnectError, StreamError, connect, read_frame, write_frame};
@@ -28,7 +27,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 const REDIAL_MIN: Duration = Duration::from_millis(200);
 const REDIAL_MAX: Duration = Duration::from_secs(10);
 /// Prefetches ordered and not yet done; more are refused, and filled when they are asked for.
-const PREFETCHES: usize = 64;
+const PREFETCHES_MAX: u32 = 64;
 
 #[derive(Debug, thiserror::Error)]
 enum MemberError {
@@ -159,7 +158,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
         mut recv,
     } = joined;
     let (mut work, mut said) = Orders::new(node.orders.clone());
-    let filled = work.said();
+    let filled = work.replies();
     let Ordered {
         fills, standing, ..
     } = &node.orders;
@@ -195,7 +194,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
             }
         }
     };
-    let prefetches = Arc::new(Semaphore::new(PREFETCHES));
+    let prefetches = Arc::new(Admission::new(PREFETCHES_MAX));
     let orders = async {
         loop {
             // Each heartbeat is answered. A control plane that came back as a new process answers nothing,
@@ -211,7 +210,7 @@ async fn hold(node: &Membership, joined: Joined) -> Result<(), MemberError> {
                 ),
                 OrderFrame::Order { id, order } => work.take(id, order).await,
                 OrderFrame::Fill { collection } => {
-                    let Ok(permit) = prefetches.clone().try_acquire_owned() else {
+                    let Some(permit) = Admission::enter(prefetches.clone()) else {
                         tracing::warn!(%collection, "too many fills ordered");
                         continue;
                     };

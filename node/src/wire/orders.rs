@@ -3,7 +3,7 @@
 
 use crate::rules::orders::{Push, Pushes, answer};
 use crate::rules::pause::Pause;
-use crate::store::standing::Standing;
+use crate::store::orders_file::OrdersFile;
 use crate::wire::fills::Fills;
 use crate::wire::tickets::Tickets;
 use host::Clock;
@@ -25,7 +25,7 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 pub(crate) struct Ordered {
     pub(crate) clock: Clock,
     pub(crate) fills: Arc<Fills>,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) standing: Arc<OrdersFile>,
     pub(crate) tickets: Arc<Tickets>,
 }
 
@@ -54,7 +54,7 @@ impl Orders {
     }
 
     /// Where what was done is told.
-    pub(crate) fn said(&self) -> mpsc::Sender<MemberFrame> {
+    pub(crate) fn replies(&self) -> mpsc::Sender<MemberFrame> {
         self.said.clone()
     }
 
@@ -108,7 +108,7 @@ impl Orders {
 
     async fn say(&self, id: OrderId, done: Result<(), String>) {
         // Fails when the connection is gone; then the order comes again.
-        let _ = self.said.send(said(id, done)).await;
+        let _ = self.said.send(reply(id, done)).await;
     }
 
     async fn push(&mut self, id: OrderId, collection: CollectionId) {
@@ -135,7 +135,7 @@ impl Orders {
                     // First, so that whoever knows that the order is done can fill from here.
                     let _ = said_by.send(MemberFrame::Filled { collection }).await;
                 }
-                if said_by.send(said(id, done)).await.is_err() || !failed {
+                if said_by.send(reply(id, done)).await.is_err() || !failed {
                     return;
                 }
                 tokio::time::sleep(pause.failed()).await;
@@ -145,7 +145,7 @@ impl Orders {
     }
 }
 
-fn said(order: OrderId, done: Result<(), String>) -> MemberFrame {
+fn reply(order: OrderId, done: Result<(), String>) -> MemberFrame {
     if let Err(detail) = &done {
         tracing::warn!(order, detail, "an order can't be done now");
     }

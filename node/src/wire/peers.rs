@@ -1,15 +1,14 @@
 //! Other nodes as sources of fills: which there are, says the control plane; that they may be asked, its grants.
 
-use crate::lock::lock;
 use crate::rules::memory::Memory;
 use crate::rules::sources::{Fault, Sources, is_fault};
 use crate::wire::link::{ControlLink, LinkError};
+use host::Mutex;
 use protocol::{
     ALPN_NODE, CollectionId, ContentHash, ControlRequest, FetchReply, FillSource, NodeId, Request,
     SigningKey, SourcesReply, Tag, exporter_binding, sign,
 };
 use quinn::{Connection, Endpoint, RecvStream};
-use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use transport::{ConnectError, StreamError, connect, exporter, read_frame, write_frame};
@@ -80,12 +79,12 @@ impl Peers {
         collection: CollectionId,
     ) -> Vec<FillSource> {
         let now = self.began.elapsed();
-        if let Some(known) = lock(&self.sources).known(&collection, now) {
+        if let Some(known) = self.sources.lock().known(&collection, now) {
             return known;
         }
         let asked = timeout(SOURCES, ask_sources(link, collection)).await;
         match asked.unwrap_or(Err(PeerError::Silent)) {
-            Ok(sources) => lock(&self.sources).learn(collection, sources, now),
+            Ok(sources) => self.sources.lock().learn(collection, sources, now),
             Err(error) => {
                 tracing::debug!(%collection, %error, "nobody to fill from but the control plane");
                 Vec::new()
@@ -95,15 +94,15 @@ impl Peers {
 
     /// A collection was purged: who had it, has it no more.
     pub(crate) fn purged(&self, collection: &CollectionId) {
-        lock(&self.sources).purged(collection);
+        self.sources.lock().purged(collection);
     }
 
     /// A node is at fault: others are asked for a while.
     pub(crate) fn shun(&self, node: NodeId, fault: Fault) {
         let now = self.began.elapsed();
-        lock(&self.sources).shun(node, fault, now);
+        self.sources.lock().shun(node, fault, now);
         if fault == Fault::Failed {
-            lock(&self.connections).forget(&node);
+            self.connections.lock().forget(&node);
         }
     }
 
@@ -157,7 +156,7 @@ impl Peers {
 
     async fn connection(&self, source: &FillSource) -> Result<Connection, PeerError> {
         let now = self.began.elapsed();
-        let known = lock(&self.connections).get(&source.node, now).cloned();
+        let known = self.connections.lock().get(&source.node, now).cloned();
         if let Some(connection) = known
             && connection.close_reason().is_none()
         {
@@ -168,7 +167,9 @@ impl Peers {
         let connected = timeout(CONNECT, connected).await;
         let connection = connected.map_err(|_| PeerError::Silent)??;
         let until = now + CONNECTED;
-        lock(&self.connections).note(source.node, connection.clone(), until, now);
+        self.connections
+            .lock()
+            .note(source.node, connection.clone(), until, now);
         Ok(connection)
     }
 }

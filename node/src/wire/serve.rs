@@ -1,9 +1,9 @@
 //! Serving content: under a session, from the cache, no further ahead than the window.
 
 use crate::rules::counts::Tally;
-use crate::rules::refusal::Refusal;
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::window::Stop;
-use crate::store::cache::{CacheError, Source};
+use crate::store::cache::{CacheError, Servable};
 use crate::wire::fills::{Fills, NotFilled};
 use crate::wire::tickets::TicketState;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(crate) async fn serve(
     let _fetching = state.fetching();
     let (source, range) = match find(&delivery.fills, state, content, offset, length).await {
         Ok(found) => found,
-        Err(Refusal { code, detail }) => {
+        Err(CloseRefusal { code, detail }) => {
             write_frame(send, &FetchReply::refused(code, detail)).await?;
             let _ = send.finish();
             return Ok(());
@@ -73,19 +73,19 @@ async fn find(
     content: ContentHash,
     offset: u64,
     length: u64,
-) -> Result<(Source, Range<u64>), Refusal> {
+) -> Result<(Servable, Range<u64>), CloseRefusal> {
     let failed = |error: NotFilled| {
         tracing::warn!(%content, %error, "fill failed");
-        Refusal::new(Code::FillFailed, error.to_string())
+        CloseRefusal::new(Code::FillFailed, error.to_string())
     };
     let collection = state.ticket().ticket().collection;
     let manifest = fills.manifest(collection).await.map_err(failed)?;
     let Some(entry) = manifest.content(&content) else {
         let why = "the ticket is for another collection";
-        return Err(Refusal::new(Code::NotInCollection, why));
+        return Err(CloseRefusal::new(Code::NotInCollection, why));
     };
     let range = check_range(entry.size, offset, length)
-        .map_err(|error| Refusal::new(Code::BadRange, error.to_string()))?;
+        .map_err(|error| CloseRefusal::new(Code::BadRange, error.to_string()))?;
     let source = fills
         .source(collection, content, entry.size)
         .map_err(|error: CacheError| failed(error.into()))?;
@@ -102,7 +102,7 @@ enum Broken {
 async fn body(
     tally: &Tally,
     state: &TicketState,
-    source: &Source,
+    source: &Servable,
     range: Range<u64>,
     send: &mut SendStream,
 ) -> Result<(), Broken> {
@@ -129,7 +129,7 @@ async fn body(
 
 async fn next_slice(
     state: &TicketState,
-    source: &Source,
+    source: &Servable,
     range: Range<u64>,
 ) -> Result<Bytes, Broken> {
     state

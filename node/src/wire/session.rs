@@ -1,13 +1,13 @@
 //! A ticket's session: the ticket checked in full, receipts in, acknowledgements out.
 
 use crate::rules::admission::Admission;
-use crate::rules::receipts::{self, Taken};
-use crate::rules::refusal::Refusal;
+use crate::rules::receipts::{self, NotKept, Taken};
+use crate::rules::refusal::CloseRefusal;
 use crate::rules::tickets::{self, Dishonoured, Identity};
-use crate::store::receipt_log::{LogError, ReceiptLog};
+use crate::store::orders_file::OrdersFile;
+use crate::store::receipt_log::ReceiptLog;
 use crate::store::refused::RefusedTickets;
 use crate::store::segments::Segments;
-use crate::store::standing::Standing;
 use crate::wire::issuers::Issuers;
 use crate::wire::tickets::{TicketState, Tickets};
 use host::Clock;
@@ -33,7 +33,7 @@ pub(crate) struct Door {
     pub(crate) terms: Terms,
     pub(crate) issuers: Arc<Issuers>,
     pub(crate) segments: Arc<Segments>,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) standing: Arc<OrdersFile>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) refused: RefusedTickets,
@@ -54,7 +54,7 @@ impl Door {
         connection: &Connection,
         signed: SignedTicket,
         binding: &Signature,
-    ) -> Result<Arc<TicketState>, Refusal> {
+    ) -> Result<Arc<TicketState>, CloseRefusal> {
         let ticket = signed.peek();
         let epoch = ticket.id.epoch;
         let is_sealed = self.segments.is_sealed(epoch) || self.segments.is_due(epoch);
@@ -67,7 +67,7 @@ impl Door {
         tickets::may_begin(self.standing.draining(), self.tickets.contains(&id))?;
         let last = self.receipts.log.last(id).await.map_err(|error| {
             tracing::error!(%error, "cannot read the receipt journal");
-            Refusal::new(Code::Internal, "the receipt journal can't be read")
+            CloseRefusal::new(Code::Internal, "the receipt journal can't be read")
         })?;
         let window = self.terms.window;
         let new = || TicketState::new(ticket, last, window);
@@ -81,7 +81,7 @@ impl Door {
         Ok(state)
     }
 
-    fn turn_away(&self, signed: &SignedTicket, no: Dishonoured) -> Refusal {
+    fn turn_away(&self, signed: &SignedTicket, no: Dishonoured) -> CloseRefusal {
         if no.is_evidence {
             self.refused.keep(signed);
         }
@@ -135,24 +135,19 @@ impl Receipts {
             }
             Err(refused) => return refuse(&refused),
         };
-        match self.log.append(state.ticket(), &receipt).await {
-            Ok(()) => {
-                state.signed(*receipt.receipt());
-                self.taken.fetch_add(1, Ordering::Relaxed);
-                let sequence = receipt.receipt().sequence;
-                SessionReply::Acked { sequence }
+        if let Err(error) = self.log.append(state.ticket(), &receipt).await {
+            let why = NotKept::from(&error);
+            match why {
+                NotKept::NotMonotonic => drop(refuse(&error)),
+                NotKept::Failed => tracing::error!(%error, "receipt not kept"),
+                NotKept::Full | NotKept::Sealed => {}
             }
-            Err(error @ LogError::NotMonotonic) => refuse(&error),
-            Err(LogError::Full(_)) => {
-                SessionReply::refused(Code::SegmentFull, "this epoch's segment is full")
-            }
-            Err(LogError::Sealed(_)) => {
-                SessionReply::refused(Code::TicketExpired, "the ticket's epoch is sealed")
-            }
-            Err(error) => {
-                tracing::error!(%error, "receipt not kept");
-                SessionReply::refused(Code::Internal, "the receipt can't be made durable")
-            }
+            let CloseRefusal { code, detail } = receipts::not_kept(why);
+            return SessionReply::refused(code, detail);
         }
+        state.signed(*receipt.receipt());
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        let sequence = receipt.receipt().sequence;
+        SessionReply::Acked { sequence }
     }
 }

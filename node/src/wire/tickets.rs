@@ -4,10 +4,11 @@
 
 use crate::rules::receipts::Before;
 use crate::rules::window::{Account, May, Stop};
+use host::Mutex;
 use host::watch;
 use protocol::{Receipt, TicketId, VerifiedTicket};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 /// How long a client may leave a full window unsigned.
@@ -39,7 +40,7 @@ impl TicketState {
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+        self.account.lock()
     }
 
     /// The newest receipt that is on disk.
@@ -118,7 +119,7 @@ pub(crate) struct Tickets(Mutex<BTreeMap<TicketId, Arc<TicketState>>>);
 
 impl Tickets {
     fn map(&self) -> MutexGuard<'_, BTreeMap<TicketId, Arc<TicketState>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// The ticket's state, as it is or else as `new` makes it.

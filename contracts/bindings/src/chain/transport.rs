@@ -9,9 +9,9 @@ use alloy::primitives::Address;
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
-use futures::future::join_all;
 use host::{Http, HttpError};
 use reqwest::{Method, Url};
+use tokio::sync::mpsc;
 use tower::Service;
 
 use super::ChainConfig;
@@ -21,6 +21,9 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 
 /// What is given to all of them.
 const GIVEN_TO_ALL: &str = "eth_sendRawTransaction";
+
+/// Codes of rate limits.
+const TOO_MUCH: [i64; 2] = [429, -32005];
 
 /// Where EVM nodes answer: one is asked, and the next where that one fails.
 #[derive(Clone, Debug)]
@@ -57,10 +60,11 @@ impl Transport {
         let first = self.asked.load(Ordering::Relaxed);
         let mut failed = None;
         for place in 0..self.urls.len() {
-            let place = (first + place) % self.urls.len();
-            match self.ask_at(place, packet.clone()).await {
+            let at = (first + place) % self.urls.len();
+            match self.ask_at(at, packet.clone()).await {
+                Ok(answer) if place + 1 < self.urls.len() && is_too_much(&answer) => {}
                 Ok(answer) => {
-                    self.asked.store(place, Ordering::Relaxed);
+                    self.asked.store(at, Ordering::Relaxed);
                     return Ok(answer);
                 }
                 Err(error) => failed = failed.or(Some(error)),
@@ -69,17 +73,26 @@ impl Transport {
         Err(failed.unwrap_or_else(TransportErrorKind::backend_gone))
     }
 
-    /// Asks all at once: who forgets what it is given, or keeps it back, isn't the only one that has it. The answer of
-    /// the first that takes it.
+    /// Gives it to all at once: who forgets what it is given, or keeps it back, isn't the only one that has it. The answer
+    /// of the first that takes it; the others aren't waited for, and have as long as any answer may take.
     async fn ask_all(&self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
-        let asked = (0..self.urls.len()).map(|place| self.ask_at(place, packet.clone()));
-        let answers = join_all(asked).await;
-        let taken = |answer: &Result<ResponsePacket, _>| {
-            answer.as_ref().is_ok_and(|answer| !answer.is_error())
-        };
-        let place = answers.iter().position(taken).unwrap_or(0);
-        let answer = answers.into_iter().nth(place);
-        answer.unwrap_or_else(|| Err(TransportErrorKind::backend_gone()))
+        let (tell, mut told) = mpsc::channel(self.urls.len());
+        for place in 0..self.urls.len() {
+            let (this, packet, tell) = (self.clone(), packet.clone(), tell.clone());
+            tokio::spawn(async move {
+                // Nobody listens once one has taken it.
+                let _ = tell.send(this.ask_at(place, packet).await).await;
+            });
+        }
+        drop(tell);
+        let mut refused = None;
+        while let Some(answer) = told.recv().await {
+            match answer {
+                Ok(answer) if !answer.is_error() => return Ok(answer),
+                answer => refused = refused.or(Some(answer)),
+            }
+        }
+        refused.unwrap_or_else(|| Err(TransportErrorKind::backend_gone()))
     }
 
     async fn ask_at(
@@ -112,6 +125,12 @@ impl Transport {
             _ => Err(TransportErrorKind::http_error(status.as_u16(), text())),
         }
     }
+}
+
+/// Whether somebody is asked more than it answers.
+fn is_too_much(answer: &ResponsePacket) -> bool {
+    let error = answer.as_error();
+    error.is_some_and(|error| TOO_MUCH.contains(&error.code))
 }
 
 /// A JSON-RPC client over this network: for those who ask an EVM node what [`Chain`](super::Chain) has no

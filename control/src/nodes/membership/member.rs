@@ -1,14 +1,15 @@
 //! One member: what is known of it, and whether it gets traffic.
 
-use crate::nodes::orders::Hold;
 use crate::rules::health::Health;
+use crate::rules::order_list::Hold;
 use crate::rules::standing::{Facts, standing};
+use host::Mutex;
 use protocol::{CollectionId, Heartbeat, OrderFrame};
 use routing::{Standing, ZoneIndex};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -68,7 +69,7 @@ pub(super) struct Beats {
 
 impl Beats {
     fn lock(&self) -> MutexGuard<'_, Option<Heartbeat>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latest.lock()
     }
 
     /// Takes a heartbeat in.

@@ -38,10 +38,11 @@ impl Members {
     /// Where a client is to be sent. Nothing is changed by asking; [`Members::note`] does that.
     pub(crate) fn decide(&self, ask: &Ask<'_>, now: Instant) -> Chosen {
         let now = self.since(now);
-        let measured = self.measured().of(ask.from.into());
         loop {
             let silent = {
                 let state = self.state();
+                // Its zones are those of the map now.
+                let measured = self.measured().of(ask.from.into());
                 let overlay = state.overlay.clone();
                 let question = Question {
                     collection: ask.collection,
@@ -97,7 +98,7 @@ impl Members {
     }
 
     /// What a client says of nodes it tried.
-    pub(crate) fn told(
+    pub(crate) fn record_reports(
         &self,
         from: IpAddr,
         failed: &[NodeId],

@@ -1,35 +1,20 @@
-//! The folder of ticket logs, and what is known of it in memory.
+//! The folder of ticket logs: what its files are called.
 
-use super::asked::IssuerConfig;
-use crate::tickets::ticket_log::{Head, LogError, Seal};
+use super::commands::IssuerConfig;
+use crate::tickets::ticket_log::{Head, LogError};
 use disk::failed;
 use protocol::Epoch;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Says which epoch was closed last.
 pub(super) const CLOSED_FILE: &str = "closed.json";
-
-#[derive(Debug, Default)]
-pub(super) struct Closed {
-    pub(super) through: Option<Epoch>,
-    /// Epochs without an entry had no tickets.
-    pub(super) seals: BTreeMap<Epoch, Seal>,
-    /// Tickets in logs that aren't closed.
-    pub(super) open: BTreeMap<Epoch, u32>,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClosedFile {
     pub(super) through: Epoch,
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one of these locks, and each is consistent at every step.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn head(config: &IssuerConfig, epoch: Epoch) -> Head {
@@ -44,6 +29,11 @@ pub(super) fn log_name(epoch: Epoch) -> String {
     format!("epoch-{epoch}.log")
 }
 
+pub(super) fn seal_name(epoch: Epoch) -> String {
+    format!("epoch-{epoch}.seal")
+}
+
+/// The epoch and the ending of a file's name.
 pub(super) fn parse_name(name: &str) -> Option<(Epoch, &str)> {
     let (epoch, kind) = name.strip_prefix("epoch-")?.split_once('.')?;
     Some((epoch.parse().ok()?, kind))

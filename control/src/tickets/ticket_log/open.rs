@@ -3,8 +3,8 @@
 use super::first;
 use super::form::{ENTRY_BYTES, HEAD_BYTES, Layout, SECTOR, put};
 use super::{Head, LogError, Seal};
-use crate::tickets::by_token::{self, ByToken};
-use crate::tickets::promises::{ByPayer, Promised};
+use crate::rules::promises::{ByPayer, Promised};
+use crate::rules::tokens::{self, ByToken};
 use disk::{Disk, DiskError, DiskFile, failed, folder_of, unfinished};
 use protocol::{DeliveryMass, Mass, MassOverflow, Ticket, TreeTop};
 use std::fs::File;
@@ -141,7 +141,7 @@ impl OpenLog {
             bytes: ticket.bytes_max.into(),
         };
         self.promised.entry(ticket.payer).or_default().add(one);
-        by_token::count(&mut self.by_token, ticket);
+        tokens::count(&mut self.by_token, ticket);
         Ok(())
     }
 

@@ -44,10 +44,10 @@ impl Recent {
     }
 
     /// Sends what waits on its way; nothing may be on it.
-    pub(super) fn send(&mut self, epoch: Epoch, db: &sled::Db) -> Part {
+    pub(super) fn send(&mut self, epoch: Epoch, db: &sled::Db) -> EpochReceipts {
         debug_assert!(self.under_way.is_empty(), "one after the other");
         self.under_way = Arc::new(std::mem::take(&mut self.fresh));
-        Part {
+        EpochReceipts {
             epoch,
             db: db.clone(),
             entries: self.under_way.clone(),
@@ -62,11 +62,11 @@ impl Recent {
 
 /// Receipts on their way to the indices of their epochs.
 #[derive(Debug)]
-pub(crate) struct Behind(pub(super) Vec<Part>);
+pub(crate) struct Behind(pub(super) Vec<EpochReceipts>);
 
 /// Of one epoch.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct EpochReceipts {
     pub(super) epoch: Epoch,
     pub(super) db: sled::Db,
     pub(super) entries: Arc<Generation>,
@@ -84,7 +84,7 @@ impl Behind {
     }
 }
 
-impl Part {
+impl EpochReceipts {
     pub(super) fn write(&self) -> Result<(), String> {
         let mut all = self.entries.iter();
         all.try_for_each(|(id, known)| put(&self.db, *id, known.position))

@@ -1,5 +1,6 @@
 //! Why a receipt isn't kept, or can't be read.
 
+use crate::rules::receipts::NotKept;
 use disk::DiskError;
 use protocol::Epoch;
 use std::io;
@@ -49,6 +50,21 @@ pub enum LogError {
     /// The journal's task ended after an earlier error.
     #[error("the receipt journal has stopped after an error; see the log")]
     Stopped,
+}
+
+impl From<&LogError> for NotKept {
+    fn from(error: &LogError) -> Self {
+        match error {
+            LogError::NotMonotonic => Self::NotMonotonic,
+            LogError::Full(_) => Self::Full,
+            LogError::Sealed(_) => Self::Sealed,
+            LogError::Locked(_)
+            | LogError::Damaged { .. }
+            | LogError::Io { .. }
+            | LogError::Broken(_)
+            | LogError::Stopped => Self::Failed,
+        }
+    }
 }
 
 impl From<DiskError> for LogError {

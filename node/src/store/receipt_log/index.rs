@@ -6,7 +6,7 @@
 //! that can be done, the index is in memory until the next start. So it is never synced, and a crash may take what is
 //! in memory.
 
-use super::behind::{Known, Part, Recent, guarded, put};
+use super::behind::{EpochReceipts, Known, Recent, guarded, put};
 use super::log::{Newest, Position};
 use super::seen::Seen;
 use disk::Disk;
@@ -108,7 +108,7 @@ impl Index {
     }
 
     /// Sends what waits on its way to sled; nothing may be on it.
-    pub(super) fn send(&mut self, epoch: Epoch) -> Option<Part> {
+    pub(super) fn send(&mut self, epoch: Epoch) -> Option<EpochReceipts> {
         match self {
             Self::Sled(index) if index.recent.waiting() > 0 => {
                 Some(index.recent.send(epoch, &index.db))

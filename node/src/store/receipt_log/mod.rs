@@ -26,13 +26,14 @@ pub(crate) use stored::Stored;
 
 use behind::Written;
 use disk::Disk;
+use host::Mutex;
 use journal::Journal;
 use protocol::{Epoch, Receipt, Record, TicketId, VerifiedReceipt, VerifiedTicket};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Receipts that may wait for the disk; who appends more waits.
@@ -101,7 +102,7 @@ impl ReceiptLog {
 
     /// Tickets with a receipt, of each epoch whose segment isn't written.
     pub fn counts(&self) -> BTreeMap<Epoch, u64> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock();
         counts.clone()
     }
 
@@ -227,7 +228,7 @@ async fn keep(
         // The queue goes with it: only who has done all of a group knows if it was the last.
         (journal, queue, group, (end, behind, has_room)) = disk::run(move || {
             let end = serve(&mut journal, &mut group);
-            *counts.lock().unwrap_or_else(PoisonError::into_inner) = journal.counts().collect();
+            *counts.lock() = journal.counts().collect();
             journal.compact();
             if queue.is_empty() {
                 journal.mark();

@@ -1,7 +1,8 @@
 //! From a packet to the packet that answers it; what it knows of the network it asks a [`Directory`].
 
-use super::zone::{Place, Zone};
-use crate::contents::catalogue::Named;
+use super::Named;
+use super::zone::{InZone, Zone};
+use core::net::IpAddr;
 use formats::dns::{Asked, CLIENT_SUBNET, HEADER_BYTES, Subnet, Unasked, bare};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::HINFO;
@@ -9,11 +10,10 @@ use hickory_proto::rr::rdata::name::CNAME;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use protocol::CollectionId;
-use std::net::IpAddr;
 use url::Host;
 
 /// Longest answer over UDP, whatever the asker can take: packets that long aren't fragmented.
-pub(super) const PAYLOAD_MAX: u16 = 1232;
+pub(crate) const PAYLOAD_MAX: u16 = 1232;
 /// What an asker can take that says nothing.
 const PAYLOAD_MIN: u16 = 512;
 /// Addresses in an answer.
@@ -21,7 +21,7 @@ const ADDRESSES_MAX: usize = 3;
 
 /// Which way a query came, and so how long its answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Udp,
     Tcp,
     /// By UDP, of somebody who asks too much: to come again by TCP, which shows where they are.
@@ -30,32 +30,32 @@ pub(super) enum Way {
 
 /// Address families, as record types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
 
 impl Family {
-    pub(super) fn has(self, address: IpAddr) -> bool {
+    pub(crate) fn has(self, address: IpAddr) -> bool {
         address.is_ipv4() == (self == Self::V4)
     }
 }
 
 /// Addresses for a client, best first, and for whom else they are right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Nearby {
-    pub(super) addresses: Vec<IpAddr>,
+pub(crate) struct Nearby {
+    pub(crate) addresses: Vec<IpAddr>,
     /// Length of the client's prefix within which everybody gets them.
-    pub(super) scope: u8,
+    pub(crate) scope: u8,
 }
 
 /// Gateways for a client, best first, and for whom else they are right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Gateways {
+pub(crate) struct Gateways {
     /// Of one zone.
-    pub(super) hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Host>,
     /// As [`Nearby::scope`].
-    pub(super) scope: u8,
+    pub(crate) scope: u8,
 }
 
 impl Gateways {
@@ -87,7 +87,7 @@ impl Gateways {
 }
 
 /// What answers depend on.
-pub(super) trait Directory {
+pub(crate) trait Directory {
     /// What stands under labels in lower case, the last one first, dots between them.
     fn find(&self, labels: &str) -> Named;
     /// Nodes' addresses of one family for a client.
@@ -97,7 +97,7 @@ pub(super) trait Directory {
 }
 
 /// The answer to a packet from an address; none if there is nothing to be answered.
-pub(super) fn answer(
+pub(crate) fn answer(
     zone: &Zone,
     directory: &impl Directory,
     packet: &[u8],
@@ -198,7 +198,7 @@ fn fill(
     let name = &question.name;
     let transfer = matches!(question.query_type, RecordType::AXFR | RecordType::IXFR);
     let place = zone.place(name);
-    if question.query_class != DNSClass::IN || place == Place::Outside || transfer {
+    if question.query_class != DNSClass::IN || place == InZone::Outside || transfer {
         reply.metadata.response_code = ResponseCode::Refused;
         return 0;
     }
@@ -214,7 +214,7 @@ fn fill(
     };
     let mut scope = 0;
     let (exists, records) = match place {
-        Place::Apex => {
+        InZone::Apex => {
             let records = match question.query_type {
                 RecordType::SOA => vec![zone.soa(name)],
                 RecordType::NS => {
@@ -239,7 +239,7 @@ fn fill(
         }
         _ => {
             let named = match place {
-                Place::Below(Some(labels)) => directory.find(&labels),
+                InZone::Below(Some(labels)) => directory.find(&labels),
                 _ => Named::Nothing,
             };
             match (named, family) {

@@ -2,12 +2,20 @@
 //!
 //! A ticket is a promise to a node that what it delivers is paid. A payer is never billed beyond its deposit, so a
 //! promise that isn't covered is the node's loss, and a new one is refused. What a ticket really costs is known
-//! when its epoch is attested; until then it counts with all that it allows. No I/O here: the figures of logs and
-//! chain are given.
+//! when its epoch is attested; until then it counts with all that it allows.
 
-use crate::tickets::quota::PayerQuota;
 use protocol::{AMOUNT_END, Address, Epoch, worth_most};
 use std::collections::BTreeMap;
+
+/// What may be issued on one payer's account in an epoch, each payer's counted for itself. Default no limit but its
+/// funds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PayerQuota {
+    /// Tickets.
+    pub tickets_per_epoch: Option<u32>,
+    /// Sum of what they allow, bytes.
+    pub bytes_per_epoch: Option<u64>,
+}
 
 /// Sums of tickets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

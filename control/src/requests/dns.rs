@@ -1,40 +1,27 @@
 //! Authoritative DNS: a collection is a name in the zone, and its addresses are those of the nodes that the
 //! decision function chooses for who asks. One name is that of the HTTP gateways near who asks.
-//!
-//! | module | |
-//! |---|---|
-//! | `answer` | packet in, packet out; no I/O |
-//! | `zone` | the zone's own records |
-//! | `limit` | how much one network may ask |
+//! What is answered is decided by the [rules](crate::rules::dns).
 
-mod answer;
-mod limit;
-#[cfg(test)]
-mod tests;
-mod zone;
-
-pub(crate) use zone::Zone;
-pub use zone::{DnsConfig, DnsConfigError};
-
-use crate::contents::catalogue::Named;
 use crate::requests::route::RouteDesk;
 use crate::rules::client_network::ClientNetwork;
+use crate::rules::dns::{
+    Decision, Directory, Family, Gateways, Limiter, Named, Nearby, PAYLOAD_MAX, Way, Zone,
+    addresses, answer, hosts, scope,
+};
 use crate::rules::routing::turn_of_address;
-use answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
+use host::Mutex;
 use host::{Datagrams, Listener, Stream};
-use limit::{Limiter, Verdict};
 use protocol::CollectionId;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// Nodes looked at for an answer: those without an address of the wanted family are passed over.
 const NODES_MAX: usize = 16;
@@ -61,28 +48,11 @@ impl Directory for RouteDesk {
         };
         let chosen = self.decide(&collection, from, turn_of_address(from), NODES_MAX, &[]);
         let placement = chosen.decision.placement;
-        let mut scope = chosen.overlay.alike(from, placement.how);
-        if chosen.decision.measured_first.is_some() {
-            // Round trips are known by networks of that size.
-            scope = scope.max(ClientNetwork::from(from).prefix());
-        }
-        let mut zone = None;
-        let mut addresses = Vec::new();
-        for (pick, (_, address)) in chosen.decision.picks.iter().zip(&chosen.nodes) {
-            // Names are left out: to look them up would make our answers depend on others'.
-            let Ok(address) = address.parse::<SocketAddr>() else {
-                continue;
-            };
-            let address = address.ip().to_canonical();
-            if !family.has(address) || addresses.contains(&address) {
-                continue;
-            }
-            // Clients take any of the addresses, so none may be of a zone further away.
-            if *zone.get_or_insert(pick.zone) != pick.zone {
-                break;
-            }
-            addresses.push(address);
-        }
+        let alike = chosen.overlay.alike(from, placement.how);
+        let scope = scope(alike, chosen.decision.measured_first.is_some(), from);
+        let picks = chosen.decision.picks.iter().zip(&chosen.nodes);
+        let picked = picks.map(|(pick, (_, address))| (pick.zone, address.as_str()));
+        let addresses = addresses(picked, family);
         Nearby { addresses, scope }
     }
 
@@ -90,12 +60,8 @@ impl Directory for RouteDesk {
         let overlay = self.nodes.members.overlay();
         let placement = overlay.place(from);
         let urls = self.gateways_near(&overlay.zones, placement.zone, turn_of_address(from));
-        let hosts = urls.iter().filter_map(|url| {
-            let url = Url::parse(url).ok()?;
-            url.host().map(|host| host.to_owned())
-        });
         Gateways {
-            hosts: hosts.collect(),
+            hosts: hosts(&urls),
             scope: overlay.alike(from, placement.how),
         }
     }
@@ -150,9 +116,9 @@ async fn serve_udp(desk: &RouteDesk, zone: &Zone, mut socket: Datagrams) {
         let from = peer.address.ip();
         desk.metrics.dns_queries.add(1);
         let way = match limiter.take(from.into(), start.elapsed().as_secs()) {
-            Verdict::Answer => Way::Udp,
-            Verdict::HoldBack => Way::HeldBack,
-            Verdict::Drop => {
+            Decision::Answer => Way::Udp,
+            Decision::HoldBack => Way::HeldBack,
+            Decision::Drop => {
                 desk.metrics.dns_held_back.add(1);
                 continue;
             }
@@ -183,7 +149,7 @@ struct Seat {
 
 impl Seat {
     fn take(open: &Open, network: ClientNetwork) -> Option<Self> {
-        let mut counts = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = open.lock();
         let count = counts.entry(network).or_default();
         if *count >= CONNECTIONS_OF_NETWORK_MAX {
             return None;
@@ -196,7 +162,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.open.lock();
         if let Some(count) = counts.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {
@@ -262,3 +228,7 @@ async fn converse(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "dns_tests.rs"]
+mod tests;

@@ -139,6 +139,34 @@ fn a_payers_quota_is_an_epochs() {
 }
 
 #[test]
+fn what_must_be_covered_is_known_by_payer_until_it_is_attested() {
+    let mut promises = promises(50);
+    assert_eq!((promises.oldest(), promises.payers()), (None, Vec::new()));
+    let held = |tickets: u64| {
+        let sum = Promised {
+            tickets,
+            bytes: u128::from(tickets * GIB),
+        };
+        ByPayer::from([(PAYER, sum)])
+    };
+    promises.hold(3, held(3));
+    promises.hold(4, held(1));
+    promises.learn(reading(3, 10, &[(OTHER, 7)]));
+    assert!(promises.holds(3) && !promises.holds(2));
+    assert_eq!(promises.oldest(), Some(3));
+    assert_eq!(promises.payers(), [PAYER, OTHER]);
+    assert_eq!(promises.of(PAYER), (None, 20), "half of four");
+    assert_eq!(promises.of(OTHER), (Some(7), 0));
+    promises.learn(reading(4, 10, &[(PAYER, 9)]));
+    assert!(!promises.holds(3));
+    assert_eq!(promises.of(PAYER), (Some(9), 5));
+    // The attestation is overturned: its tickets are out again.
+    promises.learn(reading(3, 10, &[(PAYER, 9)]));
+    promises.hold(3, held(3));
+    assert_eq!(promises.of(PAYER), (Some(9), 20));
+}
+
+#[test]
 fn nothing_overflows() {
     let mut promises = promises(100);
     promises.learn(reading(0, u128::MAX, &[(PAYER, AMOUNT_END - 1)]));

@@ -1,13 +1,14 @@
 //! What is asked of the ticket log's task, and what it answers.
 
+use crate::rules::batch::NoTicket;
 use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
-use crate::tickets::promises::{ByPayer, PromiseError};
+use crate::rules::promises::{ByPayer, PromiseError};
+use crate::rules::tokens::{UsageError, Viewer};
 use crate::tickets::reasons::Reason;
 use crate::tickets::ticket_log::LogError;
-use crate::tickets::token_usage::{UsageError, Viewer};
 use contracts::Agreed;
 use disk::DiskError;
-use protocol::{Address, ClientKey, CollectionId, Epoch, NO_VIEWER_TOKEN, NodeId, Ticket};
+use protocol::{Address, ClientKey, CollectionId, Epoch, NodeId, Ticket};
 use tokio::sync::oneshot;
 
 /// What a log folder is for.
@@ -39,7 +40,7 @@ impl Grant {
             collection: self.collection,
             payer: self.payer,
             bytes_max: self.bytes_max,
-            viewer_token: self.viewer.map_or(NO_VIEWER_TOKEN, |viewer| viewer.hash),
+            viewer: self.viewer,
         }
     }
 }
@@ -79,6 +80,16 @@ pub(crate) enum CloseError {
     /// The process is about to end.
     #[error("the control plane is shutting down")]
     Stopped,
+}
+
+impl From<NoTicket> for IssueError {
+    fn from(none: NoTicket) -> Self {
+        match none {
+            NoTicket::Not(none) => Self::Not(none),
+            NoTicket::Usage(none) => Self::Usage(none),
+            NoTicket::Promise(none) => Self::Promise(none),
+        }
+    }
 }
 
 impl From<DiskError> for CloseError {

@@ -1,17 +1,15 @@
+use super::Named;
 use super::answer::{Directory, Family, Gateways, Nearby, PAYLOAD_MAX, Way, answer};
-use super::limit::{ANSWERS_MAX, Limiter, Verdict};
+use super::limit::{ANSWERS_MAX, Decision, Limiter};
 use super::zone::{DnsConfig, DnsConfigError, Zone};
-use crate::contents::catalogue::Named;
 use crate::rules::client_network::ClientNetwork;
-use crate::testing;
+use core::net::IpAddr;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{RData, RecordType};
 use proptest::prelude::*;
-use protocol::{CollectionId, Heartbeat, NodeId};
-use std::net::IpAddr;
+use protocol::CollectionId;
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Host;
 
 /// Collection `film` on two networks' nodes, `a.b.c`, which has no node, and what is between.
@@ -451,12 +449,12 @@ fn networks_that_ask_too_much_are_held_back() {
     let network = |text: &str| ClientNetwork::from(text.parse::<IpAddr>().unwrap());
     let (one, same) = (network("192.0.2.1"), network("192.0.2.99"));
     for _ in 0..ANSWERS_MAX {
-        assert_eq!(limiter.take(one, 7), Verdict::Answer);
+        assert_eq!(limiter.take(one, 7), Decision::Answer);
     }
     let next = [(); 4].map(|()| limiter.take(same, 7));
-    let (hold, drop) = (Verdict::HoldBack, Verdict::Drop);
+    let (hold, drop) = (Decision::HoldBack, Decision::Drop);
     assert_eq!(next, [hold, drop, hold, drop]);
-    assert_eq!(limiter.take(one, 8), Verdict::Answer, "another second");
+    assert_eq!(limiter.take(one, 8), Decision::Answer, "another second");
 }
 
 #[test]
@@ -481,59 +479,6 @@ fn settings_that_cannot_be_are_refused() {
         let wrong = DnsConfigError::Gateways(label.into());
         assert_eq!(Zone::new(&named).map(drop), Err(wrong));
     }
-}
-
-// The issuer of the core needs a runtime.
-#[tokio::test]
-async fn nodes_are_those_the_decision_names() {
-    let dir = tempfile::tempdir().unwrap();
-    let core = testing::core(dir.path(), &testing::TestClock::at(1_005_000));
-    let now = Instant::now();
-    let join = |number: u8, address: &str| {
-        let node = NodeId::from([number; 32]);
-        let (member, queue) = core
-            .nodes
-            .members
-            .join(node, address.into(), "v".into(), None, now);
-        let beat = Heartbeat {
-            sessions: 0,
-            cached_bytes: 0,
-            free_bytes: 1,
-            draining: false,
-            sessions_max: 1000,
-            bandwidth_mbps: 100,
-        };
-        assert!(core.nodes.members.heartbeat(member, beat, now));
-        (member, queue)
-    };
-    let manifest = protocol::Manifest::new(vec![protocol::Entry {
-        path: "a".into(),
-        content: protocol::ContentHash::from([1; 32]),
-        size: 1,
-        media_type: "text/plain".into(),
-    }])
-    .unwrap();
-    let payer = testing::PAYER;
-    let published = core
-        .contents
-        .catalogue
-        .publish("film", &manifest, payer, None, Vec::new(), 0);
-    let film = published.unwrap().id;
-    let nodes = |family| core.routes.nodes(film, resolver(), family);
-    assert_eq!(nodes(Family::V4), Nearby::default(), "nobody is there");
-    let four = join(1, "198.51.100.1:443");
-    let _six = join(2, "[2001:db8::2]:443");
-    let _named = join(3, "node.example:443");
-    let _mapped = join(4, "[::ffff:198.51.100.4]:443");
-    let mut v4 = nodes(Family::V4).addresses;
-    v4.sort();
-    let all = ["198.51.100.1", "198.51.100.4"].map(|text| text.parse::<IpAddr>().unwrap());
-    assert_eq!(v4, all, "names are left out");
-    let only: IpAddr = "2001:db8::2".parse().unwrap();
-    assert_eq!(nodes(Family::V6).addresses, [only]);
-    assert_eq!(nodes(Family::V6).scope, 0, "one zone for everybody");
-    core.nodes.members.leave(four.0, now);
-    assert_eq!(nodes(Family::V4).addresses, all[1..]);
 }
 
 fn shaken() -> impl Strategy<Value = Vec<u8>> {
@@ -567,6 +512,25 @@ fn shaken() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Where clients go follows the nodes' health as soon as the zone says.
+    #[test]
+    fn nothing_that_depends_on_who_asks_lasts_longer_than_the_zone_says(
+        name in "(film|gateway|c|b.c|nothing)", v6: bool, ttl in 1u64..3600, east: bool,
+    ) {
+        let ttl = Duration::from_secs(ttl);
+        let gateways = Some("gateway".to_owned());
+        let zone = Zone::new(&DnsConfig { ttl, gateways, ..config() }).unwrap();
+        let kind = if v6 { RecordType::AAAA } else { RecordType::A };
+        let asked = query(&format!("{name}.cdn.example"), kind, None);
+        let from = if east { "10.1.0.1".parse().unwrap() } else { resolver() };
+        let bytes = answer(&zone, &Made, &asked, from, Way::Udp).unwrap();
+        let read = Message::from_vec(&bytes).unwrap();
+        for record in read.answers.iter().chain(&read.authorities) {
+            prop_assert_eq!(u64::from(record.ttl), ttl.as_secs());
+        }
+        prop_assert!(read.answers.len() <= 3);
+    }
 
     /// Whatever comes: no panic, an answer that can be read, never much longer than the question, and not
     /// longer at all for those held back.

@@ -1,9 +1,9 @@
 //! The DNS zone: its name, and what doesn't depend on who asks.
 
+use core::net::{IpAddr, SocketAddr};
 use hickory_proto::ProtoError;
 use hickory_proto::rr::rdata::{NS, SOA};
 use hickory_proto::rr::{Name, RData, Record};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Name servers and their addresses change rarely.
@@ -79,17 +79,17 @@ pub enum DnsConfigError {
 /// The zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Zone {
-    pub(super) apex: Name,
-    pub(super) ttl: u32,
+    pub(crate) apex: Name,
+    pub(crate) ttl: u32,
     name_servers: Vec<Name>,
     contact: Name,
-    pub(super) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     gateways: Option<Name>,
 }
 
 /// Where a name stands to a zone.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum InZone {
     /// Not in it.
     Outside,
     /// It is the zone's own name.
@@ -167,13 +167,13 @@ impl Zone {
         }
     }
 
-    pub(super) fn place(&self, name: &Name) -> Place {
+    pub(crate) fn place(&self, name: &Name) -> InZone {
         if !self.apex.zone_of(name) {
-            return Place::Outside;
+            return InZone::Outside;
         }
         let depth = name.iter().len() - self.apex.iter().len();
         if depth == 0 {
-            return Place::Apex;
+            return InZone::Apex;
         }
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let labels: Option<Vec<_>> = name
@@ -186,27 +186,27 @@ impl Zone {
             })
             .rev()
             .collect();
-        Place::Below(labels.map(|labels| labels.join(".")))
+        InZone::Below(labels.map(|labels| labels.join(".")))
     }
 
     /// Whether a name is one of the zone's name servers.
-    pub(super) fn serves(&self, name: &Name) -> bool {
+    pub(crate) fn serves(&self, name: &Name) -> bool {
         self.name_servers.contains(name)
     }
 
     /// Whether a name is that of the gateways.
-    pub(super) fn is_gateways(&self, name: &Name) -> bool {
+    pub(crate) fn is_gateways(&self, name: &Name) -> bool {
         self.gateways.as_ref() == Some(name)
     }
 
     /// Whether name servers are below a name.
-    pub(super) fn serves_below(&self, name: &Name) -> bool {
+    pub(crate) fn serves_below(&self, name: &Name) -> bool {
         let mut servers = self.name_servers.iter();
         servers.any(|server| name.zone_of(server) && server != name)
     }
 
     /// SOA, under the zone's name as the asker wrote it.
-    pub(super) fn soa(&self, asked: &Name) -> Record {
+    pub(crate) fn soa(&self, asked: &Name) -> Record {
         // The zone's name servers are all alike; the first stands for them.
         let [refresh, retry, expire] = [3600, 600, 86_400];
         let (first, contact) = (self.name_servers[0].clone(), self.contact.clone());
@@ -214,7 +214,7 @@ impl Zone {
         Record::from_rdata(self.written(asked), self.ttl, RData::SOA(soa))
     }
 
-    pub(super) fn ns(&self, asked: &Name) -> Vec<Record> {
+    pub(crate) fn ns(&self, asked: &Name) -> Vec<Record> {
         let owner = self.written(asked);
         let servers = self.name_servers.iter().cloned();
         let record =
@@ -223,7 +223,7 @@ impl Zone {
     }
 
     /// Addresses of the name servers in the zone.
-    pub(super) fn glue(&self) -> Vec<Record> {
+    pub(crate) fn glue(&self) -> Vec<Record> {
         let within = self
             .name_servers
             .iter()
@@ -232,7 +232,7 @@ impl Zone {
     }
 
     /// Addresses of one name server in the zone, under this name.
-    pub(super) fn server(&self, owner: &Name) -> impl Iterator<Item = Record> {
+    pub(crate) fn server(&self, owner: &Name) -> impl Iterator<Item = Record> {
         let record = |address: &IpAddr| {
             Record::from_rdata(owner.clone(), NAME_SERVER_TTL, RData::from(*address))
         };

@@ -40,12 +40,12 @@ pub(crate) struct Full;
 /// All that was told, as it stands in the node's file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Told {
+pub(crate) struct KeptOrders {
     draining: bool,
     revoked: Vec<Revocation>,
 }
 
-impl Told {
+impl KeptOrders {
     /// Whether the node takes no new sessions.
     pub(crate) fn draining(&self) -> bool {
         self.draining
@@ -113,50 +113,50 @@ mod tests {
         ] {
             for (issued_until, in_time) in [(ticket.issued_at, true), (ticket.issued_at - 1, false)]
             {
-                let mut told = Told::default();
-                assert!(!told.is_revoked(&ticket));
-                told.revoke(of(what, issued_until, 9_000), 0).expect("room");
-                assert_eq!(told.is_revoked(&ticket), meant && in_time, "{what:?}");
+                let mut kept = KeptOrders::default();
+                assert!(!kept.is_revoked(&ticket));
+                kept.revoke(of(what, issued_until, 9_000), 0).expect("room");
+                assert_eq!(kept.is_revoked(&ticket), meant && in_time, "{what:?}");
             }
         }
     }
 
     #[test]
     fn who_drains_takes_none_until_it_resumes() {
-        let mut told = Told::default();
-        assert!(!told.draining());
-        told.drain(true);
-        assert!(told.draining());
-        told.drain(false);
-        assert!(!told.draining());
+        let mut kept = KeptOrders::default();
+        assert!(!kept.draining());
+        kept.drain(true);
+        assert!(kept.draining());
+        kept.drain(false);
+        assert!(!kept.draining());
     }
 
     #[test]
     fn a_revocation_stays_until_what_it_means_has_expired() {
-        let mut told = Told::default();
+        let mut kept = KeptOrders::default();
         let mine = of(Revoked::Node(unsigned().node), 9_000, 10_000);
         for _ in 0..2 {
-            told.revoke(mine.clone(), 0).expect("room");
+            kept.revoke(mine.clone(), 0).expect("room");
         }
-        assert_eq!(told.revoked.len(), 1, "the same again changes nothing");
-        told.revoke(of(node(8), 0, 20_000), 10_000).expect("room");
-        assert!(told.is_revoked(&unsigned()), "in its last millisecond");
-        told.revoke(of(node(9), 0, 20_000), 10_001).expect("room");
-        assert_eq!(told.revoked.len(), 2);
-        assert!(!told.is_revoked(&unsigned()));
+        assert_eq!(kept.revoked.len(), 1, "the same again changes nothing");
+        kept.revoke(of(node(8), 0, 20_000), 10_000).expect("room");
+        assert!(kept.is_revoked(&unsigned()), "in its last millisecond");
+        kept.revoke(of(node(9), 0, 20_000), 10_001).expect("room");
+        assert_eq!(kept.revoked.len(), 2);
+        assert!(!kept.is_revoked(&unsigned()));
     }
 
     #[test]
     fn more_than_fit_are_refused_until_some_are_over() {
         let one = |index: usize| of(node(1), index as u64, 10_000);
-        let mut told = Told {
+        let mut kept = KeptOrders {
             draining: false,
             revoked: (0..REVOCATIONS_MAX).map(one).collect(),
         };
-        assert_eq!(told.revoke(one(REVOCATIONS_MAX), 0), Err(Full));
-        assert_eq!(told.revoke(one(0), 0), Ok(()), "it is there");
-        assert_eq!(told.revoke(of(node(2), 0, 20_000), 10_001), Ok(()));
-        assert_eq!(told.revoked.len(), 1);
+        assert_eq!(kept.revoke(one(REVOCATIONS_MAX), 0), Err(Full));
+        assert_eq!(kept.revoke(one(0), 0), Ok(()), "it is there");
+        assert_eq!(kept.revoke(of(node(2), 0, 20_000), 10_001), Ok(()));
+        assert_eq!(kept.revoked.len(), 1);
     }
 
     proptest! {
@@ -166,19 +166,19 @@ mod tests {
             orders in prop::collection::vec((0..4u8, 0..2_000u64, 0..100u64), 0..50),
         ) {
             let ticket = unsigned();
-            let (mut told, mut all) = (Told::default(), Vec::new());
+            let (mut kept, mut all) = (KeptOrders::default(), Vec::new());
             for (now, (whose, issued_until, until)) in (0..).zip(orders) {
                 let what = match whose {
                     0 => Revoked::Node(ticket.node),
                     other => node(other + 100),
                 };
                 let one = of(what, issued_until, until);
-                told.revoke(one.clone(), now).expect("room");
+                kept.revoke(one.clone(), now).expect("room");
                 all.retain(|kept: &Revocation| kept.until >= now);
                 all.push(one);
                 let meant = all.iter().any(|one| one.means(&ticket));
-                prop_assert_eq!(told.is_revoked(&ticket), meant);
-                prop_assert!(told.revoked.len() <= all.len());
+                prop_assert_eq!(kept.is_revoked(&ticket), meant);
+                prop_assert!(kept.revoked.len() <= all.len());
             }
         }
     }
