@@ -224,7 +224,8 @@ async fn watch(
         // A set of one: what runs ends with whoever watches over it.
         let mut running = JoinSet::new();
         running.spawn(Held {
-            running: program(machine.place(), stop.clone()),
+            // Of its own: what fails inside may cancel it, and is started again all the same.
+            running: program(machine.place(), stop.child_token()),
             hang: hang.clone(),
             waits: None,
         });
