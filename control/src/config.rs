@@ -211,7 +211,7 @@ const REPLICAS_MAX: usize = 64;
 /// A setting that can't be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Too short.
+    /// Shorter than what nobody can guess.
     #[error("the admin token must have at least {TOKEN_BYTES_MIN} bytes")]
     Token,
     /// Tickets that have expired when they are issued.
@@ -246,7 +246,7 @@ pub enum ConfigError {
     /// Not a URL.
     #[error("bills are read at a verifier's URL, with http:// or https://, and {0:?} is none")]
     BillsFrom(String),
-    /// DNS settings.
+    /// The DNS settings don't make a zone.
     #[error(transparent)]
     Dns(#[from] DnsConfigError),
     /// Nobody can dial 0.0.0.0.

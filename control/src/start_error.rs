@@ -34,7 +34,7 @@ pub enum StartError {
     NotAnIssuer {
         /// Our public key.
         key: IssuerKey,
-        /// The contract.
+        /// The settlement contract that was asked.
         settlement: Address,
         /// Where it stands.
         chain_id: u64,
@@ -56,11 +56,11 @@ pub enum StartError {
         "ticket logs of issuer {issuer} are committed by account {committer}; the configured key is that of {account}"
     )]
     NotCommitter {
-        /// Our index.
+        /// Our index in the settlement contract.
         issuer: u32,
-        /// As registered.
+        /// The account that may commit, as registered.
         committer: Address,
-        /// As configured.
+        /// The account of the key that is configured.
         account: Address,
     },
     /// Whoever is to pay has never deposited: no verifier would count a receipt for its tickets.
@@ -68,7 +68,7 @@ pub enum StartError {
         "account {payer} is to pay for deliveries and never deposited into vault {vault} on chain {chain_id}: run `quittance contracts fund` with its key, or name another payer"
     )]
     NotAPayer {
-        /// As configured.
+        /// The account that is configured to pay.
         payer: Address,
         /// Where it must deposit.
         vault: Address,
@@ -108,9 +108,9 @@ pub enum StartError {
     /// The HTTP address can't be had.
     #[error("cannot listen on TCP {address}: {source}")]
     Listen {
-        /// Which.
+        /// Where it was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The DNS address can't be had.
@@ -118,9 +118,9 @@ pub enum StartError {
         "cannot listen on {address} for DNS, UDP and TCP (ports below 1024 need a privilege): {source}"
     )]
     ListenDns {
-        /// Which.
+        /// Where it was to listen.
         address: SocketAddr,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The QUIC address can't be had.

@@ -22,7 +22,6 @@ const FRESH: Duration = Duration::from_secs(1);
 const LISTENERS_MAX: usize = 64;
 /// Orders listed; they are counted all the same.
 const ORDERS_MAX: usize = 100;
-/// Payers listed.
 const PAYERS_MAX: usize = 256;
 /// Epochs whose tickets are listed.
 const EPOCHS_LISTED: u64 = 8;
@@ -42,7 +41,7 @@ impl Snapshot {
         Self(bytes.into())
     }
 
-    /// The document.
+    /// The document as JSON.
     pub(crate) fn json(&self) -> Bytes {
         self.0.slice(EVENT.0.len()..self.0.len() - EVENT.1.len())
     }

@@ -65,9 +65,9 @@ pub enum StartError {
     /// The window is smaller than the interval, or than what is sent at a time.
     #[error("the window ({window}) must be at least the receipt interval ({interval}) and 1 MiB")]
     Window {
-        /// As configured.
+        /// Bytes sent ahead of the last receipt, as configured.
         window: u64,
-        /// As configured.
+        /// Bytes after which a receipt is owed, as configured.
         interval: u64,
     },
     /// An address to listen at, but none to be reached at.
@@ -81,9 +81,9 @@ pub enum StartError {
     /// A folder can't be made.
     #[error("cannot create {path}: {source}")]
     Dir {
-        /// Which.
+        /// The folder that was to be made.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The control plane's URL can't be used.

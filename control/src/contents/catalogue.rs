@@ -19,9 +19,7 @@ use std::sync::Arc;
 
 /// Most publications, old versions included.
 pub(crate) const PUBLICATIONS_MAX: usize = 65_536;
-/// Manifests remembered.
 const MANIFESTS_MAX: usize = 32;
-/// Longest name.
 const NAME_BYTES_MAX: usize = 128;
 
 const PUBLICATIONS_FILE: &str = "publications.json";
@@ -35,7 +33,7 @@ pub(crate) struct Collection {
     /// Sum of all sizes: the limit of its tickets.
     pub(crate) bytes: u64,
     pub(crate) files: u32,
-    /// The name's.
+    /// The policy of its name.
     pub(crate) policy: Arc<Policy>,
     /// The key that opens it; none if it is open.
     pub(crate) seal_key: Option<SealKeyId>,
@@ -67,7 +65,7 @@ pub enum CatalogueError {
     /// The list of publications isn't one.
     #[error("the catalogue {} is damaged: restore it from a copy ({source})", path.display())]
     Publications {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What the parser says.
         source: serde_json::Error,
@@ -75,13 +73,13 @@ pub enum CatalogueError {
     /// A manifest that isn't the one its name says.
     #[error("the manifest {} is damaged: restore it from a copy", path.display())]
     Damaged {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
     },
     /// Bytes that aren't a manifest.
     #[error("the manifest {} is damaged: restore it from a copy ({source})", path.display())]
     Manifest {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What is wrong.
         source: ManifestError,
@@ -96,7 +94,7 @@ pub(crate) enum PublishError {
         "a name is 1 to {NAME_BYTES_MAX} letters, digits, `.`, `_` or `-`, doesn't begin with `.`, and isn't a collection's id"
     )]
     Name,
-    /// No room.
+    /// As many are kept as fit.
     #[error("the catalogue holds {PUBLICATIONS_MAX} publications and takes no more")]
     Full,
     /// The system says no.

@@ -38,7 +38,6 @@ const FIRST_TIMEOUT: Duration = Duration::from_secs(30);
 const ORIGINS_MAX: usize = 65_536;
 /// Folder of outboards that aren't whole.
 const COMING: &str = "coming";
-/// Longest URL.
 const URL_BYTES_MAX: usize = 4096;
 
 /// Why an origin doesn't fill.
@@ -138,7 +137,7 @@ impl Coming {
         &self.path
     }
 
-    /// Appends.
+    /// Appends to what has come so far.
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), DiskError> {
         let (file, at) = (self.file.clone(), self.bytes);
         self.bytes += bytes.len() as u64;

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 use zeroize::Zeroizing;
 
-/// Most keys.
 const KEYS_MAX: usize = 65_536;
 /// A key as JSON, its name of 128 bytes included: a buffer of this many never moves.
 const KEY_JSON_BYTES_MAX: usize = 384;
@@ -35,7 +34,7 @@ pub enum SealKeysError {
     /// The file isn't what it should be. What is wrong isn't said: it could be a part of a key.
     #[error("the keys in {} are damaged (line {line}): restore it from a copy", path.display())]
     Damaged {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// Where reading stopped.
         line: usize,
@@ -43,17 +42,17 @@ pub enum SealKeysError {
     /// A published collection that nobody could open.
     #[error("the key of {collection}, published as {name:?}, is not in {}: restore it from a copy", path.display())]
     Missing {
-        /// Which collection.
+        /// The collection that is sealed with it.
         collection: protocol::CollectionId,
-        /// Its name.
+        /// The name under which that is published.
         name: String,
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
     },
-    /// No room.
+    /// As many are kept as fit.
     #[error("{KEYS_MAX} keys are kept and no more can be: unpublish what isn't needed")]
     Full,
-    /// Another account's.
+    /// Whoever asks isn't the account that it was made for.
     #[error("the key was made for another account's publishing")]
     Another,
     /// Not a name.

@@ -24,9 +24,7 @@ const FILE: &str = "admin-tokens.json";
 /// Held by whoever changes it.
 const LOCK_FILE: &str = "admin-tokens.lock";
 const FILE_VERSION: u32 = 1;
-/// Most tokens.
 const TOKENS_MAX: usize = 1024;
-/// Longest name.
 const NAME_BYTES_MAX: usize = 64;
 /// The name of the token in `admin.token`.
 pub(crate) const FIRST: &str = "admin";
@@ -100,7 +98,7 @@ pub enum TokensError {
     /// The file isn't one.
     #[error("the list of tokens {} is damaged: restore it, or remove it and make new tokens ({reason})", path.display())]
     Damaged {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What is wrong.
         reason: String,
@@ -116,10 +114,10 @@ pub enum TokensError {
     /// Nothing to remove.
     #[error("there is no token {0:?}")]
     Unknown(String),
-    /// Whose collections?
+    /// An owner's token without an account, or another one with it.
     #[error("an owner's token is for an account: give it with --account; other tokens have none")]
     Account,
-    /// No room.
+    /// As many are kept as fit.
     #[error("there are {TOKENS_MAX} tokens, and no more fit")]
     Full,
 }
@@ -265,7 +263,7 @@ fn name_is_allowed(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// Who asks.
+/// Who asks, by its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
     hash: blake3::Hash,

@@ -34,7 +34,7 @@ pub enum OrdersError {
     /// The file isn't one.
     #[error("the list of orders {} is damaged: restore it from a copy ({source})", path.display())]
     Damaged {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What the parser says.
         source: serde_json::Error,

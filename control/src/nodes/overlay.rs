@@ -19,23 +19,23 @@ pub enum OverlayError {
     /// The system says no.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// Larger than is reasonable.
     #[error("{} is longer than {max} bytes", path.display())]
     TooLong {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
-        /// The limit.
+        /// Most bytes that are read.
         max: u64,
     },
     /// Not a zone file.
     #[error("zone file {}: {source}", path.display())]
     Zones {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What is wrong.
         source: ZoneFileError,
@@ -43,7 +43,7 @@ pub enum OverlayError {
     /// Not a database.
     #[error("location database {}: {source}", path.display())]
     Locations {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What is wrong.
         source: LocatorError,

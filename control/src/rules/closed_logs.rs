@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Seal {
     /// Hash of the tree's uppermost element.
     pub(crate) top: B256,
-    /// Tickets.
+    /// Tickets in it.
     pub(crate) count: u32,
     /// Sum of their byte limits.
     pub(crate) bytes_max: u64,

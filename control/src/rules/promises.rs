@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// funds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PayerQuota {
-    /// Tickets.
+    /// Most tickets; `None`: any number.
     pub tickets_per_epoch: Option<u32>,
     /// Sum of what they allow, bytes.
     pub bytes_per_epoch: Option<u64>,

@@ -4,6 +4,7 @@ use super::*;
 use crate::chain::funds::Funds;
 use crate::rules::issuing::{IssuerTerms, NotIssued};
 use crate::testing::{TIMELINE, agreed};
+use disk::faults::{Fault, Recorder};
 use protocol::{Address, ClientKey, CollectionId, IssuerKey, Network, NodeId};
 use std::collections::BTreeSet;
 use std::fs;
@@ -183,4 +184,33 @@ async fn what_an_epoch_cannot_hold_is_refused_whole() {
     let last = issuer.issue(vec![grant(1)]).await.unwrap();
     assert_eq!(last[0].peek().id.index, 4);
     stop(issuer).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_was_full_costs_the_tickets_of_that_time_and_no_epoch() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::new(dir.path()).unwrap();
+    let disk = Disk::recorded(&recorder);
+    let folder = dir.path().join("tickets");
+    let (time, clock) = clock(1_001_000);
+    let issuer = Issuer::open(&disk, &folder, config(), key(), clock.clone(), funds()).unwrap();
+    let ask = async |count: usize| issuer.issue(vec![grant(10); count]).await;
+    ask(2).await.unwrap();
+    // Nothing can be written, and what was half written can't be taken back.
+    recorder.fail_from(recorder.operations(), Fault::Full);
+    for _ in 0..3 {
+        assert!(ask(1).await.is_err());
+    }
+    time.store(1_010_000, Ordering::SeqCst);
+    assert!(issuer.close(0).await.is_err(), "it isn't known what it has");
+    recorder.heal();
+    issuer.close(0).await.unwrap();
+    let sealed = issuer.seal(0).unwrap();
+    assert!(sealed.count >= 2, "{sealed:?}");
+    let next = ask(1).await.unwrap();
+    assert_eq!(next[0].peek().id.epoch, 1);
+    stop(issuer).await;
+    let again = open(&folder, config(), clock);
+    assert_eq!(again.seal(0), Some(sealed), "and a start finds the same");
+    stop(again).await;
 }

@@ -62,7 +62,7 @@ pub enum LogError {
         path.display()
     )]
     Damaged {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// The first entry that doesn't check.
         entry: u64,
@@ -73,7 +73,7 @@ pub enum LogError {
         path.display()
     )]
     Foreign {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// The epoch it should be of.
         epoch: Epoch,
@@ -86,17 +86,17 @@ pub enum LogError {
         path.display()
     )]
     Length {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
-        /// As sealed.
+        /// Bytes, by what was written when it was closed.
         expected: u64,
-        /// As found.
+        /// Bytes that are there.
         found: u64,
     },
     /// A seal that isn't one.
     #[error("{} is damaged: remove it if its log is whole; it is then made again ({source})", path.display())]
     Seal {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
         /// What the parser says.
         source: serde_json::Error,
@@ -109,11 +109,11 @@ pub enum LogError {
     Log(#[from] TicketLogError),
     /// An earlier write failed and could not be undone.
     #[error(
-        "the ticket log {} could not be written and takes no more: see to the disk and start again",
+        "the ticket log {} could not be written; see to the disk: it is opened again as soon as it can be",
         path.display()
     )]
     Broken {
-        /// The file.
+        /// The file that was to be read.
         path: PathBuf,
     },
 }

@@ -30,7 +30,7 @@ impl Admission {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// The bound.
+    /// How many may be let in at once.
     pub(crate) fn max(&self) -> u32 {
         self.max
     }

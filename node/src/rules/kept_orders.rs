@@ -11,7 +11,7 @@ const REVOCATIONS_MAX: usize = 65_536;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Revocation {
-    /// Whose.
+    /// Whose tickets are meant.
     pub(crate) what: Revoked,
     /// Those that were issued later aren't meant.
     pub(crate) issued_until: UnixMillis,

@@ -20,7 +20,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 const SOURCES: Duration = Duration::from_secs(5);
 /// For how long a connection is used again.
 const CONNECTED: Duration = Duration::from_secs(3600);
-/// Connections remembered.
 const CONNECTIONS_MAX: usize = 256;
 
 /// Why a node gives nothing.

@@ -1,7 +1,6 @@
 //! One account at its RPC URLs: what is asked.
 
 use std::pin::Pin;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use alloy::consensus::{BlockHeader, Transaction};
@@ -81,7 +80,7 @@ pub(super) struct Rpc {
     in_the_air: Mutex<Option<Flight>>,
     chain_id: OnceCell<u64>,
     genesis: OnceCell<B256>,
-    runway: std::sync::Mutex<Option<Runway>>,
+    runway: host::Mutex<Option<Runway>>,
 }
 
 impl Rpc {
@@ -101,7 +100,7 @@ impl Rpc {
             in_the_air: Mutex::default(),
             chain_id: OnceCell::new(),
             genesis: OnceCell::new(),
-            runway: std::sync::Mutex::default(),
+            runway: host::Mutex::default(),
         })
     }
 
@@ -152,12 +151,12 @@ impl Rpc {
     }
 
     pub(super) fn note_runway(&self, runway: Runway) {
-        *self.runway.lock().unwrap_or_else(PoisonError::into_inner) = Some(runway);
+        *self.runway.lock() = Some(runway);
     }
 
     /// As of the last transaction; `None` before the first.
     pub(super) fn runway(&self) -> Option<Runway> {
-        *self.runway.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.runway.lock()
     }
 
     pub(super) fn chain_id(&self) -> Answer<'_, u64> {

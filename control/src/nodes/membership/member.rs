@@ -81,7 +81,7 @@ impl Beats {
         self.at.store(at.saturating_add(1), Relaxed);
     }
 
-    /// The latest.
+    /// The latest heartbeat; `None` before the first.
     pub(super) fn latest(&self) -> Option<Heartbeat> {
         *self.lock()
     }

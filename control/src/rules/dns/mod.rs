@@ -25,10 +25,10 @@ use protocol::CollectionId;
 /// What a domain name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// A collection.
+    /// A collection has it.
     Collection(CollectionId),
     /// Nothing itself, but there are names below it.
     Between,
-    /// Nothing.
+    /// Nothing has it, and there is none below it.
     Nothing,
 }

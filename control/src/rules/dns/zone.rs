@@ -61,7 +61,7 @@ pub enum DnsConfigError {
     /// None, or too long.
     #[error("the DNS ttl must be 1 s to 1 h")]
     Ttl,
-    /// Too many.
+    /// More than an answer has room for.
     #[error(
         "a DNS zone has at most {NAME_SERVERS_MAX} name servers, and so many addresses for them"
     )]

@@ -50,6 +50,25 @@ impl IssuingDesk {
         }
     }
 
+    /// Opens again a log of which a write failed, as a start does. Until that goes well it takes nothing and can't be
+    /// closed; a disk that was full costs the tickets of that time, and no epoch.
+    fn mend(&mut self, epoch: Epoch) -> Result<(), LogError> {
+        if !self.logs.get(&epoch).is_some_and(OpenLog::is_broken) {
+            return Ok(());
+        }
+        let path = self.dir.join(log_name(epoch));
+        let log = OpenLog::open(&self.disk, &path, head(&self.config, epoch))?;
+        tracing::info!(
+            epoch,
+            tickets = log.count(),
+            "the ticket log can be written again"
+        );
+        self.cover.hold(epoch, log.promised().clone());
+        self.closed().count(epoch, log.count());
+        self.logs.insert(epoch, log);
+        Ok(())
+    }
+
     /// Issues for requests that came together: one answer each. What is issued is durable.
     pub(super) fn issue(&mut self, requests: &[Vec<Grant>]) -> Vec<Issued> {
         if requests.is_empty() {
@@ -64,6 +83,7 @@ impl IssuingDesk {
         let now = self.clock.now_ms();
         let timeline = self.config.agreed.timeline();
         let epoch = epoch(&timeline, self.closed().through(), now)?;
+        self.mend(epoch).map_err(report)?;
         let log = self.log(epoch).map_err(report)?;
         let numbered = Numbered {
             next: log.count(),
@@ -121,15 +141,22 @@ impl IssuingDesk {
 
     /// Closes the logs up to this epoch, oldest first.
     pub(super) fn close_logs(&mut self, through: Epoch) -> Result<(), LogError> {
-        while let Some(entry) = self.logs.first_entry().filter(|log| *log.key() <= through) {
-            let epoch = *entry.key();
-            let seal = entry.get().seal()?;
+        while let Some((epoch, _)) = self.logs.first_key_value() {
+            let epoch = *epoch;
+            if epoch > through {
+                break;
+            }
+            self.mend(epoch)?;
+            let Some(log) = self.logs.get(&epoch) else {
+                break;
+            };
+            let seal = log.seal()?;
             let bytes = serde_json::to_vec(&seal).expect("numbers and hashes are JSON");
             self.disk
                 .replace(&self.dir.join(seal_name(epoch)), &bytes)?;
-            let log = entry.remove();
             self.usage
                 .close(epoch, log.by_token(), self.clock.now_ms())?;
+            self.logs.remove(&epoch);
             self.closed().close(epoch, seal);
         }
         Ok(())

@@ -149,6 +149,11 @@ impl OpenLog {
         Layout::Marked.at(self.count.into())
     }
 
+    /// Whether a write failed that could not be taken back. What is on disk is known when it is opened again.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Tickets in it; the next one's index.
     pub(crate) fn count(&self) -> u32 {
         self.count

@@ -27,7 +27,7 @@ pub enum LogError {
         "the receipt journal {path} is damaged ({what}); nothing was changed: restore it from a backup. To go on without it, move it and index/epoch-{epoch} beside it away: the node is then not paid for what it delivered so far in epoch {epoch}"
     )]
     Damaged {
-        /// The log.
+        /// The log that was to be read.
         path: PathBuf,
         /// Whose receipts are in it.
         epoch: Epoch,
@@ -41,7 +41,7 @@ pub enum LogError {
         what: &'static str,
         /// On which file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// An earlier write failed: nothing is known of what is on disk since then.
