@@ -16,6 +16,9 @@ mod done;
 mod draw;
 mod names;
 mod sectors;
+mod syncs;
+
+pub use syncs::Syncs;
 
 use crate::step::{FileId, How, Step};
 use done::{Done, Node, Place};
@@ -64,6 +67,7 @@ struct State {
 #[derive(Debug)]
 pub struct Recorder {
     root: PathBuf,
+    syncs: Syncs,
     state: Mutex<State>,
 }
 
@@ -73,10 +77,19 @@ impl Recorder {
     /// # Errors
     /// If it can't be read.
     pub fn new(root: &Path) -> io::Result<Arc<Self>> {
+        Self::with_syncs(root, Syncs::default())
+    }
+
+    /// The same, where syncs are counted, and one may be left out.
+    ///
+    /// # Errors
+    /// As [`Recorder::new`].
+    pub fn with_syncs(root: &Path, syncs: Syncs) -> io::Result<Arc<Self>> {
         let mut state = State::default();
         state.find_all(root, names::ROOT)?;
         Ok(Arc::new(Self {
             root: root.to_owned(),
+            syncs,
             state: Mutex::new(state),
         }))
     }
@@ -152,9 +165,9 @@ impl Recorder {
         let fault = state.once.get(&at).copied();
         let fault = fault.or(lasting.map(|(_, fault)| fault));
         // One that makes nothing new is possible on a full disk.
-        let gives_back = matches!(step, Step::Remove(_) | Step::Sync(_) | Step::SyncDir(_));
+        let gives_back = matches!(step, Step::Remove(_) | Step::Sync(..) | Step::SyncDir(..));
         if let Some(fault) = fault.filter(|fault| *fault != Fault::Full || !gives_back) {
-            if let (Step::Sync(file), Fault::Io) = (step, fault) {
+            if let (Step::Sync(file, _), Fault::Io) = (step, fault) {
                 state.done.push((at, Done::LostSync(file)));
             }
             return Err(fault.error());
@@ -165,6 +178,11 @@ impl Recorder {
             return Err(Fault::Full.error());
         }
         let done = real()?;
+        if let Step::Sync(_, site) | Step::SyncDir(_, site) = step
+            && !self.syncs.ask(site)
+        {
+            return Ok((done, FileId::default()));
+        }
         let id = state.carry_out(at, planned);
         Ok((done, id))
     }
@@ -193,7 +211,7 @@ impl State {
             Step::Write(file, ..)
             | Step::Zero(file, ..)
             | Step::SetLen(file, _)
-            | Step::Sync(file)
+            | Step::Sync(file, _)
                 if file == FileId::default() =>
             {
                 return Ok(None);
@@ -201,9 +219,9 @@ impl State {
             Step::Write(file, at, bytes) => vec![Done::Write(file, at, bytes.into())],
             Step::Zero(file, from, to) => vec![Done::Zero(file, from, to)],
             Step::SetLen(file, length) => vec![Done::SetLen(file, length)],
-            Step::Sync(file) => vec![Done::Sync(file)],
-            Step::SyncDir(path) if path == root => vec![Done::SyncDir(names::ROOT)],
-            Step::SyncDir(path) => match self.place(root, path)? {
+            Step::Sync(file, _) => vec![Done::Sync(file)],
+            Step::SyncDir(path, _) if path == root => vec![Done::SyncDir(names::ROOT)],
+            Step::SyncDir(path, _) => match self.place(root, path)? {
                 None => return Ok(None),
                 Some(place) => match self.names.get(&place) {
                     Some(Node::Dir(dir)) => vec![Done::SyncDir(dir)],

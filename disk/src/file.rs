@@ -2,7 +2,7 @@
 
 use crate::error::{DiskError, failed};
 use crate::operations::Operations;
-use crate::step::{FileId, Step};
+use crate::step::{FileId, Of, Site, Step};
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -140,11 +140,11 @@ impl DiskFile {
     /// # Errors
     /// If the disk fails: of what was written since the last sync nothing is known then, also if a later sync
     /// succeeds.
+    #[track_caller]
     #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
     pub fn sync_data(&self) -> Result<(), DiskError> {
-        let done = self
-            .operations
-            .step(Step::Sync(self.id), || self.file.sync_data());
+        let step = Step::Sync(self.id, Site::here(Of::File));
+        let done = self.operations.step(step, || self.file.sync_data());
         done.map(|_| ()).map_err(failed("flush", &self.path))
     }
 
@@ -152,11 +152,16 @@ impl DiskFile {
     ///
     /// # Errors
     /// As [`DiskFile::sync_data`].
-    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
+    #[track_caller]
     pub fn sync_all(&self) -> Result<(), DiskError> {
-        let done = self
-            .operations
-            .step(Step::Sync(self.id), || self.file.sync_all());
+        self.sync_all_for(Site::here(Of::File))
+    }
+
+    /// As [`DiskFile::sync_all`], which was asked for there.
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
+    pub(crate) fn sync_all_for(&self, site: Site) -> Result<(), DiskError> {
+        let step = Step::Sync(self.id, site);
+        let done = self.operations.step(step, || self.file.sync_all());
         done.map(|_| ()).map_err(failed("flush", &self.path))
     }
 

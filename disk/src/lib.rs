@@ -33,7 +33,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use step::{How, Step};
+use step::{How, Of, Site, Step};
 
 /// Ending of a file that is being written; what carries it is left over from a crash.
 const UNFINISHED: &str = "unfinished";
@@ -64,13 +64,18 @@ impl Disk {
     ///
     /// # Errors
     /// If it can't be made.
+    #[track_caller]
     pub fn create_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.create_dir_for(Site::here(Of::Folder), dir)
+    }
+
+    fn create_dir_for(&self, site: Site, dir: &Path) -> Result<(), DiskError> {
         if dir.is_dir() {
             return Ok(());
         }
         let above = folder_of(dir);
         if above != Path::new(".") {
-            self.create_dir(above)?;
+            self.create_dir_for(site, above)?;
         }
         match self
             .operations
@@ -81,7 +86,7 @@ impl Disk {
             }
             _ => {}
         }
-        self.sync_dir(above)
+        self.sync_dir_for(site, above)
     }
 
     /// Creates a file. Its name is durable after a sync of its folder, its bytes after its own.
@@ -132,26 +137,34 @@ impl Disk {
     ///
     /// # Errors
     /// If it can't be written. It is then the old one or, if only its folder couldn't be synced, the new one.
+    #[track_caller]
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-        self.replace_with(path, bytes, 0o666)
+        self.replace_with(Site::here(Of::File), path, bytes, 0o666)
     }
 
     /// As [`Disk::replace`], of a file that only its owner may read.
     ///
     /// # Errors
     /// As [`Disk::replace`].
+    #[track_caller]
     pub fn replace_secret(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
-        self.replace_with(path, bytes, 0o600)
+        self.replace_with(Site::here(Of::File), path, bytes, 0o600)
     }
 
-    fn replace_with(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
+    fn replace_with(
+        &self,
+        site: Site,
+        path: &Path,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<(), DiskError> {
         let beside = unfinished(path);
         let write = || {
             // Anew, since one that is there keeps its mode.
             self.remove(&beside)?;
             let file = self.opened(&beside, How::New, mode)?;
             file.write_all_at(bytes, 0)?;
-            file.sync_all()?;
+            file.sync_all_for(site)?;
             self.rename(&beside, path)
         };
         if let Err(error) = write() {
@@ -159,7 +172,7 @@ impl Disk {
             let _ = self.remove(&beside);
             return Err(failed("write", path)(error.into_io()));
         }
-        self.sync_dir(folder_of(path))
+        self.sync_dir_for(site.of(Of::Folder), folder_of(path))
     }
 
     /// Gives a file or a folder another name, in place of what has it; at once, and durable after a sync of the
@@ -215,15 +228,20 @@ impl Disk {
     ///
     /// # Errors
     /// If it can't be synced: none of them is known to be durable then.
-    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
+    #[track_caller]
     pub fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.sync_dir_for(Site::here(Of::Folder), dir)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "here it is done for all")]
+    fn sync_dir_for(&self, site: Site, dir: &Path) -> Result<(), DiskError> {
         let dir = match dir.as_os_str().is_empty() {
             true => Path::new("."),
             false => dir,
         };
         let sync = || File::open(dir).and_then(|dir| dir.sync_all());
         self.operations
-            .step(Step::SyncDir(dir), sync)
+            .step(Step::SyncDir(dir, site), sync)
             .map(|_| ())
             .map_err(failed("flush", dir))
     }

@@ -3,7 +3,7 @@
 
 #![allow(missing_docs)]
 
-use quittance_disk::faults::{Fault, Recorder};
+use quittance_disk::faults::{Fault, Recorder, Syncs};
 use quittance_disk::{Disk, DiskError, unfinished};
 use std::fs;
 use std::path::Path;
@@ -232,4 +232,42 @@ fn a_folder_is_one_process_s() {
     assert!(matches!(refused, quittance_disk::LockError::InUse(at) if at == folder));
     drop(held);
     disk.lock(&folder).unwrap();
+}
+
+/// Of 100 power cuts after a [`Disk::replace`], how many leave anything but the new bytes, if this sync of it is left out.
+fn lost_without(site: &str) -> usize {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    fs::write(&path, OLD).unwrap();
+    let recorder = Recorder::with_syncs(dir.path(), Syncs::without(site)).unwrap();
+    replaced(&Disk::recorded(&recorder), &path);
+    let found = |seed| {
+        let image = tempfile::tempdir().unwrap();
+        let operations = recorder.operations();
+        recorder.power_cut(operations, seed, image.path()).unwrap();
+        fs::read(image.path().join("state")).ok()
+    };
+    (0..100)
+        .filter(|seed| found(*seed).as_deref() != Some(&NEW[..]))
+        .count()
+}
+
+/// One line for all of these tests: it is by that that its syncs are known.
+fn replaced(disk: &Disk, path: &Path) {
+    disk.replace(path, &NEW).unwrap();
+}
+
+#[test]
+fn each_sync_of_a_replacement_is_known_by_the_line_that_asks_and_missed_where_it_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let syncs = Syncs::default();
+    let recorder = Recorder::with_syncs(dir.path(), syncs.clone()).unwrap();
+    replaced(&Disk::recorded(&recorder), &dir.path().join("state"));
+    let sites: Vec<_> = syncs.so_far().into_keys().collect();
+    assert_eq!(sites.len(), 2, "{sites:?}");
+    for site in sites {
+        assert!(site.starts_with("disk/tests/power_cuts.rs:"), "{site}");
+        assert!(lost_without(&site) > 0, "nobody misses {site}");
+    }
+    assert_eq!(lost_without("another.rs:1 file"), 0);
 }

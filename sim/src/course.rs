@@ -4,7 +4,8 @@ use crate::checks::{self, Books, Claims, Honest, broken};
 use crate::excused::excuse;
 use crate::left::Left;
 use crate::players::{Viewer, Wire};
-use crate::world::{Dice, Fault, Network, Part, Place, Plan, Schedule, World};
+use crate::story::Story;
+use crate::world::{Dice, Fault, Network, Part, Place, Schedule, World};
 use anyhow::{Context, Result, ensure};
 use protocol::{ContentHash, NodeId};
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,10 +41,13 @@ const ENDED: &str = "ended by itself";
 /// Each epoch is watched, attested, active and claimed, whatever goes wrong meanwhile; and when nothing does any more,
 /// whoever watches gets what was published. After each step what has to hold is held. Gives what is left
 /// of the network.
-pub(crate) async fn course(world: &mut World, plan: &Plan) -> Result<Left> {
+pub(crate) async fn course(world: &mut World, story: &Story) -> Result<Left> {
+    let plan = &story.plan;
     let reach = world.reach().clone();
     Schedule::declare(plan, &reach);
-    let schedule = Schedule::draw(world.seed(), plan);
+    let schedule = Schedule {
+        faults: story.faults.clone(),
+    };
     let viewers = (0..plan.viewers).map(|viewer| world.host(&format!("viewer-{viewer}")));
     let viewers = viewers.collect();
     let bare = (1..=BARE_CLIENTS).map(|number| {

@@ -2,7 +2,8 @@
 //!
 //! There is no node, client, control plane, verifier or contract of its own here: the [`world`] starts the ones that
 //! the binary starts and hands them their host; [`players`] use them, and some break the rules; [`checks`] look at what
-//! came of it; [`known`] lists what gives way today. Nothing depends on this crate.
+//! came of it; [`known`] lists what gives way today; a [`story`] is told
+//! again as it was. Nothing depends on this crate.
 
 pub mod checks;
 mod course;
@@ -12,8 +13,10 @@ mod left;
 pub mod players;
 mod run;
 mod shape;
+pub mod story;
 pub mod world;
 
 pub use left::Left;
-pub use run::{Course, run, run_and_look, run_as};
+pub use run::{Course, run, run_and_look, run_as, tell_story};
+pub use story::Story;
 pub use world::Plan;

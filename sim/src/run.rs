@@ -2,9 +2,11 @@
 
 use crate::course::course;
 use crate::left::Left;
+use crate::story::Story;
 use crate::world::{Met, Plan, World};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic;
 use std::path::Path;
 use std::sync::Once;
@@ -31,6 +33,8 @@ pub struct Course {
     pub failure: Option<String>,
     /// How often what is to be met was met.
     pub reach: Met,
+    /// How often each sync was asked for, by the line that asks.
+    pub syncs: BTreeMap<String, u64>,
     /// All events, a line each, if they were to be told.
     pub told: String,
 }
@@ -40,20 +44,33 @@ pub struct Course {
 /// # Errors
 /// If the machine has no runtime or no folder for it; what goes wrong in the world is in the course.
 pub fn run(seed: u64, plan: &Plan, tell: bool) -> Result<Course> {
-    run_as(seed, tell, async |world| {
-        course(world, plan).await.map(drop)
+    tell_story(&Story::of_seed(seed, plan), None, tell)
+}
+
+/// Tells a story, to its end; blocks. Leaves out a sync if one is named, as [`Syncs::so_far`](disk::faults::Syncs::so_far)
+/// names them.
+///
+/// # Errors
+/// As [`run`].
+pub fn tell_story(story: &Story, without_sync: Option<&str>, tell: bool) -> Result<Course> {
+    run_as(story.seed, tell, async |world| {
+        if let Some(site) = without_sync {
+            world.leave_out_sync(site);
+        }
+        course(world, story).await.map(drop)
     })
 }
 
-/// The same, and what is left of the world if nothing went wrong.
+/// As [`run`], and what is left of the world if nothing went wrong.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_and_look(seed: u64, plan: &Plan) -> Result<(Course, Option<Left>)> {
     let folder = folder().context("no folder for a world")?;
+    let story = Story::of_seed(seed, plan);
     let mut left = None;
     let course = run_in(&folder, (seed, false), async |world| {
-        left = Some(course(world, plan).await?);
+        left = Some(course(world, &story).await?);
         Ok(())
     })?;
     if let Some(left) = &mut left {
@@ -97,6 +114,7 @@ fn run_in(
             lasted: world.age(),
             failure: outcome.err().map(|error| format!("{error:#}")),
             reach: world.reach().counts(),
+            syncs: world.syncs(),
             told: world.trace().told(),
         }
     }))

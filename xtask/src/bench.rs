@@ -2,7 +2,7 @@
 
 use crate::run::{built, cargo, root, run};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Packages of which anything released is measured, always all of them: another selection would mean other features,
 /// and building everything anew.
@@ -55,15 +55,6 @@ pub(crate) fn routing() -> Result<()> {
     let examples = released(&["decisions", "routing"])?;
     run(examples.join("decisions"), &[], &root())?;
     run(examples.join("routing"), &[], &root())
-}
-
-/// Runs `sim/examples/network.rs`, as the tests build it.
-pub(crate) fn sim_network(seeds: &str, trace: Option<&Path>) -> Result<()> {
-    cargo(&["build", "--workspace", "--example", "network"])?;
-    let trace = trace.map(|folder| folder.to_string_lossy().into_owned());
-    let mut arguments = vec![seeds];
-    arguments.extend(trace.iter().flat_map(|folder| ["--trace", folder.as_str()]));
-    run(built("examples/network")?, &arguments, &root())
 }
 
 /// Runs `routing/examples/sim.rs`.

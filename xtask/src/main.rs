@@ -3,6 +3,8 @@
 mod bench;
 mod coverage;
 mod fuzz;
+mod mutants;
+mod network;
 mod run;
 mod suites;
 mod symbols;
@@ -10,7 +12,6 @@ mod test;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Development tasks.
@@ -76,14 +77,10 @@ enum Bench {
 enum Sim {
     /// The whole network in one process, on a clock that doesn't wait; two seeds at a time, every tenth in two
     /// processes, which must agree.
-    Network {
-        /// Seeds, FIRST..END.
-        #[arg(long, default_value = "0..20")]
-        seeds: String,
-        /// Folder for the events of each seed, as text.
-        #[arg(long, value_name = "FOLDER")]
-        trace: Option<PathBuf>,
-    },
+    Network(network::Options),
+    /// Faults put into the rules one at a time, to see whether the world finds them: which it must, or sim/mutants/README.md
+    /// says why it can't. Takes an hour or two; an interrupted run goes on.
+    Mutants(mutants::Options),
     /// 100,000 nodes, 10 million requests, nodes that come and go, a zone that is lost.
     Routing {
         /// Another seed is another run; the same is the same run.
@@ -104,7 +101,8 @@ fn main() -> ExitCode {
         Task::Bench(Bench::Gas) => bench::gas(),
         Task::Bench(Bench::Journal) => bench::journal(),
         Task::Bench(Bench::Routing) => bench::routing(),
-        Task::Sim(Sim::Network { seeds, trace }) => bench::sim_network(&seeds, trace.as_deref()),
+        Task::Sim(Sim::Network(options)) => network::network(&options),
+        Task::Sim(Sim::Mutants(options)) => mutants::mutants(&options),
         Task::Sim(Sim::Routing { seed }) => bench::sim_routing(seed),
     };
     report(outcome)

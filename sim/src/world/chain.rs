@@ -26,5 +26,7 @@ mod pool;
 mod refusal;
 mod rpc;
 mod send;
+mod told;
 
 pub use ledger::{Chain, Genesis, Head, Mining};
+pub use told::{Account, Told};

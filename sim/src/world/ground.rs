@@ -5,8 +5,10 @@ use super::machine::{Machine, Place};
 use super::net::{Links, Net};
 use super::reach::Reach;
 use super::trace::Trace;
+use disk::faults::Syncs;
 use host::Clock;
 use protocol::UnixMillis;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub struct World {
     folder: PathBuf,
     hosts: u8,
     reach: Reach,
+    syncs: Syncs,
 }
 
 impl World {
@@ -46,6 +49,7 @@ impl World {
             folder: folder.to_owned(),
             hosts: 0,
             reach: Reach::default(),
+            syncs: Syncs::default(),
         }
     }
 
@@ -60,7 +64,8 @@ impl World {
         let dice = Dice::new(self.seed, name);
         let folder = self.folder.join(name);
         let net = self.net.clone();
-        Arc::new(Machine::new((name, ip), net, self.clock(), dice, &folder))
+        let disk = (folder.as_path(), self.syncs.clone());
+        Arc::new(Machine::new((name, ip), net, self.clock(), dice, disk))
     }
 
     /// One more machine, as what runs there is handed it.
@@ -97,6 +102,17 @@ impl World {
     /// What it met so far: anyone may note into it.
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Machines that are made from now on go on without a sync, as if it were done: that of this name, as
+    /// [`World::syncs`] has it.
+    pub fn leave_out_sync(&mut self, site: &str) {
+        self.syncs = Syncs::without(site);
+    }
+
+    /// How often each sync was asked for, by the line that asks.
+    pub fn syncs(&self) -> BTreeMap<String, u64> {
+        self.syncs.so_far()
     }
 
     /// Its seed.

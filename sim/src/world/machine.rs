@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::net::Net;
-use disk::faults::{Fault, Recorder};
+use disk::faults::{Fault, Recorder, Syncs};
 use host::{Clock, Disk, Host};
 use protocol::UnixMillis;
 use std::fmt;
@@ -43,6 +43,7 @@ pub struct Machine {
 struct Recorded {
     folder: PathBuf,
     recorder: Arc<Recorder>,
+    syncs: Syncs,
     /// Times its power was cut.
     cuts: u32,
 }
@@ -59,7 +60,7 @@ impl Machine {
         net: Net,
         clock: Clock,
         dice: Dice,
-        folder: &Path,
+        (folder, syncs): (&Path, Syncs),
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -68,7 +69,7 @@ impl Machine {
             skew_ms: Arc::default(),
             clock,
             dice,
-            disk: Mutex::new(Recorded::new(folder.to_owned(), 0)),
+            disk: Mutex::new(Recorded::new(folder.to_owned(), syncs, 0)),
         }
     }
 
@@ -144,7 +145,7 @@ impl Machine {
         let recorder = &disk.recorder;
         let cut = recorder.power_cut(recorder.operations(), seed, &folder);
         cut.expect("the world's folder is ours");
-        *disk = Recorded::new(folder, cuts);
+        *disk = Recorded::new(folder, disk.syncs.clone(), cuts);
     }
 
     /// It has power again.
@@ -158,12 +159,14 @@ impl Machine {
 }
 
 impl Recorded {
-    fn new(folder: PathBuf, cuts: u32) -> Self {
+    fn new(folder: PathBuf, syncs: Syncs, cuts: u32) -> Self {
         fs::create_dir_all(&folder).expect("the world's folder is ours");
-        let recorder = Recorder::new(&folder).expect("the world's folder is ours");
+        let recorder = Recorder::with_syncs(&folder, syncs.clone());
+        let recorder = recorder.expect("the world's folder is ours");
         Self {
             folder,
             recorder,
+            syncs,
             cuts,
         }
     }

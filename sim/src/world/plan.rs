@@ -1,10 +1,13 @@
 //! What a network is made of, and the terms that its contracts fix.
 
+use super::process::Part;
 use contracts::Parameters;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How many of each there are in a network, how long it lasts and what it publishes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Nodes, each with an operator of its own; at least 1.
     pub nodes: usize,
@@ -18,7 +21,8 @@ pub struct Plan {
     pub epochs: u64,
     /// Length of the published file, bytes.
     pub file_bytes: usize,
-    /// Faults that its seed draws.
+    /// How many faults there are: whoever reads a plan counts them.
+    #[serde(skip)]
     pub faults: usize,
 }
 
@@ -50,6 +54,35 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// All faults are over by then, after the genesis: who watches when nothing is wrong any more has the rest of an
+    /// epoch to do it in.
+    pub fn faults_end(&self) -> Duration {
+        Duration::from_secs(self.epochs * u64::from(PARAMETERS.epoch_length) + LAST_FAULT_S)
+    }
+
+    /// How many such parts there are.
+    pub fn count(&self, part: Part) -> usize {
+        match part {
+            Part::Control => 1,
+            Part::Node => self.nodes,
+            Part::Verifier => self.verifiers,
+            Part::Gateway => self.gateways,
+        }
+    }
+
+    /// What the machine of one of them is called, where they are counted round and round.
+    pub fn named(&self, part: Part, whom: usize) -> String {
+        let number = whom % self.count(part).max(1);
+        match part {
+            Part::Control => "the control plane".to_owned(),
+            _ => format!("{}-{number}", part.name()),
+        }
+    }
+}
+
+/// So long after the last epoch in which something may be wrong, seconds.
+const LAST_FAULT_S: u64 = 25;
 /// As many as leave each some time to itself.
 const FAULTS: usize = 5;
 /// Two receipts and a rest.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{CHAIN_ID, Done, GENESIS_S, World, hash, key, poor, signed, transfer};
 
-struct Anvil {
+pub(crate) struct Anvil {
     process: toolchain::Anvil,
     http: reqwest::Client,
     time_s: u64,
@@ -17,8 +17,11 @@ struct Anvil {
 
 impl Anvil {
     fn start() -> Self {
-        let genesis = GENESIS_S.to_string();
-        let process = toolchain::Anvil::start(&["--timestamp", &genesis]).expect("anvil starts");
+        Self::start_with(&["--timestamp", &GENESIS_S.to_string()])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let process = toolchain::Anvil::start(arguments).expect("anvil starts");
         host::install_crypto_provider();
         Self {
             process,
@@ -27,13 +30,13 @@ impl Anvil {
         }
     }
 
-    async fn said(&self, request: &Value) -> Value {
+    pub(crate) async fn said(&self, request: &Value) -> Value {
         let asked = self.http.post(self.process.url()).json(request);
         let answer = asked.send().await.expect("anvil answers");
         answer.json().await.expect("JSON")
     }
 
-    async fn ask(&self, method: &str, parameters: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, parameters: Value) -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
         let mut answer = self.said(&request).await;
         assert!(answer.get("error").is_none(), "{method}: {answer}");
@@ -80,7 +83,7 @@ impl Anvil {
     }
 }
 
-fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     let digits = value.as_str().expect("a number").trim_start_matches("0x");
     u64::from_str_radix(digits, 16).expect("hexadecimal")
 }

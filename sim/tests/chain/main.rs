@@ -5,5 +5,6 @@ mod blocks;
 mod course;
 mod harness;
 mod logs;
+mod replay;
 mod sending;
 mod shapes;

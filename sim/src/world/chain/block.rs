@@ -126,6 +126,11 @@ impl Block {
         });
     }
 
+    /// Its header.
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Its number.
     pub(super) fn number(&self) -> u64 {
         self.header.number

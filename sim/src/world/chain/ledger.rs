@@ -48,6 +48,7 @@ pub struct Head {
 /// A chain; see the head of [`chain`](super).
 #[derive(Clone, Debug)]
 pub struct Chain {
+    pub(super) genesis: Genesis,
     pub(super) chain_id: u64,
     pub(super) mining: Mining,
     /// As of the newest block.
@@ -72,8 +73,8 @@ impl Chain {
     /// A chain with nothing on it but funded accounts.
     pub fn new(genesis: Genesis) -> Self {
         let mut state = State::default();
-        for (account, balance) in genesis.funded {
-            state.insert_account_info(account, AccountInfo::from_balance(balance));
+        for (account, balance) in &genesis.funded {
+            state.insert_account_info(*account, AccountInfo::from_balance(*balance));
         }
         let first = Block::genesis(genesis.time_s);
         state.cache.block_hashes.insert(U256::ZERO, first.hash());
@@ -84,6 +85,7 @@ impl Chain {
             blocks: vec![first],
             mined: BTreeMap::new(),
             pool: Pool::default(),
+            genesis,
         }
     }
 

@@ -27,6 +27,9 @@ pub(super) enum Given {
     Not(ChainError),
 }
 
+/// Gas of a slot that was never written (EIP-2929, with what it costs to look at it first).
+const NEW_SLOT_GAS: u64 = 22_100;
+
 impl Order {
     fn request(&self) -> TransactionRequest {
         let kind = self.to.map_or(TxKind::Create, TxKind::Call);
@@ -48,8 +51,9 @@ impl Rpc {
         tried.map_err(|error| self.send_error(call, account, error))?;
         let gas = self.provider().estimate_gas(request).latest().await;
         let gas = gas.map_err(|error| self.send_error(call, account, error))?;
-        // A fifth more: what the estimate saw may have become dearer by the time it is mined.
-        Ok(gas + gas / 5)
+        // A fifth more: what the estimate saw may have become dearer by the time it is mined. And two new slots: it ran in
+        // the newest block itself, where what is kept by time is written over, and in the next it is written beside.
+        Ok(gas + gas / 5 + 2 * NEW_SLOT_GAS)
     }
 
     /// What is asked for now, wei for each gas.
