@@ -59,8 +59,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All that are drawn. Providers that are wrong about logs aren't among them: verifiers alone read logs, of what was
-    /// forced, and believe what they get (`tests/network.rs` has the story).
+    /// All that are drawn. Providers that are wrong about logs aren't among them: verifiers alone read logs, in so few moments
+    /// that a fault of seconds seldom meets one (`tests/network.rs` and a play have such providers for good).
     pub fn all() -> Vec<Self> {
         let durable = [Part::Control, Part::Node, Part::Verifier];
         let parts = Part::ALL.into_iter();
