@@ -14,6 +14,6 @@ mod urgency;
 
 pub use fees::{CAP, Fees};
 pub(crate) use flight::{Flight, Order, Seen, Step, step};
-pub(crate) use record::Turn;
+pub(crate) use record::{InTheAir, Turn};
 pub use record::{Outbox, OutboxError};
 pub(crate) use urgency::{Alarm, alarm, patience};

@@ -61,8 +61,8 @@ impl Chain {
     /// Puts up a verifier's bond from this account: approves exactly `amount` token units, then posts them.
     pub fn post_bond(&self, amount: U256) -> Answer<'_, Sent> {
         Box::pin(async move {
-            self.approve(self.inner.settlement, amount).await?;
-            self.send(self.inner.settlement, Settlement::bondCall { amount })
+            let call = Settlement::bondCall { amount };
+            self.send_approved(self.inner.settlement, amount, call)
                 .await
         })
     }
@@ -80,9 +80,9 @@ impl Chain {
     /// Puts up an issuer's bond from this account: approves exactly `amount` token units, then posts them.
     pub fn bond_issuer(&self, issuer: u32, amount: U256) -> Answer<'_, Sent> {
         Box::pin(async move {
-            self.approve(self.inner.settlement, amount).await?;
             let call = Settlement::bondIssuerCall { issuer, amount };
-            self.send(self.inner.settlement, call).await
+            self.send_approved(self.inner.settlement, amount, call)
+                .await
         })
     }
 

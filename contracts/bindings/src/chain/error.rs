@@ -257,6 +257,14 @@ impl ChainError {
         }
     }
 
+    /// Whether an EVM node, or the contract, said no: all else may have gone well though it isn't known.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Reverted { .. } | Self::NoGas { .. }
+        )
+    }
+
     /// The contract's refusal, if it is one.
     pub fn revert(&self) -> Option<&Revert> {
         match self {

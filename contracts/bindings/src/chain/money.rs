@@ -1,12 +1,14 @@
 //! The vault: what payers deposited, what nodes are owed, and the token of both.
 //!
-//! The sending calls aren't cancel-safe: dropped halfway, the transaction may be on its way. Calling again is
-//! harmless, except that [`Chain::fund`] and [`Chain::transfer_token`] would move money a second time.
+//! The sending calls aren't cancel-safe: dropped halfway, the transaction may be on its way. Calling again goes on with
+//! it, as long as it is in the air; after that, [`Chain::fund`] and [`Chain::transfer_token`] move money a second time.
 
 use alloy::primitives::{Address, Bytes, U256};
+use alloy::sol_types::SolCall;
 use protocol::Roots;
 
-use super::{Answer, BillLeaf, Chain, ChainError, NodeLeaf, PAGE_SIZE, Payer, Sent, Settled};
+use super::rpc::name_of;
+use super::{Answer, BillLeaf, Chain, NodeLeaf, PAGE_SIZE, Payer, Sent, Settled};
 use crate::abi::{RewardVault, TestToken};
 
 /// Bytes of a proof for each level.
@@ -79,9 +81,8 @@ impl Chain {
     /// Deposits from this account: approves exactly `amount` token units, then deposits them.
     pub fn fund(&self, amount: U256) -> Answer<'_, Sent> {
         Box::pin(async move {
-            self.approve(self.inner.vault, amount).await?;
-            self.send(self.inner.vault, RewardVault::fundCall { amount })
-                .await
+            let call = RewardVault::fundCall { amount };
+            self.send_approved(self.inner.vault, amount, call).await
         })
     }
 
@@ -251,11 +252,26 @@ impl Chain {
         self.send(self.inner.token, call)
     }
 
-    /// Lets one of the network's contracts take exactly `amount` token units from this account.
-    pub(super) async fn approve(&self, spender: Address, amount: U256) -> Result<(), ChainError> {
-        let value = amount;
-        let call = TestToken::approveCall { spender, value };
-        self.send(self.inner.token, call).await?;
-        Ok(())
+    /// Sends a call by which one of the network's contracts takes exactly `amount` token units from this account, once it
+    /// may. A call that is in the air already is brought to its end first: to begin with the approval again would have the
+    /// amount taken twice.
+    pub(super) fn send_approved<C: SolCall>(
+        &self,
+        to: Address,
+        amount: U256,
+        call: C,
+    ) -> Answer<'_, Sent> {
+        let rpc = &self.inner.rpc;
+        let (name, data) = (name_of::<C>(), Bytes::from(call.abi_encode()));
+        Box::pin(async move {
+            if let Some(sent) = rpc.resume(name, to, data.clone()).await? {
+                return Ok(sent);
+            }
+            let (spender, value) = (to, amount);
+            let approval = TestToken::approveCall { spender, value };
+            self.send(self.inner.token, approval).await?;
+            let receipt = rpc.send_data(name, to, data, self.until).await?;
+            Ok(Sent::from(&receipt))
+        })
     }
 }

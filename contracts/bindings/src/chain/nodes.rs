@@ -91,13 +91,13 @@ impl Chain {
     pub fn register_node<'a>(&'a self, proof: &'a KeyProof, payout: Address) -> Answer<'a, Sent> {
         Box::pin(async move {
             let stake = self.node_stake().await?;
-            if stake > 0 {
-                self.approve(self.inner.registry, U256::from(stake)).await?;
-            }
             let (r, s) = proof.halves();
             let key = proof.node.0;
             let call = NodeRegistry::registerCall { key, payout, r, s };
-            self.send(self.inner.registry, call).await
+            match U256::from(stake) {
+                U256::ZERO => self.send(self.inner.registry, call).await,
+                stake => self.send_approved(self.inner.registry, stake, call).await,
+            }
         })
     }
 

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use super::transport::Transport;
 use super::{ChainConfig, ChainError, Runway};
-use crate::outbox::{Flight, Order, Outbox};
+use crate::outbox::{InTheAir, Order, Outbox};
 
 /// First pause between two looks for something that is under way; doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -77,7 +77,7 @@ pub(super) struct Rpc {
     provider: DynProvider,
     url: String,
     /// What the account has in the air; held from reading the nonce until it is mined.
-    in_the_air: Mutex<Option<Flight>>,
+    in_the_air: Mutex<InTheAir>,
     chain_id: OnceCell<u64>,
     genesis: OnceCell<B256>,
     runway: host::Mutex<Option<Runway>>,
@@ -134,7 +134,7 @@ impl Rpc {
         &self.provider
     }
 
-    pub(super) fn in_the_air(&self) -> &Mutex<Option<Flight>> {
+    pub(super) fn in_the_air(&self) -> &Mutex<InTheAir> {
         &self.in_the_air
     }
 
@@ -339,12 +339,7 @@ impl Rpc {
         data: Bytes,
         until: Option<u64>,
     ) -> Answer<'_, TransactionReceipt> {
-        let order = Order {
-            call: call.to_owned(),
-            to: Some(to),
-            data,
-        };
-        self.transact(call, order, until)
+        self.transact(call, Order::call(call, to, data), until)
     }
 
     /// Makes a call on what is mined without sending it; returns the gas it would use.
@@ -469,6 +464,6 @@ impl Pause {
 }
 
 /// A function's name without its parameters.
-fn name_of<C: SolCall>() -> &'static str {
+pub(super) fn name_of<C: SolCall>() -> &'static str {
     C::SIGNATURE.split('(').next().unwrap_or(C::SIGNATURE)
 }

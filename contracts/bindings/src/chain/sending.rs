@@ -12,11 +12,9 @@ use alloy::rpc::types::TransactionReceipt;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::rpc::{Answer, Pause, Rpc};
+use super::rpc::{Answer, Pause, Rpc, Sent};
 use super::{ChainError, Runway};
-use crate::outbox::{
-    Alarm, Fees, Flight, Order, OutboxError, Seen, Step, Turn, alarm, patience, step,
-};
+use crate::outbox::{Alarm, Flight, Order, OutboxError, Seen, Step, Turn, alarm, patience, step};
 use pools::Given;
 
 /// Who can pay for fewer calls than this is told to send more.
@@ -134,20 +132,14 @@ impl Rpc {
                 account,
                 closes,
             };
-            if let Some(flight) = turn.flight().filter(|flight| flight.order == order) {
-                info!(
-                    call,
-                    nonce = flight.nonce,
-                    "going on with what is in the air"
-                );
-                let flight = flight.clone();
-                return self.land(&mut turn, landing, flight, false).await;
+            if let Some(landed) = self.go_on(&mut turn, landing, &order).await? {
+                return Ok(landed);
             }
-            let (nonce, before) = self.make_room(&mut turn, landing).await?;
+            let (nonce, replaced) = self.make_room(&mut turn, landing).await?;
             // A refusal costs nothing.
             let gas = self.gas_for(call, &order).await?;
             let market = self.market().await?.capped(self.fee_cap());
-            let fees = match before {
+            let fees = match replaced.as_ref().map(|flight| flight.fees) {
                 None => market,
                 Some(fees) => fees.raised(market, self.fee_cap()).unwrap_or(fees),
             };
@@ -161,8 +153,49 @@ impl Rpc {
             };
             let flight = self.signed(call, flight).await?;
             turn.keep(flight.clone()).await?;
-            self.land(&mut turn, landing, flight, true).await
+            let landed = self.land(&mut turn, landing, flight, true).await;
+            // Refused by all: what it was to replace is still in the air.
+            if let (Err(_), None, Some(replaced)) = (&landed, turn.flight(), replaced) {
+                turn.keep(replaced).await?;
+            }
+            landed
         })
+    }
+
+    /// Brings a call to its end if it is what is in the air; `None` if it isn't.
+    pub(super) fn resume(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Answer<'_, Option<Sent>> {
+        Box::pin(async move {
+            let account = self.account().ok_or(ChainError::NoKey { call })?;
+            let order = Order::call(call, to, data);
+            let mut turn = self.take_turn(account, order.twice_is_twice()).await?;
+            let landing = Landing {
+                call,
+                account,
+                closes: None,
+            };
+            let landed = self.go_on(&mut turn, landing, &order).await?;
+            Ok(landed.as_ref().map(Sent::from))
+        })
+    }
+
+    async fn go_on(
+        &self,
+        turn: &mut Turn<'_>,
+        landing: Landing,
+        order: &Order,
+    ) -> Result<Option<TransactionReceipt>, ChainError> {
+        let same = turn.flight().filter(|flight| flight.order == *order);
+        let Some(flight) = same.cloned() else {
+            return Ok(None);
+        };
+        let (call, nonce) = (landing.call, flight.nonce);
+        info!(call, nonce, "going on with what is in the air");
+        Ok(Some(self.land(turn, landing, flight, false).await?))
     }
 
     /// Takes the account's turn; on paper, if it has to be.
@@ -183,12 +216,12 @@ impl Rpc {
     }
 
     /// The next nonce, when what was in the air is at its end; or that of what has come to nothing, and is to be replaced,
-    /// with what was offered for it.
+    /// with that.
     async fn make_room(
         &self,
         turn: &mut Turn<'_>,
         landing: Landing,
-    ) -> Result<(u64, Option<Fees>), ChainError> {
+    ) -> Result<(u64, Option<Flight>), ChainError> {
         let account = landing.account;
         let Some(flight) = turn.flight().cloned() else {
             return Ok((self.settled_nonce(account).await?, None));
@@ -203,7 +236,7 @@ impl Rpc {
                 Ok((self.settled_nonce(account).await?, None))
             }
             (Err(ChainError::Reverted { .. }), Some(flight)) => {
-                Ok((flight.nonce, Some(flight.fees)))
+                Ok((flight.nonce, Some(flight.clone())))
             }
             (Err(ChainError::NotMined { after, .. }), _) => Err(ChainError::StillPending {
                 account,
@@ -238,8 +271,8 @@ impl Rpc {
         }
     }
 
-    /// Brings a transaction to its end: mined, refused by now, or overtaken. Given up for now it stays in the air. One that
-    /// is new was given to nobody yet.
+    /// Brings a transaction to its end: mined, refused, or overtaken. One that isn't mined in time stays in the air, for the
+    /// next turn. A new one has been given to nobody.
     async fn land(
         &self,
         turn: &mut Turn<'_>,
@@ -256,14 +289,16 @@ impl Rpc {
         let mut pause = Pause::until(watch.began + self.confirm_timeout());
         let mut offers = 0;
         loop {
-            if let Some(receipt) = self.receipt_of(&flight).await? {
+            let receipt = self.receipt_of(&flight).await;
+            if let Ok(Some(receipt)) = receipt {
                 turn.clear().await;
                 return self.landed(call, account, receipt).await;
             }
-            let mined = match self.transaction_count(account).await {
-                Ok(mined) => mined,
-                Err(error) if error.is_retryable() => flight.nonce,
-                Err(error) => return Err(error),
+            // Who can't read receipts doesn't know whose the nonce is.
+            let mined = match (receipt, self.transaction_count(account).await) {
+                (Ok(_), Ok(mined)) => mined,
+                (Err(error), _) | (_, Err(error)) if error.is_retryable() => flight.nonce,
+                (Err(error), _) | (_, Err(error)) => return Err(error),
             };
             let left = closes.map(|closes| closes.saturating_duration_since(Instant::now()));
             let mut next = step(
@@ -278,9 +313,12 @@ impl Rpc {
                     Given::TooLow if offers < OFFERS_AT_ONCE => next = Step::Raise,
                     Given::TooLow => {}
                     // Nobody has it, and nobody will.
-                    Given::Not(error) if is_new && !error.is_retryable() => {
+                    Given::Not(error) if is_new && error.is_refusal() && !error.is_retryable() => {
                         turn.clear().await;
                         return Err(error);
+                    }
+                    Given::Not(error @ ChainError::NoGas { .. }) => {
+                        warn!(call, %error, fee = flight.fees.max, "a transaction isn't taken");
                     }
                     Given::Not(error) => debug!(call, %error, "not taken"),
                 }
@@ -315,12 +353,14 @@ impl Rpc {
                             call, %account, fee = flight.fees.max,
                             "a transaction isn't mined, and its fee is as high as the cap lets it"
                         ),
-                        Err(error) if error.is_retryable() => debug!(call, %error, "looking again"),
-                        // It may be refused because it is done.
-                        Err(error) => match self.receipt_of(&flight).await? {
-                            Some(_) => continue,
-                            None => return Err(error),
-                        },
+                        Err(error @ ChainError::Reverted { .. }) => {
+                            // It may be refused because it is done, which its receipt will say.
+                            match self.transaction_count(account).await {
+                                Ok(mined) if mined > flight.nonce => {}
+                                _ => return Err(error),
+                            }
+                        }
+                        Err(error) => debug!(call, %error, "looking again"),
                     }
                 }
             }
@@ -358,16 +398,13 @@ impl Rpc {
         }
     }
 
-    /// The receipt of any of its offers, the newest first.
+    /// The receipt of any of its offers, the newest first; `None` if none has one.
     async fn receipt_of(&self, flight: &Flight) -> Result<Option<TransactionReceipt>, ChainError> {
         for tx in flight.hashes.iter().rev() {
             let receipt = self.provider().get_transaction_receipt(*tx).await;
-            match receipt.map_err(|error| self.error("eth_getTransactionReceipt", error)) {
-                Ok(Some(receipt)) => return Ok(Some(receipt)),
-                Ok(None) => {}
-                // It is on its way whether this look at it succeeds or not.
-                Err(error) if error.is_retryable() => debug!(%tx, %error, "looking again"),
-                Err(error) => return Err(error),
+            let receipt = receipt.map_err(|error| self.error("eth_getTransactionReceipt", error));
+            if let Some(receipt) = receipt? {
+                return Ok(Some(receipt));
             }
         }
         Ok(None)

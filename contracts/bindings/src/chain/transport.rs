@@ -10,7 +10,7 @@ use alloy::rpc::client::RpcClient;
 use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
 use host::{Http, HttpError};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 use tokio::sync::mpsc;
 use tower::Service;
 
@@ -74,7 +74,8 @@ impl Transport {
     }
 
     /// Gives it to all at once: who forgets what it is given, or keeps it back, isn't the only one that has it. The answer
-    /// of the first that takes it; the others aren't waited for, and have as long as any answer may take.
+    /// of the first that takes it; the others aren't waited for, and have as long as any answer may take. A refusal is one
+    /// of all: where one didn't answer, that is what is said.
     async fn ask_all(&self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
         let (tell, mut told) = mpsc::channel(self.urls.len());
         for place in 0..self.urls.len() {
@@ -85,14 +86,18 @@ impl Transport {
             });
         }
         drop(tell);
-        let mut refused = None;
+        let (mut refused, mut failed) = (None, None);
         while let Some(answer) = told.recv().await {
             match answer {
                 Ok(answer) if !answer.is_error() => return Ok(answer),
-                answer => refused = refused.or(Some(answer)),
+                Ok(answer) => refused = refused.or(Some(answer)),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        refused.unwrap_or_else(|| Err(TransportErrorKind::backend_gone()))
+        match (refused, failed) {
+            (Some(refused), None) => Ok(refused),
+            (_, failed) => Err(failed.unwrap_or_else(TransportErrorKind::backend_gone)),
+        }
     }
 
     async fn ask_at(
@@ -120,11 +125,20 @@ impl Transport {
         }
         let text = || String::from_utf8_lossy(&body).into_owned();
         match serde_json::from_slice::<ResponsePacket>(&body) {
-            Ok(answer) if status.is_success() || answer.is_error() => Ok(answer),
+            Ok(answer) if status.is_success() => Ok(answer),
+            Ok(answer) if answer.is_error() && is_the_askers(status) => Ok(answer),
             Err(error) if status.is_success() => Err(TransportError::deser_err(error, text())),
             _ => Err(TransportErrorKind::http_error(status.as_u16(), text())),
         }
     }
+}
+
+/// Whether what is wrong is the request, and not who is asked: another would say the same.
+fn is_the_askers(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY
+    )
 }
 
 /// Whether somebody is asked more than it answers.

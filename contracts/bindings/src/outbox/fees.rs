@@ -28,8 +28,8 @@ impl Fees {
         }
     }
 
-    /// What pools take in place of this, and what the market asks for now; `None` if the cap leaves no room for it.
-    /// Rounded up.
+    /// The next offer: what pools take in place of this, and at least what the market asks; `None` if the cap leaves no
+    /// room for it. Rounded up.
     pub(crate) fn raised(self, market: Self, cap: u128) -> Option<Self> {
         let more = |fee: u128| fee.saturating_mul(100 + RAISE_PERCENT).div_ceil(100).max(1);
         let (max, tip) = (more(self.max), more(self.tip));

@@ -27,9 +27,25 @@ pub(crate) struct Order {
 }
 
 /// Calls that do it again when they are sent again. All others are refused the second time, or change nothing.
-const TWICE_IS_TWICE: &[&str] = &["fund", "withdraw", "bond", "bondIssuer", "transfer"];
+const TWICE_IS_TWICE: &[&str] = &[
+    "addIssuer",
+    "bond",
+    "bondIssuer",
+    "fund",
+    "transfer",
+    "withdraw",
+];
 
 impl Order {
+    /// A call of a contract.
+    pub(crate) fn call(call: &str, to: Address, data: Bytes) -> Self {
+        Self {
+            call: call.to_owned(),
+            to: Some(to),
+            data,
+        }
+    }
+
     /// Whether it is done twice if it is sent twice: then nothing is sent that isn't written down.
     pub(crate) fn twice_is_twice(&self) -> bool {
         self.to.is_none() || TWICE_IS_TWICE.contains(&&*self.call)

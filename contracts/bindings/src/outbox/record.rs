@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, hex};
-use disk::{Disk, DiskError, Lock, LockError};
+use disk::{Disk, DiskError, Lock, LockError, failed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::MutexGuard;
 use tokio::time::{Instant, sleep};
@@ -24,8 +24,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Why the record can't be used. Nothing is sent then.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// It can't be written, so what would be sent could be sent twice.
-    #[error("what is sent can't be written down first, so nothing is sent: {0}")]
+    /// It can't be read or written, so what would be sent could be sent twice.
+    #[error("what is being sent can't be kept on disk, so nothing is sent: {0}")]
     Disk(#[from] DiskError),
     /// Another process is sending.
     #[error("another process sends from the same account (it holds {0}); wait for it, or end it")]
@@ -70,26 +70,35 @@ impl Outbox {
 /// An account's turn to send: what it has in the air, kept on disk where there is an outbox.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
-    flight: MutexGuard<'a, Option<Flight>>,
+    air: MutexGuard<'a, InTheAir>,
     kept: Option<Kept>,
+}
+
+/// What an account has in the air, as this process knows.
+#[derive(Debug, Default)]
+pub(crate) struct InTheAir {
+    flight: Option<Flight>,
+    /// Whether it is newer than what is on disk, which could not be written.
+    unwritten: bool,
 }
 
 #[derive(Debug)]
 struct Kept {
     disk: Disk,
     path: PathBuf,
+    dir: PathBuf,
     _lock: Lock,
 }
 
 impl<'a> Turn<'a> {
     /// One that is kept in memory alone.
-    pub(crate) fn in_memory(flight: MutexGuard<'a, Option<Flight>>) -> Self {
-        Self { flight, kept: None }
+    pub(crate) fn in_memory(air: MutexGuard<'a, InTheAir>) -> Self {
+        Self { air, kept: None }
     }
 
     /// Takes the account's folder, for which another process's turn is waited for so long, and reads what is in the air.
     pub(crate) async fn kept(
-        mut flight: MutexGuard<'a, Option<Flight>>,
+        mut air: MutexGuard<'a, InTheAir>,
         outbox: &Outbox,
         of: (u64, B256, Address),
         patience: Duration,
@@ -113,28 +122,50 @@ impl<'a> Turn<'a> {
         };
         let path = dir.join("in-the-air.json");
         let from = path.clone();
-        *flight = disk::run(move || read(&from)).await?;
+        if !air.unwritten {
+            air.flight = disk::run(move || read(&from)).await?;
+        }
         let kept = Kept {
             disk: outbox.disk.clone(),
             path,
+            dir,
             _lock: lock,
         };
         Ok(Self {
-            flight,
+            air,
             kept: Some(kept),
         })
     }
 
     /// What is in the air.
     pub(crate) fn flight(&self) -> Option<&Flight> {
-        self.flight.as_ref()
+        self.air.flight.as_ref()
     }
 
     /// Something is about to be sent: durable when this returns. What is harmless when it is sent twice is sent all the
     /// same where the disk is full: a commitment that waits for somebody to clean up is lost.
     pub(crate) async fn keep(&mut self, flight: Flight) -> Result<(), OutboxError> {
         let strict = flight.order.twice_is_twice();
-        *self.flight = Some(flight.clone());
+        let before = self.air.flight.replace(flight.clone());
+        let error = match self.write(flight).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !strict {
+            warn!(%error, "what is sent can't be written down; it is sent all the same");
+            return Ok(());
+        }
+        // Nobody has it; and nobody may find it who starts again, as far as that can be seen to.
+        match &before {
+            None => self.clear().await,
+            Some(before) => drop(self.write(before.clone()).await),
+        }
+        self.air.flight = before;
+        Err(error.into())
+    }
+
+    /// Writes down what is in the air, if it is kept anywhere.
+    async fn write(&mut self, flight: Flight) -> Result<(), DiskError> {
         let Some(kept) = &self.kept else {
             return Ok(());
         };
@@ -148,30 +179,27 @@ impl<'a> Turn<'a> {
             let bytes = serde_json::to_vec(&file).unwrap_or_default();
             disk.replace(&path, &bytes)
         });
-        match written.await {
-            Ok(()) => Ok(()),
-            Err(error) if strict => {
-                // Nobody has it.
-                *self.flight = None;
-                Err(error.into())
-            }
-            Err(error) => {
-                warn!(%error, "what is sent can't be written down; it is sent all the same");
-                Ok(())
-            }
-        }
+        let written = written.await;
+        self.air.unwritten = written.is_err();
+        written
     }
 
     /// Nothing is in the air any more.
     pub(crate) async fn clear(&mut self) {
-        *self.flight = None;
-        if let Some(kept) = &self.kept {
-            let (disk, path) = (kept.disk.clone(), kept.path.clone());
-            // Who finds it there finds it mined.
-            if let Err(error) = disk::run(move || disk.remove(&path)).await {
+        self.air.flight = None;
+        let Some(kept) = &self.kept else { return };
+        let (disk, path, dir) = (kept.disk.clone(), kept.path.clone(), kept.dir.clone());
+        let removed = disk::run(move || {
+            disk.remove(&path)?;
+            disk.sync_dir(&dir)
+        });
+        self.air.unwritten = match removed.await {
+            Ok(()) => false,
+            Err(error) => {
                 warn!(%error, "the record of what was sent can't be removed");
+                true
             }
-        }
+        };
     }
 }
 
@@ -183,7 +211,7 @@ fn read(path: &Path) -> Result<Option<Flight>, OutboxError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unsound(error.to_string())),
+        Err(error) => return Err(failed("read", path)(error).into()),
     };
     let file: File = serde_json::from_slice(&bytes).map_err(|error| unsound(error.to_string()))?;
     match file.version {
@@ -197,6 +225,7 @@ mod tests {
     use super::*;
     use crate::outbox::{Fees, Order};
     use alloy::primitives::Bytes;
+    use disk::faults::{Fault, Recorder};
     use tokio::sync::Mutex;
 
     fn flight(nonce: u64) -> Flight {
@@ -214,10 +243,7 @@ mod tests {
         }
     }
 
-    async fn turn<'a>(
-        memory: &'a Mutex<Option<Flight>>,
-        dir: &Path,
-    ) -> Result<Turn<'a>, OutboxError> {
+    async fn turn<'a>(memory: &'a Mutex<InTheAir>, dir: &Path) -> Result<Turn<'a>, OutboxError> {
         let outbox = Outbox::new(&Disk::system(), dir);
         let of = (1, B256::ZERO, Address::ZERO);
         Turn::kept(memory.lock().await, &outbox, of, Duration::ZERO).await
@@ -239,6 +265,35 @@ mod tests {
         second.clear().await;
         drop(second);
         assert_eq!(turn(&one, &dir).await.unwrap().flight(), None);
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_written_what_is_harmless_twice_is_known_and_nothing_else_is_sent()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(folder.path()).unwrap();
+        let outbox = Outbox::new(&Disk::recorded(&recorder), folder.path());
+        let (memory, of) = (Mutex::default(), (1, B256::ZERO, Address::ZERO));
+        let turn = async || Turn::kept(memory.lock().await, &outbox, of, Duration::ZERO).await;
+        let mut first = turn().await.unwrap();
+        first.keep(flight(3)).await.unwrap();
+        let full = recorder.operations();
+        recorder.fail_from(full, Fault::Full);
+        first.keep(flight(4)).await.unwrap();
+        let mut deposit = flight(5);
+        deposit.order.call = "fund".into();
+        first.keep(deposit.clone()).await.unwrap_err();
+        assert_eq!(first.flight(), Some(&flight(4)), "it isn't in the air");
+        drop(first);
+        recorder.heal();
+        // The disk has an older one.
+        let mut second = turn().await.unwrap();
+        assert_eq!(second.flight(), Some(&flight(4)));
+        second.keep(deposit.clone()).await.unwrap();
+        drop(second);
+        let again = Mutex::default();
+        let third = Turn::kept(again.lock().await, &outbox, of, Duration::ZERO).await;
+        assert_eq!(third.unwrap().flight(), Some(&deposit));
     }
 
     #[tokio::test]

@@ -1,17 +1,26 @@
 //! What becomes of a transaction that isn't mined at once, on a real chain whose pool and fees do as they like.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use host::{Disk, Http};
-use quittance_contracts::{Chain, ChainConfig, ChainError, Outbox};
+use quittance_contracts::{Chain, ChainConfig, ChainError, Deployment, Outbox};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
+use tempfile::TempDir;
 
 use crate::harness::{Anvil, key, network};
 
 /// Base fee of a calm chain, and of one in a spike, wei.
 const CALM: u64 = 1_000_000_000;
 const SPIKE: u64 = 20 * CALM;
+
+/// A network on a chain of its own, and a folder for what is in the air.
+async fn begun() -> (Anvil, Deployment, TempDir) {
+    let anvil = Anvil::start(&[]);
+    let (deployment, _) = network(&anvil).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    (anvil, deployment, folder)
+}
 
 /// An account of that network whose transactions in the air are kept in that folder.
 async fn sender(anvil: &Anvil, settlement: Address, dir: &Path, patience: Duration) -> Chain {
@@ -100,9 +109,7 @@ async fn soon(chain: &Chain) -> Chain {
 
 #[tokio::test]
 async fn a_spike_of_fees_is_outbid_at_the_same_nonce() {
-    let anvil = Anvil::start(&[]);
-    let (deployment, _) = network(&anvil).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (anvil, deployment, folder) = begun().await;
     let patience = Duration::from_secs(60);
     let chain = sender(&anvil, deployment.settlement, folder.path(), patience).await;
     let before = nonce(&anvil).await;
@@ -125,9 +132,7 @@ async fn a_spike_of_fees_is_outbid_at_the_same_nonce() {
 
 #[tokio::test]
 async fn what_the_pool_forgets_is_given_to_it_again() {
-    let anvil = Anvil::start(&[]);
-    let (deployment, _) = network(&anvil).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (anvil, deployment, folder) = begun().await;
     let patience = Duration::from_secs(60);
     let chain = sender(&anvil, deployment.settlement, folder.path(), patience).await;
     let before = nonce(&anvil).await;
@@ -147,9 +152,7 @@ async fn what_the_pool_forgets_is_given_to_it_again() {
 
 #[tokio::test]
 async fn a_process_that_was_killed_goes_on_with_what_it_had_sent() {
-    let anvil = Anvil::start(&[]);
-    let (deployment, _) = network(&anvil).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (anvil, deployment, folder) = begun().await;
     let before = nonce(&anvil).await;
     mines_by_itself(&anvil, false).await;
     let short = Duration::from_millis(300);
@@ -191,63 +194,73 @@ async fn a_process_that_was_killed_goes_on_with_what_it_had_sent() {
 }
 
 #[tokio::test]
-async fn what_has_come_to_nothing_gives_its_place_to_what_comes_next() {
-    let anvil = Anvil::start(&[]);
-    let (deployment, _) = network(&anvil).await;
-    let folder = tempfile::tempdir().unwrap();
+async fn a_deposit_whose_command_was_killed_is_made_once() {
+    let (anvil, deployment, folder) = begun().await;
+    let short = Duration::from_secs(3);
+    let first = sender(&anvil, deployment.settlement, folder.path(), short).await;
     let before = nonce(&anvil).await;
-    let patience = Duration::from_millis(2_600);
-    let chain = sender(&anvil, deployment.settlement, folder.path(), patience).await;
+    mines_by_itself(&anvil, false).await;
+    let (killed, ()) = tokio::join!(first.fund(U256::from(100)), async {
+        until_pooled(&anvil, |(nonce, _, _)| *nonce == before).await;
+        mine(&anvil).await;
+        until_pooled(&anvil, |(nonce, _, _)| *nonce == before + 1).await;
+    });
+    let killed = killed.unwrap_err();
+    assert!(matches!(killed, ChainError::NotMined { .. }), "{killed}");
+    drop(first);
+
+    mines_by_itself(&anvil, true).await;
+    mine(&anvil).await;
+    let patience = Duration::from_secs(60);
+    let second = sender(&anvil, deployment.settlement, folder.path(), patience).await;
+    second.fund(U256::from(100)).await.expect("it is made");
+    let deposit = second.deposit_of(key().address()).await.unwrap();
+    assert_eq!(deposit, U256::from(100));
+    assert_eq!(nonce(&anvil).await, before + 2, "nothing was sent again");
+}
+
+#[tokio::test]
+async fn what_has_come_to_nothing_gives_its_place_to_what_comes_next() {
+    let (anvil, deployment, folder) = begun().await;
+    let before = nonce(&anvil).await;
+    let patience = Duration::from_secs(30);
+    let short = Duration::from_millis(300);
     mines_by_itself(&anvil, false).await;
     let stranger = Address::repeat_byte(7);
-    let soon = soon(&chain).await;
-    let late = soon.admit_verifier(stranger).await.unwrap_err();
+    let first = sender(&anvil, deployment.settlement, folder.path(), short).await;
+    let late = first.admit_verifier(stranger).await.unwrap_err();
     assert!(matches!(late, ChainError::NotMined { .. }), "{late}");
+    drop(first);
     // Meanwhile the settlement has another owner, by whom it is refused.
     let (_, hash, _) = until_pooled(&anvil, |_| true).await;
     anvil.rpc("anvil_dropTransaction", json!([hash])).await;
-    let owner = anvil
-        .rpc(
-            "eth_getStorageAt",
-            json!([deployment.settlement, "0x0", "latest"]),
-        )
-        .await;
     let other = format!("0x{}", "11".repeat(32));
-    anvil
-        .rpc(
-            "anvil_setStorageAt",
-            json!([deployment.settlement, "0x0", other]),
-        )
-        .await;
+    let owner = json!([deployment.settlement, "0x0", other]);
+    anvil.rpc("anvil_setStorageAt", owner).await;
     mine(&anvil).await;
-    let refused = soon.admit_verifier(stranger).await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            ChainError::Reverted { .. } | ChainError::NotMined { .. }
-        ),
-        "{refused}"
-    );
-    anvil
-        .rpc(
-            "anvil_setStorageAt",
-            json!([deployment.settlement, "0x0", owner]),
-        )
-        .await;
-    mines_by_itself(&anvil, true).await;
-    mine(&anvil).await;
-    let patience = Duration::from_secs(30);
     let chain = sender(&anvil, deployment.settlement, folder.path(), patience).await;
-    chain.set_quorum(2).await.expect("nothing stands before it");
-    assert!(nonce(&anvil).await <= before + 2);
-    assert_eq!(chain.quorum().await.unwrap(), 2);
+    let chain = soon(&chain).await;
+    let refused = chain.admit_verifier(stranger).await.unwrap_err();
+    assert!(matches!(refused, ChainError::Reverted { .. }), "{refused}");
+    let (sent, ()) = tokio::join!(chain.transfer_token(stranger, U256::ONE), async {
+        until_pooled(&anvil, |(nonce, other, _)| {
+            (*nonce, *other != hash) == (before, true)
+        })
+        .await;
+        let held = pooled(&anvil).await;
+        // Until the place is taken, it is the refused one that is given again.
+        let refused = held.iter().map(|(_, hash, _)| *hash).collect::<Vec<_>>();
+        until_pooled(&anvil, |(_, hash, _)| !refused.contains(hash)).await;
+        mine(&anvil).await;
+    });
+    sent.expect("it took its place");
+    assert_eq!(nonce(&anvil).await, before + 1);
+    assert_eq!(chain.token_balance(stranger).await.unwrap(), U256::ONE);
 }
 
 #[tokio::test]
 async fn a_reorganisation_that_takes_back_what_came_before_doesnt_hold_it_up() {
-    let anvil = Anvil::start(&[]);
-    let (deployment, _) = network(&anvil).await;
-    let folder = tempfile::tempdir().unwrap();
+    let (anvil, deployment, folder) = begun().await;
     let patience = Duration::from_secs(90);
     let chain = sender(&anvil, deployment.settlement, folder.path(), patience).await;
     chain.set_quorum(2).await.expect("mined");

@@ -53,10 +53,10 @@ impl Rpc {
         let gas = gas.map_err(|error| self.send_error(call, account, error))?;
         // A fifth more: what the estimate saw may have become dearer by the time it is mined. And two new slots: it ran in
         // the newest block itself, where what is kept by time is written over, and in the next it is written beside.
-        Ok(gas + gas / 5 + 2 * NEW_SLOT_GAS)
+        Ok(gas.saturating_add(gas / 5 + 2 * NEW_SLOT_GAS))
     }
 
-    /// What is asked for now, wei for each gas.
+    /// What the market asks, wei for each gas.
     pub(super) async fn market(&self) -> Result<Fees, ChainError> {
         match self.provider().estimate_eip1559_fees().await {
             Ok(fees) => Ok(Fees {
@@ -160,11 +160,20 @@ impl Rpc {
             return Given::Not(error);
         };
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if says(&["already known", "already imported", "ALREADY_EXISTS"]) {
+        if says(&[
+            "already known",
+            "already imported",
+            "AlreadyKnown",
+            "existing tx with same hash",
+        ]) {
             Given::Taken
         } else if says(&["nonce too low", "OldNonce"]) {
             Given::Used
-        } else if says(&["underpriced", "max fee per gas less than block base fee"]) {
+        } else if says(&[
+            "underpriced",
+            "could not replace existing tx",
+            "max fee per gas less than block base fee",
+        ]) {
             Given::TooLow
         } else {
             Given::Not(error)
