@@ -140,16 +140,29 @@ impl<L: Ledger> Committer<L> {
         let Some(last) = last_over(&timeline, now) else {
             return Ok(());
         };
-        self.issuer.close(last).await?;
+        // What can't be closed yet holds up none that is.
+        let closed = self.issuer.close(last).await;
         let next = self.ledger.next_epoch().await?;
         self.state.attested(next);
         let first = next.max(self.first());
+        let mut failed = None;
         for epoch in self.state.due(first, last, &timeline, chain_now) {
             let deadline = timeline.commit_until(epoch);
-            self.settle(epoch, deadline, chain_now).await?;
+            // One that can't be sent holds up the others that have to be; of those that are late it is told that they are.
+            if failed.is_some() && chain_now <= deadline {
+                continue;
+            }
+            if let Err(error) = self.settle(epoch, deadline, chain_now).await {
+                let is_late = chain_now > deadline;
+                failed = failed.or(Some(error));
+                if is_late {
+                    break;
+                }
+            }
         }
         self.tell(first);
-        Ok(())
+        closed?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Makes known how far it has come; `first` is the first epoch that was looked at.
@@ -168,8 +181,10 @@ impl<L: Ledger> Committer<L> {
         deadline: u64,
         chain_now: u64,
     ) -> Result<(), CommitError> {
-        // `round` has closed it, so there is a seal.
-        let seal = self.issuer.seal(epoch).unwrap_or(Seal::EMPTY);
+        // One that couldn't be closed has tickets that nobody knows yet: it is never taken for an empty one.
+        let Some(seal) = self.issuer.seal(epoch) else {
+            return Ok(());
+        };
         let ours = seal.root()?.hash();
         let issuer = self.seat.index;
         let on_chain = self.ledger.ticket_log(epoch, issuer).await?;

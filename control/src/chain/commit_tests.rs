@@ -183,6 +183,20 @@ async fn what_is_too_late_is_told_and_does_not_hold_up_the_rest() {
 }
 
 #[tokio::test]
+async fn what_was_missed_is_told_also_where_nothing_can_be_sent() {
+    let world = World::new();
+    world.issue(2).await;
+    world.at(1020);
+    let mut committer = world.committer(0);
+    // Epoch 1's commitment: after the time, the next epoch and its log.
+    world.ledger.with(|state| state.fail_at = Some(3));
+    assert!(committer.round().await.is_err());
+    assert!(world.committed().is_empty());
+    assert_eq!(committer.state.of(0), Some(Commitment::Lost));
+    assert_eq!(world.core.metrics.commits_missed.value(), 1);
+}
+
+#[tokio::test]
 async fn epochs_from_before_we_were_added_are_not_ours() {
     let world = World::new();
     world.at(1040);
