@@ -2,14 +2,19 @@
 
 use crate::Answer;
 use crate::judge::Payer;
-use contracts::{Chain, ChainError, Node};
-use futures::future::join_all;
+use contracts::{Chain, ChainConfig, ChainError, Node};
+use futures::stream::FuturesUnordered;
 use futures::{StreamExt, TryStreamExt, stream};
 use protocol::{B256, Epoch, Network, NodeId, Record, RewardTerms, Roots, Timeline};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Questions to the chain that are open at a time.
 const QUESTIONS_AT_ONCE: usize = 16;
+/// What one RPC of several says of an epoch is there by then: several questions for each of ten thousand nodes, at a
+/// tenth of a second each. One that answers without end has no vote.
+const FACTS_WITHIN: Duration = Duration::from_secs(600);
 
 /// Everything on chain that an epoch is judged by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,47 +132,65 @@ pub(crate) enum FactsError {
 }
 
 /// What more than half of the RPCs say of an epoch. Who attests what one of them alone says has its bond hang on that
-/// one's word. Cancel safe.
+/// one's word. Those that answer later aren't waited for. Cancel safe.
 pub(crate) fn agreed_facts<'a>(
     chain: &'a Chain,
     epoch: Epoch,
 ) -> Answer<'a, Result<EpochFacts, FactsError>> {
     Box::pin(async move {
         let apart = chain.apart()?;
-        if apart.len() == 1 {
+        let of = apart.len();
+        if of == 1 {
             return Ok(epoch_facts(chain, epoch).await?);
         }
-        let asked = apart.iter().map(|chain| epoch_facts(chain, epoch));
+        let asked = apart.iter().map(|alone| facts_alone(alone, epoch));
+        let mut asked: FuturesUnordered<_> = asked.collect();
         let (mut said, mut failed) = (Vec::new(), Vec::new());
-        for answer in join_all(asked).await {
+        while let Some(answer) = asked.next().await {
             match answer {
                 Ok(facts) => said.push(facts),
-                Err(error) => failed.push(error.to_string()),
+                Err(error) => failed.push(error),
+            }
+            if let Ok(place) = majority(&said, of) {
+                return Ok(said.swap_remove(place));
             }
         }
         let failed = match failed.is_empty() {
             true => "none failed".to_owned(),
             false => failed.join("; "),
         };
-        majority(said, apart.len()).map_err(|agreed| FactsError::NoMajority {
+        let agreed = majority(&said, of).err().unwrap_or_default();
+        Err(FactsError::NoMajority {
             epoch,
-            of: apart.len(),
+            of,
             agreed,
             failed,
         })
     })
 }
 
-/// What more than half of so many say; or how many say the same at most.
-fn majority<T: PartialEq>(said: Vec<T>, of: usize) -> Result<T, usize> {
-    let votes = |one: &T| said.iter().filter(|other| *other == one).count();
-    let most = said.iter().map(votes).max().unwrap_or(0);
-    if most * 2 <= of {
-        return Err(most);
+/// What one RPC says, from the addresses of the contracts on; or why it says nothing.
+async fn facts_alone(config: &ChainConfig, epoch: Epoch) -> Result<EpochFacts, String> {
+    let facts = async {
+        let chain = Chain::connect(config).await?;
+        epoch_facts(&chain, epoch).await
+    };
+    match timeout(FACTS_WITHIN, facts).await {
+        Ok(facts) => facts.map_err(|error: ChainError| error.to_string()),
+        Err(_) => Err(format!("no end within {} s", FACTS_WITHIN.as_secs())),
     }
-    let place = said.iter().position(|one| votes(one) == most);
-    let chosen = place.and_then(|place| said.into_iter().nth(place));
-    chosen.ok_or(most)
+}
+
+/// The place of what more than half of so many say; or how many say the same at most.
+fn majority<T: PartialEq>(said: &[T], of: usize) -> Result<usize, usize> {
+    let votes = said
+        .iter()
+        .map(|one| said.iter().filter(|other| *other == one).count());
+    let most = votes.enumerate().max_by_key(|(_, votes)| *votes);
+    match most {
+        Some((place, votes)) if votes * 2 > of => Ok(place),
+        most => Err(most.map_or(0, |(_, votes)| votes)),
+    }
 }
 
 #[cfg(test)]
@@ -176,13 +199,14 @@ mod tests {
 
     #[test]
     fn none_is_believed_alone() {
-        assert_eq!(majority(vec![1, 1], 2), Ok(1));
-        assert_eq!(majority(vec![1, 2], 2), Err(1));
+        let agreed = |said: &[u8], of| majority(said, of).map(|place| said[place]);
+        assert_eq!(agreed(&[1, 1], 2), Ok(1));
+        assert_eq!(agreed(&[1, 2], 2), Err(1));
         // One that doesn't answer says nothing, and counts.
-        assert_eq!(majority(vec![1], 2), Err(1));
-        assert_eq!(majority(vec![2, 1, 1], 3), Ok(1));
-        assert_eq!(majority(vec![1, 1], 3), Ok(1));
-        assert_eq!(majority(vec![1, 1, 2, 2], 4), Err(2));
-        assert_eq!(majority(Vec::<u8>::new(), 1), Err(0));
+        assert_eq!(agreed(&[1], 2), Err(1));
+        assert_eq!(agreed(&[2, 1, 1], 3), Ok(1));
+        assert_eq!(agreed(&[1, 1], 3), Ok(1));
+        assert_eq!(agreed(&[1, 1, 2, 2], 4), Err(2));
+        assert_eq!(agreed(&[], 1), Err(0));
     }
 }

@@ -8,9 +8,9 @@
 //! - every call is simulated first, so that a refusal comes back as the contract's own error, decoded,
 //!   and costs nothing;
 //! - nothing is sent while a transaction of the account is still in the air, which goes on until it is mined: it is given
-//!   to the pools again, and replaced by one that offers more; and it is on disk before it is sent, so that a process
-//!   that was restarted in between never sends the same thing twice ([`Outbox`](crate::Outbox));
-//! - every wait is bounded.
+//!   to the pools again, and replaced by one that offers more; and where there is an
+//!   [`Outbox`](crate::Outbox) it is on disk before it is sent, so that a process that was restarted goes on with it;
+//! - every wait is bounded, but that for one's turn where others of the process send, too.
 //!
 //! Keys are held by alloy's signer and never logged; of an RPC URL only scheme, host and port are shown,
 //! because providers put their access keys in the rest.
@@ -166,22 +166,13 @@ impl Chain {
         self.inner.rpc.runway()
     }
 
-    /// The same by each of its RPC URLs alone, to read from: for who believes none of them alone.
+    /// How to reach the same network by each of its RPC URLs alone, to read from: for who believes none of them alone,
+    /// also in what is read when connecting.
     ///
     /// # Errors
-    /// As [`Chain::connect`], of the URLs; nothing is asked.
-    pub fn apart(&self) -> Result<Vec<Self>, ChainError> {
-        let inner = &self.inner;
-        let alone = inner.rpc.apart()?.into_iter().map(|rpc| Self {
-            inner: Arc::new(Inner {
-                rpc,
-                agreed: inner.agreed.clone(),
-                parameters: inner.parameters.clone(),
-                ..**inner
-            }),
-            until: None,
-        });
-        Ok(alone.collect())
+    /// [`ChainError::BadUrl`].
+    pub fn apart(&self) -> Result<Vec<ChainConfig>, ChainError> {
+        self.inner.rpc.apart()
     }
 
     /// The same, for what has to be mined by then, chain seconds: more is offered for it as that comes nearer, and

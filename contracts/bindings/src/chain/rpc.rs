@@ -104,18 +104,15 @@ impl Rpc {
         })
     }
 
-    /// Each of its URLs alone, to read from.
-    pub(super) fn apart(&self) -> Result<Vec<Self>, ChainError> {
-        let alone = |url: &Url| {
-            let config = ChainConfig {
-                rpc: url.to_string(),
-                key: None,
-                outbox: None,
-                ..self.config.clone()
-            };
-            Self::new(&config)
+    /// What it was made with, for each of its URLs alone and without the account.
+    pub(super) fn apart(&self) -> Result<Vec<ChainConfig>, ChainError> {
+        let alone = |url: &Url| ChainConfig {
+            rpc: url.to_string(),
+            key: None,
+            outbox: None,
+            ..self.config.clone()
         };
-        urls_of(&self.config.rpc)?.iter().map(alone).collect()
+        Ok(urls_of(&self.config.rpc)?.iter().map(alone).collect())
     }
 
     pub(super) fn url(&self) -> &str {

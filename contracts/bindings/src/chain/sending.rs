@@ -82,7 +82,7 @@ impl Watch {
             Alarm::None => {}
             Alarm::Late => warn!(
                 call, %account, left_s,
-                "a transaction isn't mined though half of its time is over; more is offered for it"
+                "a transaction isn't mined, and less time is left for it than it was waited for; more is offered"
             ),
             Alarm::Last => error!(
                 call, %account, left_s,

@@ -6,13 +6,13 @@ use std::time::Duration;
 const PATIENCE_MAX: Duration = Duration::from_secs(30);
 /// One that has to be there soon, at the earliest after: pools need a moment.
 const PATIENCE_MIN: Duration = Duration::from_secs(2);
-/// Offers until a window closes: each a quarter above the one before, they come to 3.8 times the first.
-const OFFERS: u32 = 7;
+/// An offer has this part of the time that is left until its window closes, so offers come faster towards the end.
+const PART_OF_LEFT: u32 = 7;
 
 /// How long an offer is left to be taken, where so much time is left until its window closes.
 pub(crate) fn patience(left: Option<Duration>) -> Duration {
     left.map_or(PATIENCE_MAX, |left| {
-        (left / OFFERS).clamp(PATIENCE_MIN, PATIENCE_MAX)
+        (left / PART_OF_LEFT).clamp(PATIENCE_MIN, PATIENCE_MAX)
     })
 }
 
@@ -20,15 +20,15 @@ pub(crate) fn patience(left: Option<Duration>) -> Duration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Alarm {
     None,
-    /// More than half of the time is gone.
+    /// Less time is left than was waited.
     Late,
-    /// Less than a fifth is left.
+    /// Less than a quarter of that is left.
     Last,
     /// It is closed.
     Missed,
 }
 
-/// What is to be told of a transaction that was first sent so long ago, and whose window closes in so long.
+/// What is to be told of a transaction that has been waited for so long, and whose window closes in so long.
 pub(crate) fn alarm(waited: Duration, left: Option<Duration>) -> Alarm {
     let Some(left) = left else { return Alarm::None };
     match left {
