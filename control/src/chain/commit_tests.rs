@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::Core;
 use crate::rules::commitments::{Commitment, LOOK_INTERVAL_MIN};
+use crate::rules::issuing::Wanted;
 use crate::testing::{FakeLedger, PAYER, TestClock, agreed, core};
 use crate::tickets::issuer::Grant;
 use protocol::{ClientKey, CollectionId, NodeId, TicketLog};
@@ -51,12 +52,14 @@ impl World {
 
     async fn issue(&self, count: usize) {
         let grant = Grant {
-            node: NodeId::from([1; 32]),
-            client: ClientKey::from([2; 32]),
-            collection: CollectionId::from([3; 32]),
-            payer: PAYER,
-            bytes_max: 10,
-            viewer: None,
+            wanted: Wanted {
+                node: NodeId::from([1; 32]),
+                client: ClientKey::from([2; 32]),
+                collection: CollectionId::from([3; 32]),
+                payer: PAYER,
+                bytes_max: 10,
+                viewer: None,
+            },
             reason: "".into(),
         };
         self.core.issuer.issue(vec![grant; count]).await.unwrap();

@@ -1,6 +1,7 @@
 //! What is promised outlasts the process; what is attested is let go of.
 
 use super::*;
+use crate::rules::issuing::Wanted;
 use crate::testing::{FakeLedger, TestClock, issuer_config, issuer_key};
 use crate::tickets::issuer::{Grant, IssueError};
 use host::Http;
@@ -12,12 +13,14 @@ const OTHER: Address = Address::repeat_byte(2);
 
 fn grant(payer: Address) -> Grant {
     Grant {
-        node: NodeId::from([1; 32]),
-        client: ClientKey::from([2; 32]),
-        collection: CollectionId::from([0xff; 32]),
-        payer,
-        bytes_max: GIB,
-        viewer: None,
+        wanted: Wanted {
+            node: NodeId::from([1; 32]),
+            client: ClientKey::from([2; 32]),
+            collection: CollectionId::from([0xff; 32]),
+            payer,
+            bytes_max: GIB,
+            viewer: None,
+        },
         reason: "".into(),
     }
 }

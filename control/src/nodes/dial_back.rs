@@ -10,6 +10,7 @@ use crate::contents::catalogue::Collection;
 use crate::nodes::NodeDesk;
 use crate::nodes::membership::Look;
 use crate::rules::health::Proof;
+use crate::rules::issuing::Wanted;
 use crate::tickets::issuer::Grant;
 use content::Body;
 use protocol::{
@@ -133,12 +134,14 @@ async fn deliver(
 ) -> Result<Option<()>, String> {
     let key = SigningKey::from_bytes(&desk.host.random.bytes());
     let grant = Grant {
-        node: look.node,
-        client: ClientKey::from(key.verifying_key().to_bytes()),
-        collection: collection.id,
-        payer: collection.payer,
-        bytes_max: collection.bytes,
-        viewer: None,
+        wanted: Wanted {
+            node: look.node,
+            client: ClientKey::from(key.verifying_key().to_bytes()),
+            collection: collection.id,
+            payer: collection.payer,
+            bytes_max: collection.bytes,
+            viewer: None,
+        },
         reason: r#"{"dial_back":true}"#.into(),
     };
     let Ok(tickets) = desk.issuer.issue(vec![grant]).await else {

@@ -12,6 +12,7 @@ use crate::requests::explain::{explain, reasons};
 use crate::requests::gateways::Gateways;
 use crate::rules::access::ViewerRefused;
 use crate::rules::issuing::NotIssued;
+use crate::rules::issuing::Wanted;
 use crate::rules::promises::Promised;
 use crate::rules::routing::{self as rules, NoNode, no_node, ticket_bytes, turn, turn_of_address};
 use crate::rules::tokens::Viewer;
@@ -305,12 +306,14 @@ impl RouteDesk {
     ) -> Result<Vec<SignedTicket>, RouteError> {
         let nodes = chosen.nodes.iter().zip(reasons(chosen));
         let grants = nodes.map(|((node, _), reason)| Grant {
-            node: *node,
-            client,
-            collection: collection.id,
-            payer: collection.payer,
-            bytes_max,
-            viewer,
+            wanted: Wanted {
+                node: *node,
+                client,
+                collection: collection.id,
+                payer: collection.payer,
+                bytes_max,
+                viewer,
+            },
             reason,
         });
         let tickets = self.issuer.issue(grants.collect()).await?;

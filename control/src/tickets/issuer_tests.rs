@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chain::funds::Funds;
-use crate::rules::issuing::{IssuerTerms, NotIssued};
+use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
 use crate::testing::{TIMELINE, agreed};
 use disk::faults::{Fault, Recorder};
 use protocol::{Address, ClientKey, CollectionId, IssuerKey, Network, NodeId};
@@ -27,12 +27,14 @@ fn config() -> IssuerConfig {
 
 fn grant(bytes_max: u64) -> Grant {
     Grant {
-        node: NodeId::from([1; 32]),
-        client: ClientKey::from([2; 32]),
-        collection: CollectionId::from([0xff; 32]),
-        payer: Address::repeat_byte(4),
-        bytes_max,
-        viewer: None,
+        wanted: Wanted {
+            node: NodeId::from([1; 32]),
+            client: ClientKey::from([2; 32]),
+            collection: CollectionId::from([0xff; 32]),
+            payer: Address::repeat_byte(4),
+            bytes_max,
+            viewer: None,
+        },
         reason: "".into(),
     }
 }

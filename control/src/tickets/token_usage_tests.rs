@@ -1,6 +1,7 @@
 //! Caps of tokens, through the ticket log's task: over epochs, restarts and crashes.
 
 use super::*;
+use crate::rules::issuing::Wanted;
 use crate::rules::tokens::{UsageError, Used, Viewer};
 use crate::testing::{PAYER, TestClock, issuer_config, issuer_key, rich};
 use crate::tickets::issuer::{Grant, IssueError, Issuer};
@@ -20,12 +21,14 @@ fn viewer(bytes: Option<u64>, sessions: Option<u32>) -> Viewer {
 
 fn grant(client: u8, bytes_max: u64, viewer: Viewer) -> Grant {
     Grant {
-        node: NodeId::from([1; 32]),
-        client: ClientKey::from([client; 32]),
-        collection: CollectionId::from([0xff; 32]),
-        payer: PAYER,
-        bytes_max,
-        viewer: Some(viewer),
+        wanted: Wanted {
+            node: NodeId::from([1; 32]),
+            client: ClientKey::from([client; 32]),
+            collection: CollectionId::from([0xff; 32]),
+            payer: PAYER,
+            bytes_max,
+            viewer: Some(viewer),
+        },
         reason: "".into(),
     }
 }

@@ -3,12 +3,12 @@
 use crate::rules::batch::NoTicket;
 use crate::rules::issuing::{IssuerTerms, NotIssued, Wanted};
 use crate::rules::promises::{ByPayer, PromiseError};
-use crate::rules::tokens::{UsageError, Viewer};
+use crate::rules::tokens::UsageError;
 use crate::tickets::reasons::Reason;
 use crate::tickets::ticket_log::LogError;
 use contracts::Agreed;
 use disk::DiskError;
-use protocol::{Address, ClientKey, CollectionId, Epoch, NodeId, Ticket};
+use protocol::{Address, Epoch, Ticket};
 use tokio::sync::oneshot;
 
 /// What a log folder is for.
@@ -21,28 +21,9 @@ pub(crate) struct IssuerConfig {
 /// What a ticket is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
-    pub(crate) node: NodeId,
-    pub(crate) client: ClientKey,
-    pub(crate) collection: CollectionId,
-    pub(crate) payer: Address,
-    pub(crate) bytes_max: u64,
-    /// On whose token, and what that allows.
-    pub(crate) viewer: Option<Viewer>,
+    pub(crate) wanted: Wanted,
     /// Why this node, as JSON; empty if there is nothing to say.
     pub(crate) reason: Reason,
-}
-
-impl Grant {
-    pub(super) fn wanted(&self) -> Wanted {
-        Wanted {
-            node: self.node,
-            client: self.client,
-            collection: self.collection,
-            payer: self.payer,
-            bytes_max: self.bytes_max,
-            viewer: self.viewer,
-        }
-    }
 }
 
 /// Why no ticket was issued.

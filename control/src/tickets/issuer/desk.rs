@@ -99,7 +99,7 @@ impl IssuingDesk {
         let mut batch = Batch::new(&issuing, numbered, &mut self.usage.closed, open);
         let cover = &self.cover;
         let answers = requests.iter().map(|grants| {
-            let tickets = batch.take(grants.iter().map(Grant::wanted), |tickets| {
+            let tickets = batch.take(grants.iter().map(|grant| grant.wanted), |tickets| {
                 let mut promised = tickets.iter().map(|one| (one.payer, one.bytes_max));
                 cover.promise(epoch, &mut promised)
             });
